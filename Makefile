@@ -20,25 +20,25 @@ up: ## read what is dropped into ./inbox, and show it on a live page
 build: ## all modules
 	@for m in $(MODULES); do echo "== $$m"; go build -C $$m ./...; done
 
-test: ## everything that needs Go alone
+test: ## run the everyday tier, which needs only Go
 	go test ./...
 
-# One processor a program (-cpu 1): Go 1.26 lets the threads that run the timers of one synctest bubble share what the detector knows of
-# a thread, and dies of it now and then (golang.org/issue/78156, cured in 1.27). The decoders, which begin no goroutines and are slow with the
-# detector, and deploy.sh's tests go without it.
+# -cpu 1 works around a bug in Go 1.26: threads that run the timers of a synctest bubble share the race detector's state
+# of a thread, which occasionally crashes (golang.org/issue/78156, fixed in 1.27). The decoders, which start no goroutines
+# and are slow with the detector, and the tests of deploy.sh run without it.
 race: ## the same with the race detector, shuffled, in every module (needs a C compiler)
 	@without=$$(go list ./internal/page/... ./deploy/... | grep -vE '/page(/sandbox)?$$'); \
 	  echo "== without the detector"; go test -shuffle=on -count=1 $$without; \
 	  echo "== ."; go list ./... | grep -vxF "$$without" | xargs go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m
 	@for m in localocr examples/listener-go examples/function-go; do \
 	  echo "== $$m"; (cd $$m && go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m ./...); done
-	go test -C bench -count=1 ./... # its memory figures are not those of a raced program
-	go test -count=1 -run '^TestProgram$$' ./cmd/bucketocr # hundreds of processes, which take minutes where they are raced
+	go test -C bench -count=1 ./... # without the detector, which would distort its memory figures
+	go test -count=1 -run '^TestProgram$$' ./cmd/bucketocr # hundreds of processes, slow with the detector
 
-integration: ## what needs the emulators of gcloud, Java, Chromium, Firefox, npm, Python (vLLM) or gcloud itself
+integration: ## tests that need gcloud and its emulators, Java, Chromium, Firefox, npm or Python (vLLM)
 	@.ci/tests integration
 
-servers: ## what vLLM, LiteLLM and llama-server answer, beside the stand-in (VLLM=, TRANSFORMERS=, LITELLM= choose versions)
+servers: ## compare vLLM, LiteLLM and llama-server with the fake (versions: VLLM=, TRANSFORMERS=, LITELLM=)
 	go test -tags integration -count=1 -timeout 30m -v -run 'Real' ./internal/servers $(if $(VLLM)$(TRANSFORMERS),-record)
 	$(if $(VLLM)$(TRANSFORMERS),,go test -tags nightly -count=1 -timeout 30m -v -run '^TestRealLlama$$' ./internal/servers)
 

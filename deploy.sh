@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys bucketocr to a Google Cloud project. ./deploy.sh --help says how; every step lives in a file of deploy/.
+# Deploys bucketocr to a Google Cloud project. ./deploy.sh --help explains how; every step has a file in deploy/.
 set -euo pipefail
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
   echo "deploy.sh needs bash 4.4 or newer; this is $BASH_VERSION" >&2
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 for file in command settings access services accounts bucket database gpu function trigger notify backfill sweep metrics alerts dashboard smoke \
   summary order rules pipeline check destroy; do
-  # shellcheck source=/dev/null # each of them is checked on its own
+  # shellcheck source=/dev/null # each is checked separately
   . "deploy/$file.sh"
 done
 
@@ -21,24 +21,24 @@ Commands
   all        the OCR service on a GPU (none with OCR_URL), then the function; a smoke test and a summary
   gpu        the OCR service alone: image, account, Cloud Run service
   function   everything else: bucket, database, function, triggers, sweep, alerts, dashboard; smoke test, summary
-  build      the account that cloudbuild.yaml runs as, and its roles
-  rules      deploy/firestore.rules to the database, after showing what they replace and asking
-  destroy    takes down what the others made, after asking; never the bucket, its objects, the database or its documents
+  build      the service account of cloudbuild.yaml, and its roles
+  rules      deploys deploy/firestore.rules to the database, after showing the rules that they replace and asking
+  destroy    removes what the others created, after asking; never the bucket, its objects, the database or its documents
 
 Options
   --check    only reports what is missing (programs, APIs, roles, locations, quota) and how to get it
-  --dry-run  prints every command for an empty project, one a line, and runs none
-  --no-smoke leaves out the smoke test
-  --yes      takes the answer to every question to be yes
+  --dry-run  prints every command for an empty project, one per line, and runs none
+  --no-smoke skips the smoke test
+  --yes      answers yes to every question
   --help     this text
 
-All of it can be run again at any time: what is there and right is left alone, what an interrupted run left is completed.
+Every command can be repeated at any time: what exists and is right is left alone, what an interrupted run left is completed.
 
 TEXT
   settings_help
 }
 
-# shellcheck disable=SC2034 # what the options set is read by the files of deploy/
+# shellcheck disable=SC2034 # the files of deploy/ read the variables set by options
 main() {
   local command='' check=''
   while [ $# -gt 0 ]; do
@@ -52,7 +52,7 @@ main() {
         [ -z "$command" ] || wrong "one command at a time: $command or $1"
         command=$1
         ;;
-      *) wrong "there is no command or option '$1'; ./deploy.sh --help lists them" ;;
+      *) wrong "unknown command or option '$1'; ./deploy.sh --help lists them" ;;
     esac
     shift
   done

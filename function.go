@@ -1,5 +1,5 @@
-// Package bucketocr is Cloud Run's entry point: the Go buildpack generates a main program that imports it and serves
-// the function that it registers. Everything else is in internal/app.
+// Package bucketocr is the entry point on Cloud Run: the Go buildpack generates a main program that imports it and
+// serves the function that it registers. Everything else is in internal/app.
 package bucketocr
 
 import (
@@ -13,9 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// The generated main program is not ours, so what a program's own main does begins here: serving as decoder where the
-// function has started itself again to be one, and configuration and shutdown on Cloud Run. Tests register a handler of
-// their own.
+// The main program is generated, so the work of a main function begins here: acting as decoder if the function has
+// started itself again as one, and configuration and shutdown on Cloud Run. Tests register their own handler.
 func init() {
 	page.ServeIfDecoder()
 	if os.Getenv("K_SERVICE") == "" {

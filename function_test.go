@@ -21,8 +21,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// asMain makes the test binary what the buildpack generates: a program that imports the package and starts the
-// framework.
+// asMain makes the test binary act as the program that the buildpack generates, which imports the package and starts
+// the framework.
 const asMain = "BUCKETOCR_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
@@ -70,8 +70,8 @@ func TestFramework(t *testing.T) {
 	check("a format that a decoder process reads", apptest.Request(t, t.Context(), url, c.Encode(book)), 200, "done")
 }
 
-// TestCloudRun: there the package itself reads the configuration, registers the function and ends at SIGTERM. What
-// OpenTelemetry's SDK finds wrong with its variables is logged and stops nothing.
+// TestCloudRun: on Cloud Run the package itself reads the configuration, registers the function and ends at SIGTERM.
+// Problems of OpenTelemetry's SDK with its variables are logged and stop nothing.
 func TestCloudRun(t *testing.T) {
 	port := apptest.FreePort(t)
 	start := func(env ...string) (*exec.Cmd, *bytes.Buffer) {

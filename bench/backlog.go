@@ -7,7 +7,7 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// backlog delivers many events and then ten times as many, 16 at a time, to the same process.
+// backlog delivers many events and then ten times as many to the same process, 16 at a time.
 func backlog(r *run) error {
 	r.world.SetWaits(standin.Waits{Storage: 5 * time.Millisecond, OCR: 60 * time.Millisecond,
 		Firestore: 2 * time.Millisecond})

@@ -17,9 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// bare makes an event's remote calls and nothing else, one after another: the object read to its end and thrown away,
-// as many bytes sent as its page in base64 has, documents written. What an event takes beyond that is the function's
-// own.
+// bare makes only the remote calls of an event, one after another: it reads the object and discards it, sends as many
+// bytes as its page has in base64, and writes documents. Any further time of an event is the function's own.
 type bare struct {
 	r         *run
 	client    *http.Client
@@ -39,8 +38,8 @@ func (r *run) newBare() (*bare, error) {
 
 func (b *bare) stop() { b.conn.Close(); b.client.CloseIdleConnections() }
 
-// calls makes them and returns how long they took, less what the stand-ins waited. body is what is sent to the OCR
-// service.
+// calls makes the remote calls and returns the time that they took, less the waits of the stand-ins. body is sent to
+// the OCR service.
 func (b *bare) calls(file string, body []byte, commits int) (time.Duration, error) {
 	waited, start := b.r.world.Waited(), time.Now()
 	name := b.r.name(file)
@@ -76,7 +75,7 @@ func (b *bare) exchange(method, address string, body []byte) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("a bare call was answered %d", resp.StatusCode)
+		return fmt.Errorf("bare call: status %d", resp.StatusCode)
 	}
 	return nil
 }
@@ -96,5 +95,5 @@ func (b *bare) commit(name string, text bool) error {
 	return err
 }
 
-// body is as long as the request for a page.
+// body returns a body as long as the request for a page of size bytes.
 func body(size int) []byte { return make([]byte, base64.StdEncoding.EncodedLen(size)+250) }

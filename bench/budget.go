@@ -10,15 +10,15 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// Sizes of budget.
+// Sizes of the table budget.
 const (
-	hardLimit = 1 << 30   // bytes of writable memory that the kernel gives the process, mapped
+	hardLimit = 1 << 30   // bytes of writable memory that the process may map
 	ofPages   = 512 << 20 // MEMORY_BUDGET
 	uploads   = 80
 )
 
-// budget delivers large photos, all at once, to a process that the kernel ends when it wants more than its limit.
-// GOMEMLIMIT is nine tenths of it, as the function sets it by itself where a cgroup says what there is.
+// budget delivers large photos, all at once, to a process that dies if it needs more than a hard limit of memory.
+// GOMEMLIMIT is nine tenths of it, as the function itself sets it from the limit of its cgroup.
 func budget(r *run) error {
 	r.world.SetWaits(standin.Waits{OCR: 100 * time.Millisecond})
 	large := photo(7745, 7745)
@@ -46,12 +46,12 @@ func budget(r *run) error {
 		{fmt.Sprint(uploads), fmt.Sprintf("60 megapixels, %s MB", mb(int64(len(large)))),
 			fmt.Sprintf("%.0f", time.Since(begun).Seconds()), mb(peak), mb(ofPages), mb(hardLimit)},
 	})
-	verdict(r.out, done == uploads, "%d of %d uploads were read, none was refused, and the process lives", done,
+	verdict(r.out, done == uploads, "%d of %d uploads were read, none was refused, and the process survived", done,
 		uploads)
 	return nil
 }
 
-// tail is what went wrong by a program's log, or its end.
+// tail returns the first error in a program's log, or its last line.
 func (r *run) tail(name string) string {
 	b, _ := os.ReadFile(filepath.Join(r.bin, name+".log"))
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")

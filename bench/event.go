@@ -13,13 +13,13 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// name makes a new object's name of a file that was put into the bucket.
+// name returns a new object name for a file in the bucket.
 func (r *run) name(file string) string {
 	r.serial++
 	return fmt.Sprintf("%d/%s", r.serial, file)
 }
 
-// deliver sends one event, as Eventarc does, and returns the status of the answer.
+// deliver sends an event, as Eventarc does, and returns the HTTP status.
 func (p *process) deliver(ctx context.Context, name string) (int, error) {
 	body := fmt.Sprintf(`{"kind":"storage#object","name":%q,"bucket":%q,"generation":"%d","metageneration":"1",`+
 		`"contentType":"","size":"0","timeCreated":"2026-11-23T10:02:11.472Z"}`, name, standin.Bucket,
@@ -45,11 +45,11 @@ func (p *process) deliver(ctx context.Context, name string) (int, error) {
 	return resp.StatusCode, err
 }
 
-// errFailed is the yardstick's 500: it does not repeat a request whose connection the OCR service has just closed as
-// idle. Ours never answers so.
+// errFailed is the yardstick's 500, which it returns when the OCR service has just closed an idle connection, since it
+// does not retry the request. Our function never returns 500.
 var errFailed = errors.New("the event failed")
 
-// one is deliver, and an error where the event was not settled.
+// one delivers an event and returns an error if it is not acknowledged.
 func (p *process) one(ctx context.Context, name string) error {
 	code, err := p.deliver(ctx, name)
 	switch {
@@ -61,7 +61,8 @@ func (p *process) one(ctx context.Context, name string) error {
 	return err
 }
 
-// first delivers an event as soon as the process takes it, and returns the time from exec to its acknowledgement.
+// first delivers an event as soon as the process accepts connections, and returns the time from exec to the
+// acknowledgement.
 func (p *process) first(ctx context.Context, name string) (time.Duration, error) {
 	for {
 		code, err := p.deliver(ctx, name)
@@ -77,8 +78,13 @@ func (p *process) first(ctx context.Context, name string) (time.Duration, error)
 	}
 }
 
-// flood delivers n events of a file, so many at once.
+// flood delivers n events of a file, atOnce at a time.
 func (r *run) flood(p *process, file string, n, atOnce int) error {
+	return r.floodEach(p, file, n, atOnce, func(string, time.Duration) {})
+}
+
+// floodEach is flood, and tells how long each event took; settled is called concurrently.
+func (r *run) floodEach(p *process, file string, n, atOnce int, settled func(name string, took time.Duration)) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
@@ -86,15 +92,18 @@ func (r *run) flood(p *process, file string, n, atOnce int) error {
 	for range atOnce {
 		wg.Go(func() {
 			for name := range names {
+				start := time.Now()
 				err := p.one(r.ctx, name)
-				if errors.Is(err, errFailed) { // the platform would deliver it again
+				if errors.Is(err, errFailed) { // the platform would redeliver it
 					err = p.one(r.ctx, name)
 				}
-				if err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
+				if err == nil {
+					settled(name, time.Since(start))
+					continue
 				}
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
 			}
 		})
 	}
@@ -106,7 +115,7 @@ func (r *run) flood(p *process, file string, n, atOnce int) error {
 	return errors.Join(errs...)
 }
 
-// warm has a process do its work a few times, and proves that it does it: the page arrives whole and the text is
+// warm delivers a few events to a process and checks its work: the page must arrive complete, and the text must be
 // stored.
 func (r *run) warm(p *process, file string) error {
 	if _, err := p.first(r.ctx, r.name(file)); err != nil {
@@ -121,7 +130,7 @@ func (r *run) warm(p *process, file string) error {
 	}
 	c := r.world.Counts().Sub(before)
 	if c.Faults > 0 || c.Pages < n || r.world.Documents()-stored != n {
-		return fmt.Errorf("%s does not do its work: %+v, %d documents", p.name, c, r.world.Documents()-stored)
+		return fmt.Errorf("%s does not work: %+v, %d documents", p.name, c, r.world.Documents()-stored)
 	}
 	return nil
 }

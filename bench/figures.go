@@ -12,7 +12,7 @@ import (
 func cores() int        { return runtime.NumCPU() }
 func goVersion() string { return runtime.Version() }
 
-// quantile returns the value below which the share q of them lies.
+// quantile returns the q-quantile of values, 0 if there are none.
 func quantile[T float64 | time.Duration](values []T, q float64) T {
 	if len(values) == 0 {
 		return 0
@@ -26,7 +26,7 @@ func median[T float64 | time.Duration](values []T) T { return quantile(values, 0
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()*1000) }
 func mb(n int64) string         { return fmt.Sprintf("%.0f", float64(n)/1e6) }
 
-// table prints rows in Markdown, the first as the head.
+// table prints rows as a Markdown table. The first row is the header.
 func table(w io.Writer, rows [][]string) {
 	for i, r := range rows {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(r, " | "))
@@ -36,7 +36,7 @@ func table(w io.Writer, rows [][]string) {
 	}
 }
 
-// verdict compares a figure with an aim.
+// verdict prints whether an aim was met.
 func verdict(w io.Writer, met bool, format string, args ...any) {
 	word := "met"
 	if !met {

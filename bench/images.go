@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 )
 
-// noise is a picture that no codec makes much smaller, always the same one.
+// noise returns a picture that hardly compresses. It is always the same.
 func noise(w, h int, amount int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	dice := rand.New(rand.NewPCG(1, 2))
@@ -22,7 +22,7 @@ func noise(w, h int, amount int) *image.RGBA {
 	return m
 }
 
-// pngPage is a page in PNG of about so many bytes that the model takes as it is: no edge is over 1540 pixels.
+// pngPage returns a PNG of about size bytes that passes through: no side is longer than 1540 pixels.
 func pngPage(size int) []byte {
 	h := size / (3 * 1500)
 	var b bytes.Buffer
@@ -33,7 +33,7 @@ func pngPage(size int) []byte {
 	return b.Bytes()
 }
 
-// photo is a JPEG that has to be made smaller.
+// photo returns a JPEG that has to be scaled down.
 func photo(w, h int) []byte {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, noise(w, h, 40), &jpeg.Options{Quality: 75}); err != nil {

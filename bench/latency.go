@@ -7,10 +7,10 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// usual are waits of the order that the real services have; the model's is shortened, since only its end matters.
+// usual has waits similar to the real services', except that the model's is shorter, since its length does not matter.
 var usual = standin.Waits{Storage: 5 * time.Millisecond, OCR: 20 * time.Millisecond, Firestore: 3 * time.Millisecond}
 
-// both are the two programs that do the work, running.
+// both holds the running processes of the two programs that are compared.
 type both struct{ us, them *process }
 
 func (r *run) startBoth(file string, env ...string) (b both, err error) {
@@ -35,26 +35,26 @@ func (b both) stop() {
 	b.them.stop()
 }
 
-// sizes are pages that pass as they are.
+// sizes lists pages that pass through.
 var sizes = []struct {
 	label, file string
 	bytes       int
 }{{"0.5 MB", "half.png", 500_000}, {"2 MB", "two.png", 2_000_000}, {"7 MB", "seven.png", 6_900_000}}
 
-// side is one program's share of the table.
+// side holds the figures of one program.
 type side struct {
 	name   string
 	p      *process
-	writes int             // documents that it writes
-	took   []time.Duration // per event, less the waits of its calls
-	bare   []time.Duration // the same calls without the program
-	added  []time.Duration // the former less the latter's median
+	writes int             // documents written per event
+	took   []time.Duration // time per event, less the waits of its calls
+	bare   []time.Duration // time of the same calls without the program
+	added  []time.Duration // took less the median of bare
 	counts standin.Counts
 	bytes  uint64 // allocated
 	things uint64
 }
 
-// latency delivers one event after another, to both in turns, with the bare calls of each between.
+// latency delivers one event after another, alternating between the programs, with the bare calls after each event.
 func latency(r *run) error {
 	r.world.SetWaits(usual)
 	rows := [][]string{{"image", "program", "event less waits, p50 ms", "bare calls, p50", "added p50", "added p95",
@@ -69,7 +69,7 @@ func latency(r *run) error {
 		rows = append(rows, us.row(s.label), them.row(s.label))
 		a, b := median(us.added), median(them.added)
 		defer verdict(r.out, a <= 10*time.Millisecond && 2*a <= b,
-			"%s: added p50 %s ms, at most 10; %.2f of the yardstick's, at most 0.50. With the bytes' way counted as added, too: %s ms, %.2f of the yardstick's",
+			"%s: added p50 %s ms, at most 10; %.2f of the yardstick's, at most 0.50. Including the transfer of the bytes: %s ms, %.2f of the yardstick's",
 			s.label, ms(a), a.Seconds()/b.Seconds(), ms(median(us.took)),
 			median(us.took).Seconds()/median(them.took).Seconds())
 	}
@@ -124,7 +124,8 @@ func (r *run) latencyOf(file string, size int) (us, them *side, err error) {
 	return us, them, nil
 }
 
-// event delivers one and takes from its time what its calls waited. Both programs make their calls one after another.
+// event delivers an event and notes its time, less the waits of its calls. Both programs make their calls one after
+// another.
 func (s *side) event(r *run, file string) error {
 	counts, waited, start := r.world.Counts(), r.world.Waited(), time.Now()
 	if err := s.p.one(r.ctx, r.name(file)); err != nil {
@@ -135,7 +136,7 @@ func (s *side) event(r *run, file string) error {
 	return nil
 }
 
-// begin warms a program up, beyond what proves that it works, and notes what it has allocated.
+// begin warms a program up and notes its allocations so far.
 func (s *side) begin(r *run, file string) error {
 	if err := r.flood(s.p, file, 2*r.events, 1); err != nil {
 		return err

@@ -12,7 +12,10 @@
 //	memory.go      table: peak resident memory
 //	backlog.go     table: ten times the events
 //	budget.go      table: a hard limit of memory
+//	long.go        table: a document of 300 pages
+//	burst.go       table: 10,000 events
 //	latency.go     table: what one event takes
+//	peers.go       table: other clients of the OCR service, on the same pages
 //	bare.go        the remote calls alone
 //	images.go      pictures
 //	event.go       delivering events
@@ -45,6 +48,10 @@ Measures the function against the yardstick (bench/yardstick) and prints tables 
   memory      peak resident memory by size of the image and number in flight
   backlog     ten times the events: ten times the time, the same memory
   budget      80 uploads of 60 megapixels at once under a hard limit of memory
+  long        a document of 300 pages: time, calls and bytes a page, memory
+  burst       10,000 events of one page, as many at once as deployed: events/s and core, the tail, allocations, memory
+  peers       other clients on the same pages: openai-go, openai-node, httpx, openai-python. Runs only when named, and
+              says how to install what is missing
 
 Options:
 `
@@ -67,7 +74,7 @@ var tables = []struct {
 	measure func(*run) error
 }{
 	{"start", start}, {"latency", latency}, {"throughput", throughput}, {"memory", memory}, {"backlog", backlog},
-	{"budget", budget},
+	{"budget", budget}, {"long", long}, {"burst", burst}, {"peers", peers},
 }
 
 func main() {
@@ -121,7 +128,7 @@ func (r *run) measure(names []string) error {
 		}
 	}
 	for _, t := range tables {
-		if len(names) > 0 && !slices.Contains(names, t.name) {
+		if !slices.Contains(names, t.name) && (len(names) > 0 || t.name == "peers") {
 			continue
 		}
 		fmt.Fprintf(r.out, "\n### %s\n\n", strings.ToUpper(t.name[:1])+t.name[1:])

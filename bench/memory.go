@@ -7,13 +7,13 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// slow holds pages long enough for all of a wave to be in flight together.
+// slow makes the OCR service wait long enough for all events of a wave to be in flight together.
 var slow = standin.Waits{Storage: 5 * time.Millisecond, OCR: 300 * time.Millisecond, Firestore: 2 * time.Millisecond}
 
-// waves is how often so many are delivered at once: the collector's garbage shows from the second on.
+// waves is the number of times that events are delivered at once. Uncollected garbage counts from the second wave on.
 const waves = 3
 
-// memory takes the peak of resident memory, of a fresh process for each figure.
+// memory measures the peak resident memory, with a new process for each figure.
 func memory(r *run) error {
 	r.world.SetWaits(slow)
 	r.world.Put("photo.jpg", photo(4032, 3024))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +21,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// Programs that are measured: folders of this module.
+// The measured programs: folders of this module.
 const (
 	ours   = "function"
 	theirs = "yardstick"
@@ -52,19 +53,19 @@ func (r *run) prepare() (done func(), err error) {
 	return func() { metadata.Close(); os.RemoveAll(r.bin) }, nil
 }
 
-// process is one of the programs, running.
+// process is a running program.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
+	pid    int
 	url    string
 	stats  string
 	client *http.Client
 	begun  time.Time
 }
 
-// exec starts a program with some variables more. With a limit, the kernel refuses it more than so many bytes of
-// writable memory of its own (RLIMIT_DATA, which counts what is mapped, not only what is in use), and Go ends a process
-// then.
+// exec starts a program with additional variables. A limit over 0 bounds its private writable memory in bytes
+// (RLIMIT_DATA, which counts mapped memory, even if it is not used). A Go program exits when it reaches the limit.
 func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	port, err := freeport.Choose()
 	if err != nil {
@@ -89,7 +90,30 @@ func (r *run) exec(name string, limit int64, env ...string) (*process, error) {
 	defer log.Close()
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.begun = time.Now()
-	return p, p.cmd.Start()
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.pid = p.cmd.Process.Pid
+	return p, nil
+}
+
+// child returns the process that this one has started, to look at: it ends with its parent.
+func (p *process) child() (*process, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid))
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range threads {
+		b, err := os.ReadFile(t)
+		if err != nil {
+			continue // that thread has ended
+		}
+		for _, field := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(field)
+			return &process{name: p.name + "'s child", pid: pid}, err
+		}
+	}
+	return nil, fmt.Errorf("%s has started no process", p.name)
 }
 
 // stop ends the process and waits for it.
@@ -99,9 +123,9 @@ func (p *process) stop() {
 	p.client.CloseIdleConnections()
 }
 
-// cpu is the processor time of the process so far.
+// cpu returns the processor time of the process so far.
 func (p *process) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	if err != nil {
 		return 0, err
 	}
@@ -117,25 +141,34 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// residentMemory reads VmHWM, the most resident memory since the last clearPeak, or VmRSS, what it is now, in bytes.
+// residentMemory returns VmHWM, the peak resident memory since the last clearPeak, or VmRSS, the current one, in bytes.
 func (p *process) residentMemory(key string) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	n, err := residentMemory(strconv.Itoa(p.pid), key)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return n, nil
+}
+
+// residentMemory returns a process's figure of /proc/PID/status in bytes.
+func residentMemory(pid, key string) (int64, error) {
+	b, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0, err
 	}
 	_, rest, ok := strings.Cut(string(b), key+":")
 	if !ok {
-		return 0, fmt.Errorf("%s has ended", p.name)
+		return 0, errors.New("it has ended")
 	}
 	n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 	return n << 10, err
 }
 
 func (p *process) clearPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0)
 }
 
-// allocated asks the process what it has allocated so far.
+// allocated returns the allocations of the process so far.
 func (p *process) allocated() (stats.Stats, error) {
 	var s stats.Stats
 	resp, err := http.Get(p.stats + "/stats")
@@ -146,7 +179,7 @@ func (p *process) allocated() (stats.Stats, error) {
 	return s, json.NewDecoder(resp.Body).Decode(&s)
 }
 
-// record writes a CPU profile of the process to a folder until its result is called; without a folder, nothing.
+// record starts writing a CPU profile of duration d to a folder, if dir is not empty.
 func (p *process) record(ctx context.Context, dir, table string, d time.Duration) {
 	if dir == "" {
 		return
@@ -171,6 +204,23 @@ func (p *process) record(ctx context.Context, dir, table string, d time.Duration
 	}()
 }
 
+// recordAllocations writes a profile of what the process has allocated since it began; without a folder, nothing.
+func (p *process) recordAllocations(dir, table string) error {
+	if dir == "" {
+		return nil
+	}
+	resp, err := http.Get(p.stats + "/debug/pprof/allocs")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, table+"-"+p.name+".allocs.pprof"), b, 0o644)
+}
+
 // machine says what is measured on.
 func machine() string {
 	model := "unknown processor"
@@ -180,7 +230,7 @@ func machine() string {
 		}
 	}
 	var u syscall.Utsname
-	_ = syscall.Uname(&u) // without it the line is shorter
+	_ = syscall.Uname(&u) // if it fails, the release is left out
 	var release []byte
 	for _, c := range u.Release {
 		if c == 0 {

@@ -9,8 +9,8 @@ import (
 
 const atOnce = 8 // events in flight in throughput
 
-// throughput counts processor time, not the clock's: how many events a second one core could do if nothing else ran
-// there and no call cost anything. Both programs have their turn in each round.
+// throughput measures processor time rather than real time: how many events per second one core could process if it did
+// nothing else. The programs alternate in each round.
 func throughput(r *run) error {
 	r.world.SetWaits(standin.Waits{})
 	rows := [][]string{{"image", "bucketocr, events/s and core", "yardstick", "ratio, median of rounds", "least",
@@ -54,7 +54,7 @@ func (r *run) throughputOf(file string) (us, them []time.Duration, err error) {
 				return nil, nil, err
 			}
 		}
-		if i == 0 { // pools fill, the collector finds its pace
+		if i == 0 { // a warm-up: pools fill, and the garbage collector adapts
 			b.us.record(r.ctx, r.profile, "throughput-"+file, 3*time.Second)
 			b.them.record(r.ctx, r.profile, "throughput-"+file, 3*time.Second)
 			continue

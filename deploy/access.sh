@@ -1,18 +1,18 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Roles. Each grant reads the policy first, so that a second run writes none. Each says that it has no condition: gcloud
-# refuses to guess where another binding of the same policy has one.
+# Roles. Each grant reads the policy first, so that a second run writes nothing. Each states that it has no condition:
+# gcloud refuses to guess if another binding of the policy has one.
 
 # holds FILTERED-POLICY ROLE MEMBER: the policy's lines are "role member condition"; a conditional grant does not count.
 holds() { grep -Fxq "$2 serviceAccount:$3" <<<"$1"; }
 
-# BINDINGS has gcloud print a policy as "role member condition" lines.
+# BINDINGS makes gcloud print a policy as "role member condition" lines.
 BINDINGS=('--flatten=bindings[].members[]'
   '--format=value[separator=" "](bindings.role,bindings.members,bindings.condition.title)')
 
-# read_policy COMMAND... prints the policy that the command gets.
+# read_policy COMMAND... prints the policy returned by a command.
 read_policy() { look '' "$@" "${BINDINGS[@]}" | sed 's/ *$//'; }
 
-# grant POLICY MEMBER ROLE COMMAND... has the command add the role, unless the policy holds it.
+# grant POLICY MEMBER ROLE COMMAND... adds the role with the command, unless the policy has it.
 grant() {
   local policy=$1 member=$2 role=$3
   shift 3
@@ -20,7 +20,7 @@ grant() {
     change "$@" --member="serviceAccount:$member" --role="$role" --format=none
 }
 
-PROJECT_POLICY='' # read once: what others grant meanwhile does not matter
+PROJECT_POLICY='' # read once: roles granted by others meanwhile do not matter
 
 project_policy() {
   [ -n "$PROJECT_POLICY" ] || PROJECT_POLICY=$(read_policy gcloud projects get-iam-policy "$PROJECT_ID")$'\n'
@@ -31,8 +31,8 @@ grant_project() { # grant_project MEMBER ROLE
   grant "$PROJECT_POLICY" "$1" "$2" gcloud projects add-iam-policy-binding "$PROJECT_ID" --condition=None
 }
 
-# grant_database MEMBER: the database's documents. The role is the project's, so that a database of its own is named in a
-# condition.
+# grant_database MEMBER grants access to the database's documents. The role is on the project, so a condition restricts
+# it to the database unless that is the default one.
 grant_database() {
   if [ "$FIRESTORE_DATABASE" = '(default)' ]; then
     grant_project "$1" roles/datastore.user

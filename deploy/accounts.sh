@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The service accounts, one for each part, and the roles they hold on the project.
+# The service accounts, one for each part, and their roles on the project.
 
-MADE=" " # those that this run has seen to
+MADE=" " # those already handled by this run
 
 make_accounts() { # make_accounts ADDRESS...
   local there address
@@ -10,7 +10,7 @@ make_accounts() { # make_accounts ADDRESS...
   for address in "$@"; do
     [[ $MADE != *" $address "* ]] || continue
     MADE+="$address "
-    # one that an interrupted run made a moment ago may not be in the list yet
+    # one that an interrupted run has just created may not be in the list yet
     grep -Fxq "$address" <<<"$there" || MAY_EXIST=yes change gcloud iam service-accounts create "${address%%@*}" \
       --project="$PROJECT_ID" --display-name="bucketocr: $(purpose "$address")" --format=none
     grant_own_roles "$address"
@@ -22,7 +22,7 @@ purpose() {
     "$FUNCTION_ACCOUNT") echo 'the function runs as this' ;;
     "$TRIGGER_ACCOUNT") echo 'Eventarc and Pub/Sub call the function as this' ;;
     "$SWEEP_ACCOUNT") echo 'Cloud Scheduler calls the function as this' ;;
-    "$GPU_ACCOUNT") echo 'the OCR service runs as this, without rights' ;;
+    "$GPU_ACCOUNT") echo 'the OCR service runs as this, without permissions' ;;
     "$BUILDER_ACCOUNT") echo 'builds the images' ;;
     "$PIPELINE_ACCOUNT") echo 'cloudbuild.yaml runs as this' ;;
   esac

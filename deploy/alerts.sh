@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Alerts: one policy for each file of deploy/alerts, with @WORDS@ filled in.
+# Alerts: one policy for each file in deploy/alerts, with @WORDS@ filled in.
 
-# make_alerts fails where it could not make all of them, after it has made the others.
+# make_alerts fails if it could not create all alerts, after it has created the others.
 make_alerts() {
   step "alerts"
   local there file failed=0

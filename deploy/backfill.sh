@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The way in for `bucketocr backfill --topic`: a topic, and a subscription that pushes its messages to the function as
-# binary CloudEvents (body raw, attributes as headers), with the times of the triggers' own.
+# For `bucketocr backfill --topic`: a topic, and a subscription that pushes its messages to the function as binary
+# CloudEvents (raw body, attributes as headers), with the same times as the triggers' subscriptions.
 
 make_backfill() {
   step "topic for backfills"

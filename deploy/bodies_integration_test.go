@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// find gives the one thing whose path ends like this, as JSON and as an object.
+// find returns the one resource whose path has this end, as JSON and as an object.
 func (g *google) find(t *testing.T, suffix string) (string, object) {
 	t.Helper()
 	for path, thing := range g.made() {
@@ -31,7 +31,7 @@ const (
 	tail  = "@" + project + ".iam.gserviceaccount.com"
 )
 
-// checkBodies compares what the stand-in was sent with what the system needs.
+// checkBodies compares the requests to the stand-in with what the system needs.
 func checkBodies(t *testing.T, g *google) {
 	t.Helper()
 	for _, want := range []struct {
@@ -140,7 +140,7 @@ func checkBodies(t *testing.T, g *google) {
 	}
 }
 
-// alert is the id of an alert's policy.
+// alert returns the id of an alert's policy.
 func (g *google) alert(name string) string {
 	for path, thing := range g.made() {
 		labels, _ := thing["userLabels"].(object)
@@ -151,7 +151,7 @@ func (g *google) alert(name string) string {
 	return "none for " + name
 }
 
-// grants are all roles that `deploy.sh all` gives, and no more.
+// grants are exactly the roles that `deploy.sh all` grants.
 var grants = map[string][]string{
 	"/v1/projects/" + project: {
 		"roles/datastore.user bucketocr-function" + tail, "roles/eventarc.eventReceiver bucketocr-trigger" + tail,
@@ -170,7 +170,7 @@ var grants = map[string][]string{
 	},
 }
 
-// checkPolicies compares every policy with the grants that are wanted.
+// checkPolicies compares every policy with the expected grants.
 func checkPolicies(t *testing.T, g *google, want map[string][]string) {
 	t.Helper()
 	for path, policy := range g.made() {
@@ -194,7 +194,8 @@ func checkPolicies(t *testing.T, g *google, want map[string][]string) {
 	}
 }
 
-// checkDestroyed: what deploy.sh made is gone, with its roles; bucket and documents were not touched.
+// checkDestroyed checks that everything created by deploy.sh is removed, with its roles, and that bucket and documents
+// were not touched.
 func checkDestroyed(t *testing.T, g *google, before map[string]object) {
 	t.Helper()
 	after := g.made()

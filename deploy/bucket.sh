@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The bucket, and who may read and announce its objects.
+# The bucket, and the roles for reading and announcing its objects.
 
 make_bucket() {
   step "bucket gs://$BUCKET"
@@ -14,7 +14,7 @@ make_bucket() {
       --uniform-bucket-level-access --public-access-prevention
     BUCKET_PLACE=$BUCKET_LOCATION
   fi
-  BUCKET_PLACE=${BUCKET_PLACE,,} # triggers take it in lower case
+  BUCKET_PLACE=${BUCKET_PLACE,,} # triggers need it in lower case
   grant_bucket "$FUNCTION_ACCOUNT" roles/storage.objectViewer
   local agent
   agent=$(look "service-$PROJECT_NUMBER@gs-project-accounts.iam.gserviceaccount.com" \
@@ -22,7 +22,7 @@ make_bucket() {
   grant_project "$agent" roles/pubsub.publisher
 }
 
-# versioned says whether the bucket keeps noncurrent versions: deleting the living one then only archives it.
+# versioned reports whether the bucket keeps noncurrent versions: deleting the live one then only archives it.
 versioned() {
   local on
   on=$(look True gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value(versioning.enabled)')

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The steps of cloudbuild.yaml that touch the project: deploy a revision without traffic, try it, send it the traffic.
+# The steps of cloudbuild.yaml that change the project: deploy a revision without traffic, try it, send it the traffic.
 #
-# A candidate has one of two colours, the one that the serving revision does not have. Each revision passes over the
-# samples of the other colour, so that the serving one leaves this build's sample to the candidate; and the revision
-# that was tried is, to the last setting, the one that serves afterwards.
+# A candidate has one of two colours, the one that the serving revision does not have. Each revision ignores the samples
+# of the other colour, so that the serving one leaves this build's sample to the candidate, and the tried revision can
+# serve afterwards with unchanged settings.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 : "${PROJECT_ID:?}" "${REGION:?}" "${BUCKET:?}" "${NAME:?}" "${BUILD_ID:?}"
@@ -14,18 +14,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . deploy/settings.sh
 
 SERVICE=("$NAME" --project="$PROJECT_ID" --region="$REGION")
-REVISION=$NAME-b-${BUILD_ID:0:8} # one revision for each build
+REVISION=$NAME-b-${BUILD_ID:0:8} # one revision per build
 SAMPLE=examples/samples/patent-2004.png
 PREFIX=projects/$PROJECT_ID/serviceAccounts
 STORAGE=${STORAGE_URL:-https://storage.googleapis.com}
 
-# read_traffic prints a line for each target: percent, revision, tag, address.
+# read_traffic prints a line per target: percent, revision, tag, address.
 read_traffic() {
   gcloud run services describe "${SERVICE[@]}" '--flatten=status.traffic[]' \
     '--format=value[separator=","](status.traffic.percent,status.traffic.revisionName,status.traffic.tag,status.traffic.url)'
 }
 
-# colour_of TRAFFIC is the candidate's: the one that no revision with traffic has.
+# colour_of TRAFFIC prints the candidate's colour: the one that no revision with traffic has.
 colour_of() {
   local serving
   serving=$(grep -E '^[1-9]' <<<"$1" | cut -d, -f2)
@@ -36,7 +36,7 @@ colour_of() {
   fi
 }
 
-# exclude_for COLOUR prints the service's EXCLUDE with the samples of the other colour, and without those of this one.
+# exclude_for COLOUR prints the service's EXCLUDE with the samples of the other colour, without those of this one.
 exclude_for() {
   local other=${COLOURS[0]} own
   [ "$other" != "$1" ] || other=${COLOURS[1]}
@@ -61,11 +61,11 @@ deploy_candidate() {
     --update-labels="bucketocr_input=build-${BUILD_ID:0:8}" --format=none
 }
 
-# try_candidate has the candidate read a sample, by the event that Cloud Storage would send it.
+# try_candidate makes the candidate read a sample, with the event that Cloud Storage would send.
 try_candidate() {
   local target url colour object answer generation size
   target=$(read_traffic | grep -F ",$REVISION," | grep -E ',(blue|green),' || true)
-  [ -n "$target" ] || die "no tag leads to $REVISION: another build took its place"
+  [ -n "$target" ] || die "no tag points to $REVISION: another build replaced it"
   IFS=, read -r _ _ colour url <<<"$target"
   object=$SMOKE_PREFIX/$colour/$(basename "$SAMPLE")
   TOKEN=$WORK/token ANSWERS=$WORK/answers
@@ -75,7 +75,7 @@ try_candidate() {
     --data-binary @"$SAMPLE" "$STORAGE/upload/storage/v1/b/$BUCKET/o?uploadType=media&name=$(encode "$object")")
   generation=$(sed -n 's/.*"generation": *"\([0-9]*\)".*/\1/p' <<<"$answer")
   size=$(wc -c <"$SAMPLE" | tr -d ' ')
-  [ -n "$generation" ] || die "the sample was not taken: $answer"
+  [ -n "$generation" ] || die "the sample could not be uploaded: $answer"
 
   printf 'Authorization: Bearer %s\n' "$(gcloud auth print-identity-token --audiences="$(service_url)")" >"$TOKEN"
   send_until_done "$url" "$object" \
@@ -84,9 +84,10 @@ try_candidate() {
 
 service_url() { gcloud run services describe "${SERVICE[@]}" '--format=value(status.url)'; }
 
-encode() { printf '%s' "${1//\//%2F}"; } # of names of ours: letters, digits, . - /
+encode() { printf '%s' "${1//\//%2F}"; } # for our own names: letters, digits, . - /
 
-# send_until_done URL OBJECT BODY sends the event again, as the platform would, while the answer is to send it again.
+# send_until_done URL OBJECT BODY sends the event, and repeats it, as the platform would, while the answer requests
+# redelivery.
 send_until_done() {
   local code word until=$((SECONDS + ${SMOKE_WAIT:-900}))
   while :; do
@@ -99,14 +100,14 @@ send_until_done() {
     case $code:$word in
       200:done*) return ;;
       503:* | 500:* | 504:* | 429:* | 000:*) ;;
-      *) die "the candidate does not read the sample; the old revision goes on serving" ;;
+      *) die "the candidate cannot read the sample; the old revision keeps serving" ;;
     esac
-    ((SECONDS < until)) || die "not read within ${SMOKE_WAIT:-900} s; the old revision goes on serving"
+    ((SECONDS < until)) || die "not read within ${SMOKE_WAIT:-900} s; the old revision keeps serving"
     sleep "${SMOKE_PAUSE:-10}"
   done
 }
 
-# promote names the revision that was tried, whatever a tag points at by now.
+# promote names the tried revision explicitly, since the tag may point to another one by now.
 promote() {
   change gcloud run services update-traffic "${SERVICE[@]}" --to-revisions="$REVISION=100" --format=none
 }

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// stub is a gcloud for candidate.sh: it answers from files and writes down the rest.
+// stub is a gcloud for candidate.sh: it answers from files and records other commands.
 const stub = `#!/usr/bin/env bash
 case "$*" in
   *'--flatten=status.traffic[]'*) cat "$STUB/traffic" ;;
@@ -51,7 +51,7 @@ func newCandidate(t *testing.T, traffic, env string, answers ...string) *candida
 	return c
 }
 
-// serve is Cloud Storage for the upload, and the candidate for the rest.
+// serve acts as Cloud Storage for the upload, and as the candidate for other requests.
 func (c *candidate) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	c.mu.Lock()

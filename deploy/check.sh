@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# --check: what is missing, and how to get it. It changes nothing and goes on to the end whatever it meets.
+# --check: reports what is missing, and how to get it. It changes nothing and continues to the end whatever it finds.
 
 MISSING=0
 UNKNOWN=0
@@ -18,7 +18,7 @@ maybe() { # maybe WHAT WHAT-THEN
 unknown() { # unknown WHAT WHY
   UNKNOWN=$((UNKNOWN + 1))
   if matches "$DISABLED" "$2"; then
-    say "  unknown  $1: its API is not enabled yet. Enable it, as said above, and check again; or deploy, which does so"
+    say "  unknown  $1: its API is not enabled yet. Enable it, as said above, and check again, or deploy, which enables it"
   else
     say "  unknown  $1: ${2//$'\n'/ }"
   fi
@@ -39,12 +39,13 @@ check_all() {
   check_gpu_region
   check_quotas
   local rest=''
-  ((UNKNOWN == 0)) || rest="; $UNKNOWN could not be looked at"
+  ((UNKNOWN == 0)) || rest="; $UNKNOWN could not be checked"
   [ "$MISSING" = 0 ] || { say "$MISSING missing$rest"; return 1; }
   say "nothing is missing$rest"
 }
 
-# tell COMMAND... prints the answer of a reading command; it fails, with the error in ANSWER, where the command does.
+# tell COMMAND... sets ANSWER to the output of a command that only reads; if that fails, it fails with the error in
+# ANSWER.
 tell() {
   if [ -n "$DRY_RUN" ]; then
     show "$@"
@@ -58,7 +59,7 @@ tell() {
   return "$code"
 }
 
-# check_programs fails where nothing more can be asked.
+# check_programs fails if nothing else can be checked.
 check_programs() {
   local program
   for program in gcloud curl; do
@@ -68,23 +69,23 @@ check_programs() {
   if tell gcloud alpha monitoring policies list --help; then
     good "gcloud alpha"
   else
-    lacks "gcloud alpha, for the alerts" "gcloud components install alpha, or the package of your system"
+    lacks "gcloud alpha, for the alerts" "gcloud components install alpha, or your system's package"
   fi
   if tell gcloud beta quotas info describe --help; then
     good "gcloud beta"
   else
-    lacks "gcloud beta, for quotas and the services' own accounts" "gcloud components install beta, or the package of your system"
+    lacks "gcloud beta, for quotas and the services' own accounts" "gcloud components install beta, or your system's package"
   fi
   check_version
 }
 
-# check_version: functions by `gcloud run deploy --function` are documented from 511 on; 528 is what the tests know.
+# check_version: `gcloud run deploy --function` is documented from 511 on; the tests know 528.
 check_version() {
   tell gcloud version || return 0
   local version
   version=$(sed -n 's/^Google Cloud SDK \([0-9]*\).*/\1/p' <<<"$ANSWER")
   if [[ $version =~ ^[0-9]+$ ]] && ((version < 511)); then
-    lacks "gcloud 511 or newer (this is $version)" "gcloud components update, or the package of your system"
+    lacks "gcloud 511 or newer (this is $version)" "gcloud components update, or your system's package"
   else
     good "gcloud ${version:-of unknown version}"
   fi
@@ -114,7 +115,7 @@ check_project() {
   fi
 }
 
-# check_services: that an API is not enabled keeps no deploy from going through, only its part of this check.
+# check_services: an API that is not enabled does not prevent a deploy, only its part of this check.
 check_services() {
   local list
   if ! list=$(missing_services); then
@@ -122,13 +123,13 @@ check_services() {
   elif [ -n "$list" ]; then
     list=$(tr '\n' ' ' <<<"$list")
     say "  later    a deploy enables these APIs: ${list//.googleapis.com/}"
-    say "           what follows says more once they are: gcloud services enable ${list}cloudquotas.googleapis.com --project=$PROJECT_ID"
+    say "           once they are enabled, the checks below say more: gcloud services enable ${list}cloudquotas.googleapis.com --project=$PROJECT_ID"
   else
     good "APIs"
   fi
 }
 
-# PERMISSIONS are one telling permission for each role that whoever deploys needs (docs/security.md, Roles).
+# PERMISSIONS has one characteristic permission for each role needed for a deploy (docs/security.md, Roles).
 PERMISSIONS=(
   "serviceusage.services.enable roles/serviceusage.serviceUsageAdmin"
   "iam.serviceAccounts.create roles/iam.serviceAccountAdmin"
@@ -190,13 +191,13 @@ place() { # place WHAT LOCATION COMMAND...
   fi
 }
 
-# QUOTA_PAGE is where a person sees quotas and asks for more.
+# quota_page prints the address of the page for viewing and raising quotas.
 quota_page() { echo "https://console.cloud.google.com/iam-admin/quotas?project=$PROJECT_ID&service=run.googleapis.com"; }
 
-# check_quotas: of GPUs, memory and CPU that Cloud Run gives the project in the region, in the units that Google counts in
-# (GPUs, bytes, thousandths of a CPU). A deploy of a service with a GPU has been held against three instances of it although
-# it could have one: what lies between one and three is a maybe. The quotas' names are those of other people's errors, so
-# that no answer proves nothing.
+# check_quotas checks Cloud Run's quotas of GPUs, memory and CPU for the project in the region, in Google's units (GPUs,
+# bytes, thousandths of a CPU). Deploys of a GPU service have been counted as three instances although it could have
+# only one, so values between one and three are reported as maybe. The quotas' names are from published error messages,
+# so an unknown name proves nothing.
 check_quotas() {
   [ -z "$OCR_URL" ] || return 0
   local gpu=NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion gib=$((1024 * 1024 * 1024)) mib=$((1024 * 1024))
@@ -217,7 +218,7 @@ check_quotas() {
     $(((three * GPU_CPU + functions * FUNCTION_CPU) * 1000)) 1000 "CPUs" "20 in new projects"
 }
 
-# quota ID LEAST SURE UNIT WHAT IF-UNKNOWN judges one quota: below LEAST a deploy fails, from SURE on it does not.
+# quota ID LEAST SURE UNIT WHAT IF-UNKNOWN checks one quota: below LEAST a deploy fails, from SURE on it succeeds.
 quota() {
   local id=$1 least=$2 sure=$3 unit=$4 what=$5 value
   if ! tell gcloud beta quotas info describe "$id" --service=run.googleapis.com --project="$PROJECT_ID" \
@@ -230,9 +231,9 @@ quota() {
     return
   fi
   value=$(sed -n "s/^$REGION //p" <<<"$ANSWER")
-  value=${value:-$(sed -n 's/^ \(-\{0,1\}[0-9]\)/\1/p' <<<"$ANSWER" | head -n 1)} # what has no entry of its own has the default
+  value=${value:-$(sed -n 's/^ \(-\{0,1\}[0-9]\)/\1/p' <<<"$ANSWER" | head -n 1)} # without its own entry a region has the default
   if ! [[ $value =~ ^-?[0-9]+$ ]]; then
-    unknown "quota of $what in $REGION" "none is named: $6. See $(quota_page)"
+    unknown "quota of $what in $REGION" "no value is listed: $6. See $(quota_page)"
   elif ((value < 0 || value >= sure)); then
     good "quota of $what in $REGION: $( ((value < 0)) && echo unlimited || echo $((value / unit))), $(((sure + unit - 1) / unit)) needed"
   elif ((value >= least)); then
@@ -244,14 +245,14 @@ quota() {
   fi
 }
 
-# check_build_region: where Cloud Build refuses new projects, by its own documentation.
+# check_build_region warns of regions in which Cloud Build refuses new projects according to its documentation.
 check_build_region() {
   local list=" ${RESTRICTED_BUILDS[*]} " place
   for place in "$REGION" "$BUILD_REGION"; do
     if [[ $list == *" $place "* ]]; then
       good "Cloud Build in $place"
     else
-      maybe "Cloud Build in $place: a new project may be refused there" "it may build in${list% }"
+      maybe "Cloud Build in $place: a new project may be refused there" "builds are possible in${list% }"
     fi
     [ "$BUILD_REGION" != "$REGION" ] || return 0
   done
@@ -270,7 +271,7 @@ check_database() {
   local unusable
   if ! tell gcloud firestore databases describe --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" "$DATABASE_KIND"; then
     if grep -Eqi 'NOT_FOUND|not found|does not exist' <<<"$ANSWER"; then
-      good "the database $FIRESTORE_DATABASE is not there and will be made in $FIRESTORE_LOCATION"
+      good "the database $FIRESTORE_DATABASE does not exist and will be created in $FIRESTORE_LOCATION"
     else
       unknown "the database $FIRESTORE_DATABASE" "$ANSWER"
     fi
@@ -280,11 +281,11 @@ check_database() {
   if [ -z "$unusable" ]; then
     good "the database $FIRESTORE_DATABASE"
   else
-    lacks "a database that can be used: $FIRESTORE_DATABASE is $unusable" "${OTHER_DATABASE,}"
+    lacks "a usable database: $FIRESTORE_DATABASE is $unusable" "${OTHER_DATABASE,}"
   fi
 }
 
-# check_bucket puts the location of the bucket that is there, or would be made, into BUCKET_PLACE: the triggers' too.
+# check_bucket sets BUCKET_PLACE to the location of the existing or future bucket, which is also that of the triggers.
 check_bucket() {
   BUCKET_PLACE=$BUCKET_LOCATION
   if tell gcloud storage buckets describe "gs://$BUCKET" --raw '--format=value[separator=" "](location,iamConfiguration.uniformBucketLevelAccess.enabled)'; then
@@ -293,7 +294,7 @@ check_bucket() {
   elif matches "$DISABLED" "$ANSWER"; then
     unknown "gs://$BUCKET" "$ANSWER"
   elif grep -Eqi 'not found|NOT_FOUND' <<<"$ANSWER"; then
-    good "gs://$BUCKET is not there and will be made in $BUCKET_LOCATION"
+    good "gs://$BUCKET does not exist and will be created in $BUCKET_LOCATION"
   elif grep -Eqi 'HTTPError 403|does not have' <<<"$ANSWER"; then
     lacks "gs://$BUCKET: it belongs to another project, or you may not read it" "choose another BUCKET"
   else

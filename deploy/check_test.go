@@ -12,7 +12,7 @@ const (
 	noQuotas  = "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion=europe-west4:0 MemAllocPerProjectRegion=europe-west4:21474836480 CpuAllocPerProjectRegion=europe-west4:4000"
 )
 
-// TestCheckSaysWhatToDo: --check reads what is there and each quota in its own unit, and says per line what to do.
+// TestCheckSaysWhatToDo: --check reads existing resources and each quota in its own unit, and says per line what to do.
 func TestCheckSaysWhatToDo(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct {
@@ -28,7 +28,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 			" storage.googleapis.com cloudquotas.googleapis.com --project=my-project",
 			"unknown  Cloud Run in europe-west4: its API is not enabled yet",
 			"unknown  gs://my-scans: its API is not enabled yet",
-			"nothing is missing; 6 could not be looked at"}, "another project"},
+			"nothing is missing; 6 could not be checked"}, "another project"},
 		{"roles that are missing", []string{"services\t"},
 			[]string{"FAKE_LACKS=run.services.setIamPolicy datastore.databases.create", "FAKE_QUOTA=" + newQuotas}, 1,
 			[]string{
@@ -44,12 +44,12 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 			"if it says MemAllocPerProjectRegion, ask for 56 at https://console.cloud.google.com/iam-admin/quotas?project=my-project",
 			"ok       quota of CPUs in europe-west4: 20, 20 needed",
 			"maybe    Cloud Build in europe-west4: a new project may be refused there",
-			"it may build in us-central1 us-west2 europe-west1",
-			"ok       gs://my-scans is not there and will be made in europe-west4",
-			"ok       the database (default) is not there",
+			"builds are possible in us-central1 us-west2 europe-west1",
+			"ok       gs://my-scans does not exist and will be created in europe-west4",
+			"ok       the database (default) does not exist",
 		}, "MISSING"},
 		{"none of it is named", []string{"services\t"}, []string{"FAKE_QUOTA=x=y"}, 0, []string{
-			"unknown  quota of L4 GPUs in europe-west4: none is named: Cloud Run grants 3 with the first deploy"},
+			"unknown  quota of L4 GPUs in europe-west4: no value is listed: Cloud Run grants 3 with the first deploy"},
 			"MISSING  quota"},
 		{"a big project", []string{"services\t"}, []string{"FAKE_QUOTA=" + bigQuotas, "REGION=europe-west1"}, 0,
 			[]string{
@@ -71,7 +71,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 			[]string{"MISSING  gcloud 511 or newer (this is 490)"}, ""},
 		{"a database in Datastore mode", []string{"services\t", "firestore databases (default)\tDATASTORE_MODE"},
 			[]string{"FAKE_QUOTA=" + newQuotas}, 1, []string{
-				"MISSING  a database that can be used: (default) is of type DATASTORE_MODE",
+				"MISSING  a usable database: (default) is of type DATASTORE_MODE",
 				"set FIRESTORE_DATABASE to the name of another"}, ""},
 		{"a bucket of another project", []string{"services\t"},
 			[]string{"FAKE_REAL=foreign-bucket", "FAKE_QUOTA=" + newQuotas}, 1, []string{

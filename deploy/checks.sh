@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The checks on a machine of Cloud Build, a Debian with Go, as root:
-#   checks.sh quick   vet, the tests that need Go alone, shell scripts: minutes, and what holds a push back
-#   checks.sh all     .ci/run, after installing what it expects beside Go
+# Runs the checks on a Cloud Build machine, a Debian with Go, as root:
+#   checks.sh quick   vet, the tests that need only Go, shell scripts: takes minutes, and gates a push
+#   checks.sh all     .ci/run, after installing what it needs besides Go
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-GCLOUD=528.0.0-0 # the version whose commands the tests know
+GCLOUD=528.0.0-0 # the version known to the tests
 
-# The machine has an account of its own; nothing that a test runs may use it.
+# The machine has a service account; tests must not use it.
 export CLOUDSDK_CORE_CHECK_GCE_METADATA=false
 
 git config --global --add safe.directory "$PWD" # the checkout may belong to another user

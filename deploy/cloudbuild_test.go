@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// buildFiles are the two builds, with what a build may take from the platform.
+// buildFiles are the two builds, with the substitutions that they may use.
 var buildFiles = map[string]string{
 	"cloudbuild.yaml":            "--substitutions=_REGION=europe-west1,_BUCKET=my-scans",
 	"deploy/gpu/cloudbuild.yaml": "--substitutions=_IMAGE=europe-west4-docker.pkg.dev/p/r/ocr:1,_MODEL=m,_MODEL_REVISION=r,_VLLM_DIGEST=d,_HF_TOKEN_SECRET=",
@@ -22,8 +22,8 @@ var (
 	scriptArg   = regexp.MustCompile(`args: \[(deploy/\S+\.sh)(?:, (\w+))?\]`)
 )
 
-// TestBuildFileContents is for what gcloud's check lets pass: unknown and double step ids, time-outs, undefined
-// substitutions.
+// TestBuildFileContents covers mistakes that gcloud's check misses: unknown and duplicate step ids, time-outs,
+// undefined substitutions.
 func TestBuildFileContents(t *testing.T) {
 	for file, substitutions := range buildFiles {
 		var text strings.Builder // without comments
@@ -80,8 +80,7 @@ func TestBuildFileContents(t *testing.T) {
 	}
 }
 
-// TestRegionsThatAreShownFitNewProjects: whoever copies what is shown there chooses a region in which a new project may
-// build.
+// TestRegionsThatAreShownFitNewProjects: commands in the documentation use regions in which a new project may build.
 func TestRegionsThatAreShownFitNewProjects(t *testing.T) {
 	allowed := regexp.MustCompile(`(?m)^RESTRICTED_BUILDS=\((.*)\)$`).FindStringSubmatch(read(t, "deploy/settings.sh"))
 	if allowed == nil {

@@ -9,14 +9,13 @@ import (
 	"testing"
 )
 
-// waits are what a first run says that it waits for, by the delay of the platform that it meets
-// (fakegcloud/reality.go).
+// waits are a first run's reasons for waiting, by the platform's delay (fakegcloud/reality.go).
 var waits = []struct{ name, reason string }{
 	{"late-apis", "an API that was just enabled"},
-	{"late-accounts", "a new account to be known everywhere"},
+	{"late-accounts", "a new account to be propagated"},
 	{"late-builders", "new grants to take effect"},
-	{"late-indexes", "another change to end"},
-	{"late-metrics", "a metric that was just made"},
+	{"late-indexes", "another change to finish"},
+	{"late-metrics", "a new metric"},
 	{"late-agents", "a service's own account"},
 	{"late-database", "the platform"},
 	{"late-answers", "the platform"},
@@ -25,7 +24,7 @@ var waits = []struct{ name, reason string }{
 	{"late-trigger", "uploading once more"},
 }
 
-// TestEachDelay: what TestFirstMinutesOfEverything proves of all delays at once, one at a time.
+// TestEachDelay: the same as TestFirstMinutesOfEverything, but with one delay at a time.
 func TestEachDelay(t *testing.T) {
 	need(t, "bash")
 	_, want := newFake(t).command(t, nil, "all")
@@ -39,8 +38,8 @@ func TestEachDelay(t *testing.T) {
 	}
 }
 
-// TestEveryCut: wherever a run is cut short, on a platform that spreads everything late, the next one makes exactly
-// what is missing, and the one after changes nothing; or destroy takes all of it down.
+// TestEveryCut: wherever a run is cut short, on a platform that propagates everything late, the next one creates
+// exactly what is missing, and the one after changes nothing; or destroy removes everything.
 func TestEveryCut(t *testing.T) {
 	need(t, "bash")
 	whole := newFake(t)

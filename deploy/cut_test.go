@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// fake is a gcloud that records what it is told and keeps it in a file; see fakegcloud. No time passes but its own.
+// fake is a gcloud that records commands in a file; see fakegcloud. Its time is simulated.
 type fake struct {
 	bin   string // folder of the program
 	state string
@@ -24,7 +24,7 @@ func newFake(t *testing.T) fake {
 	return fake{bin: bin, state: filepath.Join(t.TempDir(), "state")}
 }
 
-// run runs deploy.sh all, without its smoke test, and gives how it ended and the changes of this run, in order.
+// run runs deploy.sh all, without its smoke test, and returns the outcome and the changes of this run, in order.
 func (f fake) run(t *testing.T, env ...string) (outcome, []string) {
 	t.Helper()
 	return f.command(t, env, "--no-smoke", "all")
@@ -42,7 +42,7 @@ func (f fake) command(t *testing.T, env []string, args ...string) (outcome, []st
 	return out, f.lines(t)[len(before)+1:]
 }
 
-// given puts what was there before the first run.
+// given adds resources that existed before the first run.
 func (f fake) given(t *testing.T, lines ...string) {
 	t.Helper()
 	if err := os.WriteFile(f.state, []byte(strings.Join(append(f.lines(t), lines...), "\n")+"\n"), 0o600); err != nil {
@@ -62,8 +62,7 @@ func (f fake) lines(t *testing.T) []string {
 	return slices.DeleteFunc(strings.Split(string(raw), "\n"), func(l string) bool { return l == "" })
 }
 
-// TestExistingBucket: a bucket that is there keeps its place, and the trigger goes to it; one of another project is
-// refused.
+// TestExistingBucket: an existing bucket keeps its location, which the trigger uses; one of another project is refused.
 func TestExistingBucket(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -84,7 +83,8 @@ func TestExistingBucket(t *testing.T) {
 	}
 }
 
-// TestOtherSettings: a run with other settings changes what they touch, and the triggers for erasing come and go.
+// TestOtherSettings: a run with other settings changes only what they affect, and adds and removes the triggers for
+// erasing.
 func TestOtherSettings(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -131,7 +131,7 @@ func TestOtherSettings(t *testing.T) {
 		strings.Contains(out.stdout, "##RECONCILE_BUCKETS") {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
 	}
-	// Only what was lost since is reconciled: what was in the bucket before is for a backfill.
+	// Only later objects are reconciled; earlier ones are left to a backfill.
 	if out, _ := f.run(t); out.code != 0 ||
 		!regexp.MustCompile(`scheduler jobs create http bucketocr-reconcile .*,ce-since=20`).MatchString(out.stdout) {
 		t.Errorf("exit %d: %s %s", out.code, out.stdout, out.stderr)
@@ -144,8 +144,8 @@ func TestOtherSettings(t *testing.T) {
 	}
 }
 
-// TestSubscriptionsKeepEventsForAWeek: what Eventarc makes is given the ack deadline, the retention and a life without
-// end, once, and so is what an earlier deploy gave some of them only; where they do not stick, the run says so.
+// TestSubscriptionsKeepEventsForAWeek: Eventarc's subscriptions get the ack deadline, the retention and no expiration,
+// once, even if an earlier deploy set only some of these; if they do not take effect, the run fails.
 func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)

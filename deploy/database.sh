@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Firestore: the database, and what "Queries and indexes" in docs/document.md says about its fields.
+# Firestore: the database, and the indexes in "Queries and indexes" of docs/document.md.
 
-# EXEMPT are the fields that no query asks for: no index, no limit of 1,500 bytes, no hot spot of a growing time.
+# EXEMPT are fields that no query uses: without an index they have no limit of 1,500 bytes and no hot spot of growing
+# times.
 EXEMPT=(
   "ocr_documents text" "ocr_documents error" "ocr_documents lease" "ocr_documents metadata"
   "ocr_documents windowStart" "ocr_documents retried" "ocr_documents eventTime" "ocr_documents started"
@@ -24,22 +25,22 @@ make_database() {
   make_composite
 }
 
-# DATABASE_KIND has gcloud print "TYPE EDITION" of a database.
+# DATABASE_KIND makes gcloud print "TYPE EDITION" of a database.
 DATABASE_KIND='--format=value[separator=" "](type,databaseEdition)'
 OTHER_DATABASE='Set FIRESTORE_DATABASE to the name of another, such as bucketocr; it is made beside this one'
 
-# unusable_database "TYPE EDITION" prints what keeps the function, or the indexes that are made here, from a database.
+# unusable_database "TYPE EDITION" prints why the function, or the indexes created here, cannot use a database.
 unusable_database() {
   local type edition
   read -r type edition <<<"$1"
   if [ "$type" != FIRESTORE_NATIVE ]; then
     echo "of type $type (Datastore mode)"
   elif [ "$edition" = ENTERPRISE ]; then
-    echo 'of the Enterprise edition, whose indexes are others'
+    echo 'of the Enterprise edition, which has different indexes'
   fi
 }
 
-# in_database are the flags that name the collection: in_database COLLECTION.
+# in_database COLLECTION sets the flags for a collection.
 in_database() {
   local collection=$1
   [ "$collection" = ocr_pages ] || collection=$FIRESTORE_COLLECTION
@@ -58,7 +59,7 @@ make_exemptions() {
   done
 }
 
-# make_ttl has Firestore remove the markers of erased objects.
+# make_ttl makes Firestore remove the markers of erased objects.
 make_ttl() {
   local state
   in_database ocr_documents
@@ -67,7 +68,7 @@ make_ttl() {
     change gcloud firestore fields ttls update markerExpires "${PLACE[@]}" --enable-ttl --async --format=none
 }
 
-# make_composite is for people and listeners: the newest of one status.
+# make_composite creates the index for listeners and the console: the newest of one status.
 make_composite() {
   local there
   in_database ocr_documents

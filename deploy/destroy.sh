@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Takes down what deploy.sh made, events first, so that nothing calls what is gone, and whatever of it a run that was cut
-# short has left. The bucket, its objects, the database and its documents stay, as do the APIs and the role of Cloud
-# Storage's own agent, which others may need. docs/deploy.md lists what stays.
+# Removes everything that deploy.sh created, even by an interrupted run; sources of events first, so that nothing calls
+# a deleted service. The bucket, its objects, the database and its documents remain, as do the APIs and the role of
+# Cloud Storage's own agent, which others may need. docs/deploy.md lists what remains.
 
 destroy_all() {
   DRY_FOUND=0
-  DISABLED_IS_ABSENT=yes # an API that was never enabled holds nothing of ours
+  DISABLED_IS_ABSENT=yes # an API that was never enabled has no resources of ours
   ask "This removes the triggers (with the events that wait), the function, the OCR service and its images, the sweep, the
 alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs://$BUCKET and the documents as they are." "$NAME"
   destroy_triggers
@@ -20,10 +20,10 @@ alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs:/
   destroy_alerts
   destroy_metrics
   destroy_accounts
-  say_done "'$NAME' is taken down. gs://$BUCKET and the database $FIRESTORE_DATABASE stay as they are; docs/deploy.md lists what else stays"
+  say_done "'$NAME' is removed. gs://$BUCKET and the database $FIRESTORE_DATABASE remain unchanged; docs/deploy.md lists what else remains"
 }
 
-# remove GROUP NAME FLAGS... deletes one thing where it is there.
+# remove GROUP NAME FLAGS... deletes one resource if it exists.
 remove() {
   local group name=$2
   read -ra group <<<"$1"
@@ -33,7 +33,7 @@ remove() {
   fi
 }
 
-# all_of DRY-ANSWER COMMAND... puts what a command lists into ANSWER: nothing where its API is not enabled.
+# all_of DRY-ANSWER COMMAND... sets ANSWER to a command's list: empty if its API is not enabled.
 all_of() {
   DRY_ANSWER=$1
   shift
@@ -41,7 +41,7 @@ all_of() {
   DRY_ANSWER=''
 }
 
-# destroy_triggers looks in all locations: the bucket, whose location is theirs, may be gone.
+# destroy_triggers searches all locations: the bucket, which determines the triggers' location, may be gone.
 destroy_triggers() {
   local place name mark kind
   all_of "$(printf "$REGION $NAME-%s x\n" finalized deleted archived)" gcloud eventarc triggers list --project="$PROJECT_ID" \
@@ -55,7 +55,7 @@ destroy_triggers() {
   done <<<"$ANSWER"
 }
 
-# destroy_images removes the package of ours, and the repository where a deploy made it and it holds nothing else.
+# destroy_images removes our package, and the repository if a deploy created it and it is otherwise empty.
 destroy_images() {
   local place=(--project="$PROJECT_ID" --location="$REGION") made
   DRY_ANSWER=$NAME
@@ -71,7 +71,7 @@ destroy_images() {
   if [ "$made" = "$NAME" ] && [ -z "$ANSWER" ]; then
     change gcloud artifacts repositories delete "$NAME" "${place[@]}" --quiet --format=none
   else
-    say "the repository $NAME in $REGION stays: it is not ours alone"
+    say "the repository $NAME in $REGION remains: others use it, too"
   fi
 }
 
@@ -84,7 +84,7 @@ destroy_alerts() {
   done
 }
 
-# destroy_accounts takes the roles away first: a binding of an account that is gone stays in the policy for ever.
+# destroy_accounts revokes the roles first: bindings of a deleted account would stay in the policy for ever.
 destroy_accounts() {
   OURS=("$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$GPU_ACCOUNT" "$BUILDER_ACCOUNT" "$PIPELINE_ACCOUNT")
   local address secret
@@ -98,12 +98,12 @@ destroy_accounts() {
     fi
   done
   for address in "${OURS[@]}"; do
-    remove "iam service-accounts" "$address" # asked for one by one: a list may not have the newest yet
+    remove "iam service-accounts" "$address" # one by one: a list may not have the newest yet
   done
 }
 
-# revoke_all GROUP THING DRY-ANSWER FLAGS... takes from a policy every role of an account of ours, also of one that was
-# deleted without its roles.
+# revoke_all GROUP THING DRY-ANSWER FLAGS... removes all roles of our accounts from a policy, including accounts deleted
+# without their roles.
 revoke_all() {
   local group thing=$2 policy role member address
   read -ra group <<<"$1"

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// things are what is there, by key.
+// things returns the existing resources, by key.
 func (f fake) things(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -22,14 +22,15 @@ func (f fake) things(t *testing.T) map[string]string {
 	return all
 }
 
-// stays are what destroy leaves, as docs/deploy.md lists it; and what the stand-in keeps of things that are gone.
+// stays matches the resources that destroy leaves, as listed in docs/deploy.md, and the stand-in's records of deleted
+// ones.
 var stays = regexp.MustCompile(
 	`^(services|agent \S+|storage buckets \S+|firestore databases \S+|exemption .*|ttl .*|composite|` +
 		`policy of storage buckets gs://my-scans: roles/storage\.objectUser user:a@example\.com theirs|` +
 		`policy of projects my-project: roles/pubsub\.publisher serviceAccount:service-123456789012@gs-project-accounts\.iam\.gserviceaccount\.com|` +
 		`(policy of run services|policy of iam service-accounts|times|recorded|cleanup) .*)$`)
 
-// destroyed takes down what is there and checks that nothing of ours is left.
+// destroyed runs destroy and checks that nothing of ours is left.
 func (f fake) destroyed(t *testing.T, env ...string) outcome {
 	t.Helper()
 	out, _ := f.command(t, env, "--yes", "destroy")
@@ -44,8 +45,8 @@ func (f fake) destroyed(t *testing.T, env ...string) outcome {
 	return out
 }
 
-// TestDestroyTakesDownWhatARunLeft: a whole installation, one that was cut short anywhere, and none at all, in a
-// project in which no API was ever enabled.
+// TestDestroyTakesDownWhatARunLeft: a whole installation, one that was cut short anywhere, and none, in a project in
+// which no API was ever enabled.
 func TestDestroyTakesDownWhatARunLeft(t *testing.T) {
 	need(t, "bash")
 	for _, cut := range []int{0, 1, 4, 14, 40, 1000} {
@@ -66,8 +67,8 @@ func TestDestroyTakesDownWhatARunLeft(t *testing.T) {
 	}
 }
 
-// TestDestroyWithOtherSettings: what no longer fits the settings of a deploy goes all the same; so do triggers whose
-// bucket, and roles whose account, is gone.
+// TestDestroyWithOtherSettings: resources that no longer match the settings are removed all the same, as are triggers
+// whose bucket, and roles whose account, no longer exists.
 func TestDestroyWithOtherSettings(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -91,7 +92,7 @@ func TestDestroyWithOtherSettings(t *testing.T) {
 	}
 }
 
-// TestDestroyLeavesOthersImages: a repository of another team keeps what is not ours.
+// TestDestroyLeavesOthersImages: another team's repository keeps its other packages.
 func TestDestroyLeavesOthersImages(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct {

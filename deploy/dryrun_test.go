@@ -14,8 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/config"
 )
 
-// printable are the runs whose commands together are all that deploy.sh can print for an empty project, or for a full
-// one where it takes things down.
+// printable are runs that together print every command of deploy.sh for an empty project or, for destroy, a full one.
 var printable = []struct {
 	name string
 	env  []string
@@ -36,7 +35,7 @@ var printable = []struct {
 
 func dryRun(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
-	// A PATH without gcloud and curl: whatever was run would be missed.
+	// A PATH without gcloud and curl, so that running any command would fail.
 	return deploy(t, append(env, "PATH="+tools(t)), append([]string{"--dry-run"}, args...)...)
 }
 
@@ -59,7 +58,7 @@ var toolFolder = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// tools is a folder with the few programs that a dry run needs.
+// tools returns a folder with the few programs that a dry run needs.
 func tools(t *testing.T) string {
 	t.Helper()
 	dir, err := toolFolder()
@@ -71,7 +70,7 @@ func tools(t *testing.T) string {
 
 var sourceOf = regexp.MustCompile("`|\\$\\(|\\$\\{")
 
-// TestDryRun: every line is one command that a shell reads back, with nothing of the shell's in it, and none is run.
+// TestDryRun: every line is one command that a shell reads back unchanged, without shell syntax, and none is run.
 func TestDryRun(t *testing.T) {
 	need(t, "bash")
 	for _, p := range printable {
@@ -100,7 +99,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestPassedOn: deploy.sh hands the function every variable that a deploy may set.
+// TestPassedOn: deploy.sh passes every variable that a deploy may set to the function.
 func TestPassedOn(t *testing.T) {
 	need(t, "bash")
 	ours := map[string]string{ // set by the deploy itself, or meant for a laptop
@@ -170,7 +169,7 @@ func TestRefusals(t *testing.T) {
 		{"a zone for a region", []string{"REGION=europe-west1-b"}, []string{"all"},
 			[]string{"REGION='europe-west1-b' is not a region"}},
 		{"another family's model", []string{"OCR_MODEL=meta/llama"}, []string{"gpu"},
-			[]string{"OCR_MODEL='meta/llama' is none of the LightOnOCR family"}},
+			[]string{"OCR_MODEL='meta/llama' does not belong to the LightOnOCR family"}},
 		{"this machine for a server", []string{"OCR_URL=http://localhost:8000"}, []string{"all"},
 			[]string{"names this machine"}},
 		{"this machine by its address", []string{"OCR_URL=http://127.0.0.1:8000/v1"}, []string{"function"},
@@ -183,9 +182,9 @@ func TestRefusals(t *testing.T) {
 		{"a tag for a digest", []string{"VLLM_DIGEST=v0.30.0"}, []string{"gpu"},
 			[]string{"VLLM_DIGEST='v0.30.0' is not"}},
 		{"less than the GPU takes", []string{"GPU_TYPE=nvidia-rtx-pro-6000", "GPU_CPU=8"}, []string{"gpu"},
-			[]string{"GPU_CPU 8, GPU_MEMORY 80Gi: a nvidia-rtx-pro-6000 takes no less than 20 and 80Gi"}},
+			[]string{"GPU_CPU 8, GPU_MEMORY 80Gi: a nvidia-rtx-pro-6000 needs at least 20 and 80Gi"}},
 		{"a GPU beside a service of one's own", []string{"OCR_URL=https://ocr.example.com"}, []string{"gpu"},
-			[]string{"OCR_URL names an OCR service"}},
+			[]string{"OCR_URL names an existing OCR service"}},
 		{"a branch for a revision", []string{"MODEL_REVISION=main"}, []string{"all"},
 			[]string{"MODEL_REVISION='main' is not"}},
 		{"a key in the open", []string{"OCR_API_KEY=hunter2"}, []string{"function"},
@@ -193,7 +192,7 @@ func TestRefusals(t *testing.T) {
 		{"ON_DELETE", []string{"ON_DELETE=burn"}, []string{"function"},
 			[]string{"ON_DELETE='burn' is not keep or erase"}},
 		{"no command", nil, nil, []string{"Usage:"}},
-		{"no such command", nil, []string{"deploy"}, []string{"there is no command or option 'deploy'"}},
+		{"no such command", nil, []string{"deploy"}, []string{"unknown command or option 'deploy'"}},
 		{"two commands", nil, []string{"gpu", "function"}, []string{"one command at a time"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -214,7 +213,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestSize: deploy.sh only dispatches, and each step is a small file that deploy.sh reads.
+// TestSize: deploy.sh only dispatches, and each step is a small file that deploy.sh sources.
 func TestSize(t *testing.T) {
 	script, err := os.ReadFile("../deploy.sh")
 	if err != nil {

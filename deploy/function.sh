@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The function, by `gcloud run deploy --function`: `gcloud functions deploy` can hold no traffic back.
+# The function, by `gcloud run deploy --function`: `gcloud functions deploy` cannot deploy without traffic.
 
 make_function() {
   find_ocr_service
-  # ours takes pages from the function alone
+  # our service accepts pages only from the function
   [ -n "$OCR_URL" ] || grant_service "$GPU" "$FUNCTION_ACCOUNT" roles/run.invoker
   step "function"
   function_environment
@@ -27,18 +27,18 @@ make_function() {
   grant_service "$FUNCTION" "$SWEEP_ACCOUNT" roles/run.invoker
 }
 
-# find_ocr_service puts the address of ours, or of the one that OCR_URL names, into FOUND_OCR_URL.
+# find_ocr_service sets FOUND_OCR_URL to OCR_URL or the address of our OCR service.
 find_ocr_service() {
   FOUND_OCR_URL=${FOUND_OCR_URL:-$OCR_URL}
   [ -z "$FOUND_OCR_URL" ] || return 0
   step "the OCR service's address"
   FOUND_OCR_URL=$(look "https://$GPU-$PROJECT_NUMBER.$REGION.run.app" gcloud run services list --project="$PROJECT_ID" \
     --region="$REGION" --filter="metadata.name=$GPU" '--format=value(status.url)')
-  [ -n "$FOUND_OCR_URL" ] || die "there is no service $GPU in $REGION: run ./deploy.sh gpu first, or set OCR_URL"
+  [ -n "$FOUND_OCR_URL" ] || die "service $GPU does not exist in $REGION: run ./deploy.sh gpu first, or set OCR_URL"
 }
 
-# function_environment puts the function's variables into ENVIRONMENT, in gcloud's form with a delimiter of our own,
-# because globs hold commas. What is not set here keeps the default that docs/configuration.md names.
+# function_environment sets ENVIRONMENT to the function's variables, in gcloud's syntax with the delimiter ##, because
+# globs contain commas. Variables not set here have the defaults in docs/configuration.md.
 function_environment() {
   local name value exclude=${EXCLUDE:-} include=${INCLUDE:-} colour
   for colour in "${COLOURS[@]}"; do
@@ -52,22 +52,22 @@ function_environment() {
       INCLUDE) value=$include ;;
       *) value=${!name:-} ;;
     esac
-    [[ $value != *'##'* ]] || wrong "$name='$value' holds ##"
+    [[ $value != *'##'* ]] || wrong "$name='$value' contains ##"
     [ -z "$value" ] || ENVIRONMENT+="##$name=$value"
   done
 }
 
-# sources prints a fingerprint of what a deploy uploads.
+# sources prints a fingerprint of the uploaded files.
 sources() {
   local files
   files=$(look go.mod gcloud meta list-files-for-upload .)
-  # shellcheck disable=SC2046 # one of many words is wanted
+  # shellcheck disable=SC2046 # split into words on purpose
   fingerprint "$(printf '%s\n' "$files" | LC_ALL=C sort | while IFS= read -r file; do
     [ ! -f "$file" ] || cksum "$file"
   done)"
 }
 
-# serve_latest sends all traffic to the newest revision, where a build of cloudbuild.yaml had pinned it.
+# serve_latest sends all traffic to the newest revision if a build of cloudbuild.yaml has pinned it.
 serve_latest() {
   local traffic
   traffic=$(look '100 True' gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" \

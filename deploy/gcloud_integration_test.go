@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// unreachable keeps gcloud from all of the world, should it find an account after all: a proxy that is not there.
+// unreachable cuts gcloud off from the network, should it find an account after all, by a proxy that does not exist.
 var unreachable = []string{"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS=127.0.0.1", "CLOUDSDK_PROXY_PORT=1"}
 
-// TestParser: gcloud's own parser takes every command. It reads the flags before it looks for an account: 2 is a
-// refusal, 1 is the missing account.
+// TestParser: gcloud's own parser accepts every command. It parses flags before it looks for an account: exit code 2 is
+// a refusal, 1 the missing account.
 func TestParser(t *testing.T) {
 	need(t, "bash", "gcloud")
 	t.Parallel()
@@ -67,7 +67,7 @@ func TestParser(t *testing.T) {
 	}
 }
 
-// newMachine starts the metadata server of a machine, and gives its address.
+// newMachine starts the metadata server of a machine, and returns its address.
 func newMachine(t *testing.T) (*machine, string) {
 	t.Helper()
 	m := &machine{}
@@ -76,8 +76,8 @@ func newMachine(t *testing.T) (*machine, string) {
 	return m, strings.TrimPrefix(s.URL, "http://")
 }
 
-// TestMachineAccountIsNeverUsed: where a metadata server is present, as on Cloud Build, no command of a test takes its
-// account; without the variable that sees to it, the same command would have been carried out.
+// TestMachineAccountIsNeverUsed: even with a metadata server, as on Cloud Build, no command of a test uses its account;
+// without the variable that prevents it, the same command would be executed.
 func TestMachineAccountIsNeverUsed(t *testing.T) {
 	need(t, "gcloud", "bash")
 	t.Parallel()
@@ -104,7 +104,7 @@ func TestMachineAccountIsNeverUsed(t *testing.T) {
 	}
 }
 
-// TestBuildFiles: gcloud takes the files; a key that it does not know it refuses, so that this proves something.
+// TestBuildFiles: gcloud accepts the files; it refuses unknown keys, so that this proves something.
 func TestBuildFiles(t *testing.T) {
 	need(t, "gcloud", "bash")
 	t.Parallel()
@@ -124,7 +124,7 @@ func TestBuildFiles(t *testing.T) {
 	}
 }
 
-// TestUpload: what a deploy uploads holds the function and nothing that only tests, commands or deploys need.
+// TestUpload: a deploy uploads the function and nothing that only tests, commands or deploys need.
 func TestUpload(t *testing.T) {
 	need(t, "gcloud")
 	cmd := exec.Command("gcloud", "meta", "list-files-for-upload", ".")
@@ -154,7 +154,7 @@ func TestUpload(t *testing.T) {
 
 var quickGcloud = built("quickgcloud")
 
-// quick starts the real gcloud once for the test, and gives what a run needs to use it.
+// quick starts the real gcloud once for the test, and returns the environment for using it.
 func quick(t *testing.T) []string {
 	t.Helper()
 	bin, err := quickGcloud()
@@ -199,7 +199,7 @@ func quick(t *testing.T) []string {
 	return nil
 }
 
-// TestCheck: without an account it says so, with what else is missing already, and ends with 1.
+// TestCheck: without an account --check reports that, with everything else known to be missing, and exits with 1.
 func TestCheck(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
 	t.Parallel()
@@ -216,7 +216,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// write puts a file into a folder of the test's own and gives its path.
+// write writes a file into a temporary folder and returns its path.
 func write(t *testing.T, name, text string, mode os.FileMode) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

@@ -16,17 +16,17 @@ import (
 	"testing"
 )
 
-// google stands in for Google's APIs on loopback and keeps state, so that the real gcloud can work against it: a thing
-// is there after it was made, making it twice is refused, and what was not foreseen fails the test.
+// google is a stateful stand-in for Google's APIs on loopback that the real gcloud can work against: resources exist
+// once created, creating them twice is refused, and unexpected requests fail the test.
 type google struct {
 	url string
 
 	mu      sync.Mutex
 	things  map[string]object // by path
 	changes []change          // in order
-	cut     int               // how many changes are carried out before all are refused; less than 0: no end
+	cut     int               // how many changes are executed before all are refused; less than 0: no limit
 	failing bool              // whether the next build of a source deploy fails
-	once    map[string]object // errors, by the end of the path of the change that meets one, once
+	once    map[string]object // errors, each returned once, by the end of the change's path
 	unknown []string
 	serial  int
 	uploads map[string][]byte
@@ -96,7 +96,7 @@ func (g *google) serve(w http.ResponseWriter, r *http.Request) {
 		http.StatusNotImplemented)
 }
 
-// answer has a route answer, unless it would change something behind the cut.
+// answer calls a route, unless it would change something after the cut.
 func (g *google) answer(rt route, r *http.Request, args []string, body object) (int, any) {
 	if !g.changing(r) {
 		return rt.serve(g, r, args, body)
@@ -119,8 +119,8 @@ func (g *google) answer(rt route, r *http.Request, args []string, body object) (
 	return code, answer
 }
 
-// changing says whether a request changes what deploy.sh makes. Uploads of sources and samples are no changes, nor is a
-// build that fails.
+// changing reports whether a request changes a resource of deploy.sh. Uploads of sources and samples do not count, nor
+// do failed builds.
 func (g *google) changing(r *http.Request) bool {
 	if g.failing && strings.HasSuffix(r.URL.Path, "/builds:submit") {
 		return false
@@ -139,7 +139,7 @@ func missing(name string) (int, any) {
 	return 404, failure(404, "NOT_FOUND", name+" was not found: NOT_FOUND")
 }
 
-// done is a long-running operation that has ended.
+// done returns a long-running operation that has ended.
 func (g *google) done(prefix string, response object) object {
 	g.serial++
 	name := fmt.Sprintf("%s/operations/op-%d", prefix, g.serial)
@@ -148,7 +148,7 @@ func (g *google) done(prefix string, response object) object {
 	return op
 }
 
-// under are the things whose paths are of the collection.
+// under returns the resources in a collection.
 func (g *google) under(collection string) []any {
 	all := []any{}
 	for _, path := range slices.Sorted(maps.Keys(g.things)) {
@@ -159,7 +159,7 @@ func (g *google) under(collection string) []any {
 	return all
 }
 
-// get reads one thing by its path.
+// get reads one resource by its path.
 func get(g *google, r *http.Request, _ []string, _ object) (int, any) {
 	if thing, ok := g.things[r.URL.Path]; ok {
 		return 200, thing
@@ -174,7 +174,7 @@ func list(key string) func(*google, *http.Request, []string, object) (int, any) 
 	}
 }
 
-// create stores a thing, once; id is the parameter that names it.
+// create stores a resource, once; id is the parameter with its name.
 func create(id string, operation bool) func(*google, *http.Request, []string, object) (int, any) {
 	return func(g *google, r *http.Request, _ []string, body object) (int, any) {
 		name := r.URL.Query().Get(id)
@@ -204,7 +204,7 @@ func create(id string, operation bool) func(*google, *http.Request, []string, ob
 	}
 }
 
-// patch merges into a thing.
+// patch merges into a resource.
 func patch(operation bool) func(*google, *http.Request, []string, object) (int, any) {
 	return func(g *google, r *http.Request, _ []string, body object) (int, any) {
 		thing, ok := g.things[r.URL.Path]
@@ -225,8 +225,8 @@ func patch(operation bool) func(*google, *http.Request, []string, object) (int, 
 	}
 }
 
-// subscribe makes the subscription of a trigger as Eventarc does: with an ack deadline of 10 s, a day's retention and
-// an end.
+// subscribe creates the subscription of a trigger like Eventarc: with an ack deadline of 10 s, a day's retention and an
+// expiration.
 func (g *google) subscribe(trigger object, name string) {
 	sub := fmt.Sprintf("projects/%s/subscriptions/eventarc-%s-%s-sub-123", project, region, name)
 	trigger["transport"] = object{"pubsub": object{"subscription": sub}}

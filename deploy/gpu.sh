@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
 # The OCR service: its image, built once for each set of inputs, and its Cloud Run service.
 
-# make_gpu_image puts the image's address into GPU_IMAGE.
+# make_gpu_image sets GPU_IMAGE to the image's address.
 make_gpu_image() {
   [ -z "$GPU_IMAGE" ] || return 0
   step "image of the OCR service"
@@ -25,20 +25,20 @@ make_gpu_image() {
     --suppress-logs --format=none
 }
 
-# tested_rows prints what decides which libraries the image gets: the rows of its own vLLM, in the folder of tested.txt.
+# tested_rows prints the rows of tested.txt for the image's vLLM, which determine the libraries in the image.
 tested_rows() {
   grep "^$(sed -n 's/^FROM vllm\/vllm-openai:v\([0-9.]*\)@.*/\1/p' Dockerfile | head -n 1) " tested.txt
 }
 
-# make_repository: one that is there may be another team's, so that only a repository of ours is marked, cleaned up and
-# removed by destroy. RECORDED is the model and commit that it holds an image of, as the last run noted.
+# make_repository: an existing repository may be another team's, so only one created here is marked, cleaned up and
+# removed by destroy. RECORDED is the model and commit of its image, as noted by the last run.
 make_repository() {
   local format made
   RECORDED=''
   if found gcloud artifacts repositories describe "$NAME" --project="$PROJECT_ID" --location="$REGION" \
     '--format=value[separator=","](format,labels.bucketocr_made,labels.bucketocr_model,labels.bucketocr_revision)'; then
     IFS=, read -r format made RECORDED <<<"$ANSWER"
-    [ "$format" = DOCKER ] || die "the repository $NAME in $REGION holds $format: install under another NAME"
+    [ "$format" = DOCKER ] || die "the repository $NAME in $REGION has format $format: install under another NAME"
   else
     change gcloud artifacts repositories create "$NAME" --project="$PROJECT_ID" --location="$REGION" \
       --repository-format=docker --description='bucketocr: images of the OCR service' --labels="bucketocr_made=$NAME" --format=none
@@ -52,8 +52,8 @@ make_repository() {
     --location="$REGION" --policy=deploy/gpu/cleanup.json --no-dry-run --format=none
 }
 
-# choose_revision decides on the commit of the weights: the one that was set; else the one that is recorded, so that a run
-# at another time installs nothing else; else the newest, which is recorded before anything is built of it.
+# choose_revision chooses the commit of the weights: the one that was set, otherwise the recorded one, so that a later
+# run installs the same, otherwise the newest, which is recorded before anything is built.
 choose_revision() {
   local model
   model=$(fingerprint "$OCR_MODEL")
@@ -73,8 +73,9 @@ choose_revision() {
       --update-labels="bucketocr_model=$model,bucketocr_revision=$MODEL_REVISION" --format=none
 }
 
-# make_gpu_service: the probe asks every 5 s and gives up after 20 minutes, so that it adds at most 5 s to a cold start
-# and cuts no slow one; --ingress=all by default because the function has no VPC: the invoker role is the gate.
+# make_gpu_service: the probe runs every 5 s and gives up after 20 minutes, so that it adds at most 5 s to a cold start
+# and does not break off a slow one; --ingress=all is the default because the function has no VPC: the invoker role
+# protects the service.
 make_gpu_service() {
   step "OCR service"
   # shellcheck disable=SC2054 # the commas belong to the probe
@@ -89,8 +90,8 @@ make_gpu_service() {
   deploy_service "$GPU" "${flags[@]}"
 }
 
-# deploy_service SERVICE FLAGS... deploys unless the service was deployed with the same FLAGS and INPUT (what is not in
-# the flags: the sources) and its newest revision came up.
+# deploy_service SERVICE FLAGS... deploys unless the service was deployed with the same FLAGS and INPUT (inputs other
+# than flags: the sources) and its newest revision is ready.
 deploy_service() {
   local service=$1 mark there created ready
   shift
@@ -99,7 +100,7 @@ deploy_service() {
     '--format=value[separator=","](metadata.labels.bucketocr_input,status.latestCreatedRevisionName,status.latestReadyRevisionName)'; then
     IFS=',' read -r there created ready <<<"$ANSWER"
     if [ "$there" = "$mark" ] && [ "$created" = "$ready" ]; then
-      say "$service is as it should be"
+      say "$service is up to date"
       return
     fi
   fi

@@ -18,8 +18,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestGPUFlags: every flag of vLLM and every variable of the image stands in deploy/gpu/README.md with its source, and
-// no other does.
+// TestGPUFlags: deploy/gpu/README.md lists exactly the flags of vLLM and the variables of the image, each with its
+// source.
 func TestGPUFlags(t *testing.T) {
 	_, table, ok := strings.Cut(read(t, "deploy/gpu/README.md"), "| flag or variable | source |")
 	if !ok {
@@ -52,8 +52,7 @@ func TestGPUFlags(t *testing.T) {
 	}
 }
 
-// TestTokenOfHuggingFace: the build reads the secret that was named into its file, and where none was named the file is
-// empty.
+// TestTokenOfHuggingFace: the build writes the named secret to its file, which is empty if none is named.
 func TestTokenOfHuggingFace(t *testing.T) {
 	need(t, "bash")
 	bin, file := t.TempDir(), filepath.Join(t.TempDir(), "token")
@@ -109,8 +108,8 @@ func TestServe(t *testing.T) {
 
 const driver580 = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tue Sep 23 10:11:16 UTC 2025\nGCC version:  gcc version 12\n"
 
-// TestServeTakesTheLibrariesThatFitTheDriver: the host's before those of the image where the driver is as new as its
-// CUDA, the image's compatibility libraries where it is older; the log says which, and without a driver it ends at
+// TestServeTakesTheLibrariesThatFitTheDriver: the host's before those of the image if the driver is new enough for its
+// CUDA, the image's compatibility libraries if it is older; the log says which, and without a driver the script ends at
 // once.
 func TestServeTakesTheLibrariesThatFitTheDriver(t *testing.T) {
 	need(t, "bash")
@@ -181,8 +180,8 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestFetchTakesWhatWasTested: the 1B models get the transformers that ran with this vLLM, and a vLLM that was not
-// tried, or did not run, is refused for every model.
+// TestFetchTakesWhatWasTested: the 1B models get the transformers tested with this vLLM, and a vLLM that was not
+// tested, or failed, is refused for every model.
 func TestFetchTakesWhatWasTested(t *testing.T) {
 	need(t, "bash")
 	bin, folder := t.TempDir(), t.TempDir()
@@ -204,8 +203,8 @@ func TestFetchTakesWhatWasTested(t *testing.T) {
 	}{
 		{"lightonai/LightOnOCR-2-1B", "1.0.0", 0, installs},
 		{"lightonai/LightOnOCR-3-4B", "1.0.0", 0, ""},
-		{"lightonai/LightOnOCR-2-1B", "1.1.0", 2, "vLLM 1.1.0 is not in tested.txt"},
-		{"lightonai/LightOnOCR-3-4B", "1.2.0", 2, "vLLM 1.2.0 is not in tested.txt"},
+		{"lightonai/LightOnOCR-2-1B", "1.1.0", 2, "no working row for vLLM 1.1.0"},
+		{"lightonai/LightOnOCR-3-4B", "1.2.0", 2, "no working row for vLLM 1.2.0"},
 	} {
 		out := run(t, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "VERSION=" + test.version}, "bash",
 			folder+"/fetch.sh", "libraries", test.model)
@@ -216,7 +215,7 @@ func TestFetchTakesWhatWasTested(t *testing.T) {
 	}
 }
 
-// TestImageHasATestedVLLM: the image's vLLM is one that runs.
+// TestImageHasATestedVLLM: the image's vLLM passed its test.
 func TestImageHasATestedVLLM(t *testing.T) {
 	version := regexp.MustCompile(`vllm-openai:v([\d.]+)@`).FindStringSubmatch(read(t, "deploy/gpu/Dockerfile"))
 	if version == nil ||
@@ -226,8 +225,8 @@ func TestImageHasATestedVLLM(t *testing.T) {
 	}
 }
 
-// TestImageIsBuiltAgainForOtherLibraries: the image's tag follows what decides which libraries it gets, and no row of
-// another vLLM.
+// TestImageIsBuiltAgainForOtherLibraries: the image's tag depends on the rows that determine its libraries, not on
+// those of other versions of vLLM.
 func TestImageIsBuiltAgainForOtherLibraries(t *testing.T) {
 	need(t, "bash")
 	folder := t.TempDir()

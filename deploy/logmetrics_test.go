@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestLogMetricsAgreeWithDocuments: what Cloud Logging counts and sums in the function's log lines is what its
-// documents say.
+// TestLogMetricsAgreeWithDocuments: Cloud Logging's counts and sums of the function's log lines agree with its
+// documents.
 func TestLogMetricsAgreeWithDocuments(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{})
@@ -67,7 +67,7 @@ func TestLogMetricsAgreeWithDocuments(t *testing.T) {
 	}
 }
 
-// counted returns what the log metrics make of log lines, by the metric's name and its labels outcome and code.
+// counted returns the values of the log metrics for log lines, by the metric's name and its labels outcome and code.
 func counted(t *testing.T, lines []map[string]any) map[string]float64 {
 	t.Helper()
 	sums := map[string]float64{}
@@ -105,7 +105,7 @@ func payloadField(t *testing.T, line map[string]any, path string) any {
 	return line[name]
 }
 
-// matches evaluates the little of Cloud Logging's language that the filters use.
+// matches evaluates the part of Cloud Logging's query language that the filters use.
 func matches(t *testing.T, filter string, line map[string]any) bool {
 	t.Helper()
 	for condition := range strings.SplitSeq(filter, " AND ") {

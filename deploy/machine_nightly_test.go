@@ -40,7 +40,7 @@ func TestChecksOnAMachineOfGoogles(t *testing.T) {
 	}
 }
 
-// checksOnTheMachine runs in a network of its own, which is that of the machine.
+// checksOnTheMachine runs in a separate network namespace, which is that of the machine.
 func checksOnTheMachine(t *testing.T) {
 	t.Helper()
 	hosts := filepath.Join(t.TempDir(), "hosts")
@@ -67,7 +67,7 @@ func checksOnTheMachine(t *testing.T) {
 		t.Fatal("the control: this is not a machine of Google's")
 	}
 
-	stubs := t.TempDir() // what the image of the step has to install is here already
+	stubs := t.TempDir() // the packages that the step installs are already present
 	if err := os.WriteFile(filepath.Join(stubs, "apt-get"), []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}

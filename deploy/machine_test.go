@@ -9,12 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// machine is the metadata server of a machine of Google's, which offers its account to whoever asks, and counts who
-// does.
+// machine is the metadata server of a Google machine, which offers its account to every caller, and counts requests for
+// it.
 type machine struct{ asked atomic.Int32 }
 
 func (m *machine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.Contains(r.URL.Path, "/service-accounts/") { // that there is a machine, gcloud asks in any case
+	if strings.Contains(r.URL.Path, "/service-accounts/") { // gcloud always asks for the machine itself
 		m.asked.Add(1)
 	}
 	w.Header().Set("Metadata-Flavor", "Google")

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Metrics that Cloud Logging counts from the function's log lines, made early, because an alert can watch one only minutes
-# after it was made: one for each file of deploy/metrics, for alerts and the
-# dashboard, which pick their own installation's by the service's name. A description ends with a mark of its file, so
-# that the next run knows an unchanged one; a test keeps the marks right.
+# Metrics that Cloud Logging counts from the function's log lines: one for each file in deploy/metrics, for alerts and
+# the dashboard, which select their installation by the service's name. They are created early, because alerts can use a
+# metric only minutes later. A description ends with a mark of its file, so that the next run recognises an unchanged
+# one; a test checks the marks.
 
 make_metrics() {
   step "metrics from logs"
@@ -19,7 +19,7 @@ make_metrics() {
   make_sweep_metric
 }
 
-# make_sweep_metric counts the sweeps that went through, by Cloud Scheduler's own log.
+# make_sweep_metric creates the metric that counts successful sweeps, by Cloud Scheduler's own log.
 make_sweep_metric() {
   local filter="resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=\"$SWEEP\" AND httpRequest.status=200"
   if ! found gcloud logging metrics describe "$METRIC" --project="$PROJECT_ID" '--format=value(filter)'; then

@@ -46,7 +46,7 @@ func readJSON(t *testing.T, file string, into any) {
 	}
 }
 
-// TestMetricMarks: a description ends with the mark of its file, by which deploy.sh knows an unchanged metric.
+// TestMetricMarks: a description ends with the mark of its file, by which deploy.sh recognises an unchanged metric.
 func TestMetricMarks(t *testing.T) {
 	for name := range logMetrics(t) {
 		raw, err := os.ReadFile("metrics/" + name + ".json")
@@ -62,7 +62,7 @@ func TestMetricMarks(t *testing.T) {
 	}
 }
 
-// board is the dashboard as far as tests look at it.
+// board is the part of the dashboard that tests check.
 type board struct {
 	MosaicLayout struct {
 		Columns int
@@ -77,7 +77,7 @@ type board struct {
 	}
 }
 
-// TestDashboard: tiles do not overlap, and every metric that chart or alert asks for is made, with its labels.
+// TestDashboard: tiles do not overlap, and every metric used by a chart or alert is created, with its labels.
 func TestDashboard(t *testing.T) {
 	var b board
 	readJSON(t, "dashboard.json", &b)
@@ -112,7 +112,7 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// platform are the metrics that Google makes.
+// platform are Google's own metrics.
 var platform = []string{
 	"pubsub.googleapis.com/subscription/num_undelivered_messages",
 	"pubsub.googleapis.com/subscription/oldest_unacked_message_age",
@@ -120,7 +120,7 @@ var platform = []string{
 	"run.googleapis.com/container/memory/utilizations",
 	"logging.googleapis.com/user/@METRIC@"}
 
-// checkChart notes the log metrics that a chart asks for, and tells whether it asks for OpenTelemetry's.
+// checkChart notes the log metrics that a chart uses, and reports whether it uses OpenTelemetry's.
 func checkChart(t *testing.T, title, text string, asked map[string]bool) (collector bool) {
 	t.Helper()
 	made := logMetrics(t)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The topic of NOTIFY_TOPIC, where the function announces each end. Whoever wants to hear of them makes a subscription.
+# The topic NOTIFY_TOPIC, where the function announces each end. Consumers create their own subscriptions.
 
 make_notify_topic() {
   [ -n "$NOTIFY_TOPIC" ] || return 0

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# What is made in which order.
+# The order in which everything is created.
 
-# deploy_all makes first what the platform needs minutes to spread, accounts above all, then what takes long by itself.
+# deploy_all first creates resources that the platform needs minutes to propagate, especially accounts, then those that
+# take long.
 deploy_all() {
   local ours=("$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$BUILDER_ACCOUNT")
   [ -n "$OCR_URL" ] || ours+=("$GPU_ACCOUNT")
@@ -20,7 +21,7 @@ deploy_gpu() {
   make_gpu_service
 }
 
-# deploy_function looks for the OCR service before it makes anything that would be of no use without it.
+# deploy_function looks for the OCR service before it creates anything that needs it.
 deploy_function() {
   enable_services
   find_ocr_service
@@ -38,9 +39,9 @@ prepare() { # prepare ACCOUNT...
   make_metrics
 }
 
-# finish comes to the trigger last of all that an event needs, so that no event meets half a system, and to the alerts last
-# of all: they would ring for what the first minutes bring. What an event does not need runs in a subshell: its failure, also
-# one that would end the run, keeps nothing else from being made.
+# finish creates the triggers after everything else that an event needs, so that no event meets half a system, and the
+# alerts last: they would fire during the first minutes. Steps that events do not need run in a subshell, so that their
+# failure, even one that ends a run, does not prevent the others.
 finish() {
   make_notify_topic
   make_function
@@ -53,10 +54,10 @@ finish() {
   summary
 }
 
-# later WHAT notes a failure that does not end the run; report_failures ends it with all of them.
+# later WHAT notes a failure without ending the run; report_failures ends it with all of them.
 FAILED=()
 later() { FAILED+=("$1"); }
 
 report_failures() {
-  ((${#FAILED[@]} == 0)) || die "not everything went well; run the same again for: $(printf '%s; ' "${FAILED[@]}")"
+  ((${#FAILED[@]} == 0)) || die "some steps failed; run the same command again for: $(printf '%s; ' "${FAILED[@]}")"
 }

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The account that cloudbuild.yaml runs as: it may deploy the function, call it, and put its sample under one prefix.
+# The service account of cloudbuild.yaml: it may deploy the function, call it, and upload its sample under one prefix.
 
 deploy_build_account() {
-  SERVICES+=(iamcredentials.googleapis.com) # it makes the ID token with which a build calls its candidate
+  SERVICES+=(iamcredentials.googleapis.com) # issues the ID token with which a build calls its candidate
   enable_services
   DRY_FOUND=0 found gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" '--format=value(status.url)' ||
-    die "there is no service $FUNCTION in $REGION yet: run ./deploy.sh function first"
+    die "service $FUNCTION does not exist in $REGION yet: run ./deploy.sh function first"
   make_accounts "$FUNCTION_ACCOUNT" "$BUILDER_ACCOUNT" "$PIPELINE_ACCOUNT"
   local role
   for role in roles/run.sourceDeveloper roles/serviceusage.serviceUsageConsumer roles/logging.logWriter; do
@@ -19,7 +19,8 @@ deploy_build_account() {
   say "cloudbuild.yaml runs as $PIPELINE_ACCOUNT"
 }
 
-# grant_prefix MEMBER ROLE: on the objects of the smoke tests alone. Conditions need a bucket with uniform access.
+# grant_prefix MEMBER ROLE grants a role on the objects of the smoke tests only. Conditions need a bucket with uniform
+# access.
 grant_prefix() {
   local policy
   policy=$(read_policy gcloud storage buckets get-iam-policy "gs://$BUCKET")

@@ -8,8 +8,7 @@ import (
 	"sync"
 )
 
-// built builds a program of a folder here under the name gcloud, and others that it has as well, and gives the folder
-// for PATH.
+// built builds the program in a folder under the name gcloud and further names, and returns the folder for PATH.
 func built(folder string, other ...string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		dir := filepath.Join(scratch, folder)

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// env has the real gcloud talk to the stand-in alone: as the endpoint of every API and as the proxy of all the rest.
+// env makes the real gcloud talk only to the stand-in: as the endpoint of every API and as the proxy for everything
+// else.
 func (g *google) env(t *testing.T) []string {
 	host, port, _ := strings.Cut(strings.TrimPrefix(g.url, "http://"), ":")
 	env := append(quick(t),
@@ -31,8 +32,8 @@ func (g *google) env(t *testing.T) []string {
 	return env
 }
 
-// deploy runs deploy.sh against the stand-in. Between two runs the test may use all of g: the lock, which the requests
-// take as well, orders what it does before and after them.
+// deploy runs deploy.sh against the stand-in. Between runs the test may use all of g: its lock, which requests also
+// take, orders the accesses.
 func (g *google) deploy(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	g.settle()
@@ -40,13 +41,14 @@ func (g *google) deploy(t *testing.T, env []string, args ...string) outcome {
 	return deploy(t, env, args...)
 }
 
-// settle makes what was done under the lock before visible here, and what is done here to whoever takes it next.
+// settle takes and releases the lock, so that earlier writes under it are visible here, and later ones to its next
+// holder.
 func (g *google) settle() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 }
 
-// made gives what stands there, without what differs from run to run.
+// made returns the existing resources, without values that differ from run to run.
 func (g *google) made() map[string]object {
 	all := maps.Clone(g.things)
 	maps.DeleteFunc(all, func(path string, _ object) bool {
@@ -68,8 +70,8 @@ func (g *google) mustRun(t *testing.T, env []string, args ...string) outcome {
 	return out
 }
 
-// TestRealGcloud runs deploy.sh with the real gcloud: the first run makes all with the right bodies and reads the
-// sample's text, the second changes nothing, destroy takes it down, and three interrupted runs are completed by the
+// TestRealGcloud runs deploy.sh with the real gcloud: the first run creates everything with the right bodies and reads
+// the sample's text, the second changes nothing, destroy removes it, and three interrupted runs are completed by the
 // next.
 func TestRealGcloud(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
@@ -117,8 +119,8 @@ func TestRealGcloud(t *testing.T) {
 	interrupted(t, whole)
 }
 
-// firstMinutes: what Google's APIs answer once each in the first minutes of a project, in their own form, so that it is
-// the real gcloud's rendering that deploy.sh understands; and a bucket whose policy already has a condition.
+// firstMinutes adds errors that Google's APIs return in the first minutes of a project, in their own form, so that
+// deploy.sh must understand the real gcloud's rendering, and a bucket whose policy already has a condition.
 func firstMinutes(g *google) {
 	g.failing = true
 	g.once = map[string]object{
@@ -143,7 +145,7 @@ func firstMinutes(g *google) {
 			"members": []any{"user:a@example.com"}, "condition": object{"title": "theirs", "expression": "true"}}}}
 }
 
-// outdated: a metric and a dashboard that an older version made are brought up to date, and nothing else is touched.
+// outdated checks that a metric and a dashboard of an older version are updated, and nothing else is touched.
 func outdated(t *testing.T, g *google, env []string) {
 	t.Helper()
 	g.things["/v2/projects/"+project+"/metrics/bucketocr_pages"]["description"] = "bucketocr: pages; old"
@@ -161,7 +163,8 @@ func outdated(t *testing.T, g *google, env []string) {
 	}
 }
 
-// interrupted: three runs in a row are cut short, each further on; the next one completes them, as if nothing had been.
+// interrupted checks that after three consecutive runs cut short, each at a later point, the next one completes the
+// deploy.
 func interrupted(t *testing.T, whole []string) {
 	t.Helper()
 	g := newGoogle(t)

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestFirstMinutesOfEverything: a first run goes through against a platform that spreads everything as late as the real
-// one does, in a new project of an organisation with policies, with a bucket whose policy has a condition. It makes
-// exactly what it makes without all that, and the second run changes nothing.
+// TestFirstMinutesOfEverything: a first run succeeds on a platform that propagates everything as late as the real one,
+// in a new project of an organisation with policies, with a bucket whose policy has a condition. It creates exactly the
+// same as without these, and the second run changes nothing.
 func TestFirstMinutesOfEverything(t *testing.T) {
 	need(t, "bash")
 	t.Parallel()
@@ -35,7 +35,7 @@ func TestFirstMinutesOfEverything(t *testing.T) {
 	f.destroyed(t, env...)
 }
 
-// first deploys for the first time, which must make these things.
+// first deploys for the first time, and checks that it creates exactly want.
 func (f fake) first(t *testing.T, want []string, env ...string) outcome {
 	t.Helper()
 	out, made := f.command(t, env, "all")
@@ -48,8 +48,8 @@ func (f fake) first(t *testing.T, want []string, env ...string) outcome {
 	return out
 }
 
-// errorsOfGoogle are errors as gcloud prints them, with the reason for which a command that meets one is tried again;
-// "" where waiting does not help, and then with what the run must advise.
+// errorsOfGoogle are errors as gcloud prints them, with the reason for retrying the command; "" if waiting does not
+// help, and then with the advice that the run must print.
 var errorsOfGoogle = []struct{ text, reason, advice string }{
 	{"INVALID_ARGUMENT: Service account bucketocr-trigger@p.iam.gserviceaccount.com does not exist.", "a new account",
 		""},
@@ -76,7 +76,7 @@ var errorsOfGoogle = []struct{ text, reason, advice string }{
 	{"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
 		"another change", ""},
 	{"NOT_FOUND: Cannot find metric(s) that match type = \"logging.googleapis.com/user/x\". Please try again soon.",
-		"a metric", ""},
+		"a new metric", ""},
 	{"FAILED_PRECONDITION: Database ID '(default)' is not available in project 'p'. Please retry in 120 seconds.",
 		"the platform", ""},
 	{"UNAVAILABLE: The service is currently unavailable.", "the platform", ""},
@@ -102,8 +102,8 @@ var errorsOfGoogle = []struct{ text, reason, advice string }{
 	{"INVALID_ARGUMENT: spec.template.spec.containers[0].resources.limits.cpu: Invalid value", "", ""},
 }
 
-// TestErrorsThatPassAreWaitedFor: of each error that Google is known to answer, whether the command is tried again, for
-// what the run says that it waits, and what it advises where waiting does not help. The waiting ends after RETRY_FOR.
+// TestErrorsThatPassAreWaitedFor: for each known error of Google, whether the command is retried, with which reason,
+// and the advice if waiting does not help. Waiting ends after RETRY_FOR.
 func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 	need(t, "bash")
 	bin := t.TempDir()
@@ -122,7 +122,7 @@ func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 			"PROJECT_ID=p", limit},
 			"bash", "-euo", "pipefail", "-c", ". deploy/command.sh; change failing")
 		total := 0
-		text, _ := os.ReadFile(slept) // none where it was not tried again
+		text, _ := os.ReadFile(slept) // missing if it was not retried
 		for _, word := range strings.Fields(string(text)) {
 			n, err := strconv.Atoi(word)
 			if err != nil {
@@ -147,8 +147,7 @@ func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 	}
 }
 
-// TestLongFailureIsNotRepeated: a build that failed after twenty minutes is not tried again for minutes more, whatever
-// its log says.
+// TestLongFailureIsNotRepeated: a build that failed after twenty minutes is not retried, whatever its log says.
 func TestLongFailureIsNotRepeated(t *testing.T) {
 	need(t, "bash")
 	out := run(t, []string{"PROJECT_ID=p"}, "bash", "-euo", "pipefail", "-c", `. deploy/command.sh
@@ -160,8 +159,8 @@ func TestLongFailureIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestLostAnswerOfACreateIsNoFailure: what an earlier try made although its answer was lost is there, and that is all
-// that matters.
+// TestLostAnswerOfACreateIsNoFailure: a resource that an earlier try created although its answer was lost counts as
+// created.
 func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
 	need(t, "bash")
 	bin := t.TempDir()
@@ -180,15 +179,14 @@ func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
 	if out := run(t, env, "bash", "-euo", "pipefail", "-c", ". deploy/command.sh; change create"); out.code != 1 {
 		t.Errorf("made by another: exit %d: %s", out.code, out.stderr)
 	}
-	// an account has a name of ours, and a list that does not have it yet proves nothing
+	// an account's name is ours, and a list without it proves nothing yet
 	if out := run(t, env, "bash", "-euo", "pipefail", "-c",
 		". deploy/command.sh; MAY_EXIST=yes change create"); out.code != 0 {
 		t.Errorf("as good as made: exit %d: %s", out.code, out.stderr)
 	}
 }
 
-// TestProjectsThatAreNotEmpty: what is there already is used where it can be, and refused with what to do where it
-// cannot.
+// TestProjectsThatAreNotEmpty: existing resources are used if possible, and otherwise refused with advice.
 func TestProjectsThatAreNotEmpty(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct {
@@ -211,13 +209,13 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 			[]string{"FIRESTORE_DATABASE=scans"}, 0,
 			`'--condition=expression=resource.name=="projects/my-project/databases/scans",title=bucketocr-scans'`},
 		{"a role that is missing", nil, []string{"FAKE_REAL=no-permission"}, 1,
-			"deploy.sh: you lack a role, or the thing belongs to another project. ./deploy.sh --check names the roles"},
+			"deploy.sh: you lack a role, or the resource belongs to another project. ./deploy.sh --check names the roles"},
 		{"a bucket of another project", nil, []string{"FAKE_REAL=foreign-bucket"}, 1,
 			"gs://my-scans belongs to another project, or you may not read it: choose another BUCKET"},
 		{"a repository of another format", []string{"artifacts repositories bucketocr\tNPM:team"}, nil, 1,
-			"holds NPM: install under another NAME"},
+			"has format NPM: install under another NAME"},
 		{"a database of another edition", []string{"firestore databases (default)\tFIRESTORE_NATIVE ENTERPRISE"}, nil,
-			1, "is of the Enterprise edition, whose indexes are others"},
+			1, "is of the Enterprise edition, which has different indexes"},
 		{"a new project's quotas, held against three instances", nil,
 			[]string{"FAKE_REAL=new-project threefold", "BUILD_REGION=europe-west1"}, 1,
 			"the quota of the project in this region is too small"},
@@ -241,15 +239,15 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 			if out.code != tt.code || tt.want != "bindings" && !strings.Contains(out.stdout+out.stderr, tt.want) {
 				t.Errorf("exit %d: %s", out.code, out.stderr)
 			}
-			if strings.Contains(out.stderr, "once more in") {
+			if strings.Contains(out.stderr, "retrying in") {
 				t.Errorf("it waits for what does not pass: %s", out.stderr)
 			}
 		})
 	}
 }
 
-// TestFirstMinutesWithoutAGPU: with an OCR service of one's own the function's is the first build, seconds after its
-// account was made; that it failed is explained and waited for, too.
+// TestFirstMinutesWithoutAGPU: with an existing OCR service the function's build is the first, seconds after its
+// account was created; its failure is explained and retried, too.
 func TestFirstMinutesWithoutAGPU(t *testing.T) {
 	need(t, "bash")
 	const url = "OCR_URL=https://ocr.example.com"
@@ -263,8 +261,8 @@ func TestFirstMinutesWithoutAGPU(t *testing.T) {
 	}
 }
 
-// TestAnotherBucketIsRefusedFirst: an installation cannot move to another bucket, and a run that tries makes nothing
-// before it says so.
+// TestAnotherBucketIsRefusedFirst: an installation cannot move to another bucket, and a run that tries fails before it
+// creates anything.
 func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -281,7 +279,7 @@ func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 	}
 }
 
-// TestAccountsThatNoListHasYet: a run, or a destroy, seconds after one that was cut short behind the making of an
+// TestAccountsThatNoListHasYet: a run, or a destroy, seconds after a run that was cut short just after creating an
 // account.
 func TestAccountsThatNoListHasYet(t *testing.T) {
 	need(t, "bash")
@@ -300,12 +298,12 @@ func TestAccountsThatNoListHasYet(t *testing.T) {
 	}
 }
 
-// TestWhatNoEventNeedsKeepsNothingElseBack: where the alerts cannot be made, the dashboard and the summary are, and the
-// run says what is missing.
+// TestWhatNoEventNeedsKeepsNothingElseBack: if the alerts cannot be created, the dashboard and the summary still are,
+// and the run says what is missing.
 func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
 	need(t, "bash")
 	out, made := newFake(t).command(t, []string{"FAKE_REAL=no-alpha"}, "all")
-	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the alerts; ") ||
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same command again for: the alerts; ") ||
 		!strings.Contains(out.stderr, "Drop a file:") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
@@ -314,7 +312,7 @@ func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
 	}
 }
 
-// TestMissingProgramsAreSaidFirst: what the run would miss half way is missed at its start.
+// TestMissingProgramsAreSaidFirst: a program that a run would miss half-way is reported at its start.
 func TestMissingProgramsAreSaidFirst(t *testing.T) {
 	need(t, "bash")
 	fake := newFake(t)
@@ -341,13 +339,12 @@ func TestMissingProgramsAreSaidFirst(t *testing.T) {
 	}
 }
 
-// TestNoEventForTheSample: a trigger that never works does not keep the rest of a deploy from being made; the run says
-// so.
+// TestNoEventForTheSample: a trigger that never works does not prevent the rest of a deploy; the run reports it.
 func TestNoEventForTheSample(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
 	out, made := f.command(t, []string{"FAKE_REAL=deaf", "SMOKE_WAIT=320"}, "all")
-	if out.code != 1 || !strings.Contains(out.stderr, "run the same again for: the smoke test; ") ||
+	if out.code != 1 || !strings.Contains(out.stderr, "run the same command again for: the smoke test; ") ||
 		!strings.Contains(out.stderr, "not done after 320 s") {
 		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
@@ -359,9 +356,9 @@ func TestNoEventForTheSample(t *testing.T) {
 	}
 }
 
-// TestProjectAndRegionAreEnough: with the project and the region alone everything is made; the bucket is named after
+// TestProjectAndRegionAreEnough: with only the project and the region everything is created; the bucket is named after
 // the project, the weights are the newest, which is printed and recorded, and a later run, when there are newer ones,
-// keeps to them.
+// keeps them.
 func TestProjectAndRegionAreEnough(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -399,8 +396,8 @@ func TestProjectAndRegionAreEnough(t *testing.T) {
 	}
 }
 
-// TestNoGPUOfYourOwn: beside the project and the region only OCR_URL is needed, and a key's place where the server
-// wants one; nothing with a GPU is made, and the function sends no ID token to a server that is not on Cloud Run.
+// TestNoGPUOfYourOwn: besides the project and the region only OCR_URL is needed, and a key's secret if the server
+// requires one; nothing with a GPU is created, and the function sends no ID token to a server outside Cloud Run.
 func TestNoGPUOfYourOwn(t *testing.T) {
 	need(t, "bash")
 	for _, tt := range []struct {
@@ -450,8 +447,8 @@ func TestNoGPUOfYourOwn(t *testing.T) {
 	}
 }
 
-// TestWhatSpreadsSlowlyComesFirst: accounts with their roles, the platform's own accounts and metrics are made before
-// what takes long by itself, alerts after the smoke test, and old images of the OCR service are cleaned up.
+// TestWhatSpreadsSlowlyComesFirst: accounts with their roles, the platform's own accounts and metrics are created
+// before slow steps, alerts after the smoke test, and old images of the OCR service are cleaned up.
 func TestWhatSpreadsSlowlyComesFirst(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -494,8 +491,8 @@ func TestWhatSpreadsSlowlyComesFirst(t *testing.T) {
 	}
 }
 
-// TestSummary: the end of a deploy says where to drop a file, where to look, what an idle month holds and how to take
-// it down.
+// TestSummary: the end of a deploy says where to drop a file, where to look, what an idle month costs and how to remove
+// the installation.
 func TestSummary(t *testing.T) {
 	need(t, "bash")
 	out, _ := newFake(t).command(t, []string{"GPU_MIN_INSTANCES=1"}, "all")
@@ -518,7 +515,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// TestBuildNeedsTheFunction: the account of cloudbuild.yaml comes after what it deploys.
+// TestBuildNeedsTheFunction: the account of cloudbuild.yaml is created after the function.
 func TestBuildNeedsTheFunction(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)
@@ -537,7 +534,7 @@ func TestBuildNeedsTheFunction(t *testing.T) {
 	}
 }
 
-// TestFunctionNeedsTheOCRService: without one the function is refused before anything of it is made.
+// TestFunctionNeedsTheOCRService: without one the run fails before it creates anything for the function.
 func TestFunctionNeedsTheOCRService(t *testing.T) {
 	need(t, "bash")
 	f := newFake(t)

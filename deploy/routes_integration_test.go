@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// routes are what deploy.sh and gcloud ask for, by API.
+// routes are the requests of deploy.sh and gcloud, by API.
 var routes = []route{
 	// Service Usage, Resource Manager, IAM
 	{"GET", "/v1/projects/[^/]+/services", func(g *google, _ *http.Request, _ []string, _ object) (int, any) {
@@ -230,7 +230,7 @@ var routes = []route{
 		}},
 }
 
-// serviceIdentity makes the platform's own account of an API, and gives it its role, as the real one does.
+// serviceIdentity creates the platform's own account for an API, and grants its role, like the real one.
 func serviceIdentity(g *google, _ *http.Request, args []string, _ object) (int, any) {
 	api, _, _ := strings.Cut(args[0], ".")
 	email := fmt.Sprintf("service-%s@gcp-sa-%s.iam.gserviceaccount.com", number, api)
@@ -242,7 +242,7 @@ func serviceIdentity(g *google, _ *http.Request, args []string, _ object) (int, 
 		"response": object{"email": email, "uniqueId": "1"}}
 }
 
-// needsProject are the APIs that refuse a person's token which names no project to be charged.
+// needsProject reports whether an API refuses a user's token without a quota project.
 func needsProject(r *http.Request) bool {
 	return strings.Contains(r.URL.Path, "/releases") || strings.Contains(r.URL.Path, "/rulesets")
 }
@@ -273,7 +273,7 @@ func runService(g *google, r *http.Request, _ []string, body object) (int, any) 
 	return 200, body
 }
 
-// build is a build of Cloud Build that succeeds and pushes its image.
+// build is a successful Cloud Build build that pushes its image.
 func build(g *google, r *http.Request, args []string, body object) (int, any) {
 	g.serial++
 	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", g.serial)
@@ -293,7 +293,7 @@ func build(g *google, r *http.Request, args []string, body object) (int, any) {
 			"build": body}, "response": body}
 }
 
-// submitBuild is Cloud Run's build from source, which has ended well when it is asked about.
+// submitBuild is Cloud Run's build from source, which has succeeded by the time it is queried.
 func submitBuild(g *google, _ *http.Request, _ []string, body object) (int, any) {
 	g.serial++
 	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", g.serial)
@@ -325,7 +325,7 @@ func submitBuild(g *google, _ *http.Request, _ []string, body object) (int, any)
 	return 200, object{"buildOperation": op, "baseImageUri": "go126"}
 }
 
-// listFields answers with the fields that have settings of their own, as the filter of gcloud asks.
+// listFields answers with the fields that have their own settings, according to gcloud's filter.
 func listFields(g *google, _ *http.Request, args []string, _ object) (int, any) {
 	fields := []any{}
 	prefix := fmt.Sprintf("/v1/projects/%s/databases/%s/collectionGroups/", args[0], args[1])
@@ -356,7 +356,7 @@ func patchField(g *google, r *http.Request, _ []string, body object) (int, any) 
 	return 200, g.done("projects/"+project+"/databases/(default)", field)
 }
 
-// upload takes an object in one piece, with or without its description before it.
+// upload accepts an object in one piece, with or without preceding metadata.
 func upload(g *google, r *http.Request, args []string, body object) (int, any) {
 	raw, _ := body["raw"].([]byte)
 	kind, _ := body["contentType"].(string)

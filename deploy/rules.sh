@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# deploy/firestore.rules to the database, by Firebase's REST API: gcloud has no command for it. Not tried on the real service.
+# Deploys firestore.rules to the database with Firebase's REST API: gcloud has no command for it. Not tested with the
+# real service.
 
 send_rules() {
   step "security rules of the database $FIRESTORE_DATABASE"
@@ -25,24 +26,25 @@ send_rules() {
   else
     answer=$(send "$release" POST "$api/projects/$PROJECT_ID/releases" "{\"name\":\"$release\",\"rulesetName\":\"$new\"}")
   fi
-  [ -n "$(json_string name "$answer")" ] || die "the rules were stored as $new but not put into force: $answer"
-  say "in force: $new"
+  [ -n "$(json_string name "$answer")" ] || die "the rules were stored as $new but not activated: $answer"
+  say "active: $new"
 }
 
 show_old_rules() { # show_old_rules API RULESET ANSWER
   if [ -n "$2" ]; then
-    say "In force now is $2:"
+    say "The active rules are $2:"
     local old
     old=$(look '' "${CURL[@]}" --header @"$TOKEN" "$1/$2")
     say "$(unescape "$(sed -n 's/^ *"content": *"\(.*\)",\{0,1\}$/\1/p' <<<"$old")")"
   elif [ -n "$DRY_RUN" ] || grep -q '"code": *404' <<<"$3"; then
-    say 'No rules are in force now: only service accounts can read or write.'
+    say 'No rules are active: only service accounts can read or write.'
   else
-    die "could not read the rules in force: $3"
+    die "could not read the active rules: $3"
   fi
 }
 
-# send ANSWER METHOD URL BODY prints the answer; in a dry run the command, and a made-up one with the name ANSWER.
+# send ANSWER METHOD URL BODY sends a request and prints the answer; in a dry run it prints the command and an answer
+# with the name ANSWER.
 send() {
   local command=("${CURL[@]}" --header @"$TOKEN" --header 'Content-Type: application/json' --request "$2" --data "$4" "$3")
   show "${command[@]}"

@@ -55,8 +55,7 @@ func (d database) send(t *testing.T, method, user, path string, body any) (int, 
 	return res.StatusCode, string(answer)
 }
 
-// rules are deploy/firestore.rules: as they are, with the line of mayRead as its comment says, and with that of
-// mayReadOwn.
+// rules returns deploy/firestore.rules: as is, with the line of mayRead from its comment, and with that of mayReadOwn.
 func rules(t *testing.T) (closed, open, own string) {
 	t.Helper()
 	closed = read(t, "deploy/firestore.rules")
@@ -68,7 +67,7 @@ func rules(t *testing.T) (closed, open, own string) {
 	return closed, with(lines[0]), with(lines[1])
 }
 
-// use has the emulator keep to these rules.
+// use sets the emulator's rules.
 func (d database) use(t *testing.T, rules string) {
 	t.Helper()
 	file := object{"rules": object{"files": []object{{"name": "firestore.rules", "content": rules}}}}
@@ -78,8 +77,8 @@ func (d database) use(t *testing.T, rules string) {
 	}
 }
 
-// TestRules: as they are, no client reads anything; opened, signed-in users read documents and pages. No client writes,
-// and nothing else can be read, in either case.
+// TestRules: as is, no client can read anything; opened, signed-in users can read documents and pages. In both cases no
+// client can write, or read anything else.
 func TestRules(t *testing.T) {
 	closed, open, _ := rules(t)
 	for name, text := range map[string]string{"closed": closed, "open": open} {
@@ -87,8 +86,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestOwnersReadTheirOwn: opened to owners, users read the documents and pages of their own objects, and what is left
-// of erased ones. No user reads another's or what has no owner, and no query that could return such.
+// TestOwnersReadTheirOwn: opened to owners, users can read the documents and pages of their own objects, and markers of
+// erased ones. No user can read another's documents or those without an owner, nor run a query that could return them.
 func TestOwnersReadTheirOwn(t *testing.T) {
 	_, _, own := rules(t)
 	d := database{gcptest.Firestore(t), gcptest.Project(t)}
@@ -197,7 +196,7 @@ func checkRules(t *testing.T, rules string, open bool) {
 	}
 }
 
-// firebase asks with the Firebase SDK what a web page would: as a user who is signed in, and as one who is not.
+// firebase sends the requests of a web page with the Firebase SDK, as a user who is signed in and as one who is not.
 const firebase = `
 import { initializeApp } from 'firebase/app';
 import { addDoc, collection, connectFirestoreEmulator, doc, getDoc, getDocs, getFirestore, query, setDoc, terminate, where } from 'firebase/firestore';
@@ -220,7 +219,8 @@ for (const user of ['', 'alice']) {
 console.log(JSON.stringify(answers));
 process.exit(0);`
 
-// TestFirebaseSDK: a client of Firebase's own SDK reads nothing as the rules are, and what it may once they are opened.
+// TestFirebaseSDK: a client of Firebase's own SDK can read nothing with the rules as is, and what is permitted once
+// they are opened.
 func TestFirebaseSDK(t *testing.T) {
 	need(t, "node")
 	if _, err := os.Stat("../examples/listener-web/node_modules/firebase"); err != nil {
@@ -261,7 +261,7 @@ func TestFirebaseSDK(t *testing.T) {
 	}
 }
 
-// TestSendRules: deploy.sh rules shows what it would replace and asks; a no leaves it, a yes replaces it.
+// TestSendRules: deploy.sh rules shows the rules to be replaced and asks; a no keeps them, a yes replaces them.
 func TestSendRules(t *testing.T) {
 	need(t, "bash", "curl")
 	fake := newFake(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
-// scratch is where the programs go that tests build.
+// scratch is the folder for programs built by tests.
 var scratch string
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// need skips the test where a program is missing; in the integration tier it fails.
+// need skips the test if a program is missing; in the integration tier it fails.
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
@@ -43,7 +43,7 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// outcome is how a run of a program ended.
+// outcome is the result of running a program.
 type outcome struct {
 	code           int
 	stdout, stderr string
@@ -53,12 +53,12 @@ func (o outcome) lines() []string {
 	return slices.DeleteFunc(strings.Split(o.stdout, "\n"), func(l string) bool { return l == "" })
 }
 
-// offGCE keeps gcloud from the account of the machine it runs on: on Cloud Build, on a VM of Google's and on a
-// workstation there it would find one without being asked, and carry out what these tests only want parsed.
+// offGCE keeps gcloud from using the account of the machine it runs on: on Cloud Build, a Google VM or a cloud
+// workstation it would find one by itself, and execute commands that these tests only want parsed.
 var offGCE = []string{
 	"CLOUDSDK_CORE_CHECK_GCE_METADATA=false", "GCE_METADATA_ROOT=127.0.0.1:1", "GCE_METADATA_HOST=127.0.0.1:1"}
 
-// run runs a program in the repository's root with these variables and few of ours.
+// run runs a program in the repository's root with these variables and few of the test's.
 func run(t *testing.T, env []string, name string, args ...string) outcome {
 	t.Helper()
 	cmd := exec.Command(name, args...)

@@ -7,7 +7,7 @@ SERVICES=(
   logging.googleapis.com monitoring.googleapis.com pubsub.googleapis.com run.googleapis.com storage.googleapis.com
 )
 
-# missing_services prints those of the APIs that are not enabled.
+# missing_services prints the APIs that are not enabled.
 missing_services() {
   local enabled wanted=("${SERVICES[@]}") service
   [ -z "$OCR_API_KEY_SECRET$HF_TOKEN_SECRET" ] || wanted+=(secretmanager.googleapis.com)
@@ -23,21 +23,21 @@ enable_services() {
   local missing
   missing=$(missing_services)
   if [ -n "$missing" ]; then
-    # shellcheck disable=SC2086 # one word each
+    # shellcheck disable=SC2086 # one word per service
     change gcloud services enable $missing --project="$PROJECT_ID"
   fi
   PROJECT_NUMBER=$(look "$PROJECT_NUMBER" gcloud projects describe "$PROJECT_ID" '--format=value(projectNumber)')
   SERVICES_DONE=yes
 }
 
-# make_agents has the platform make its own accounts of those APIs, and give them their roles, minutes before they are
-# needed. It would do so at their first use as well; that a component of gcloud is missing is no reason to stop.
+# make_agents makes the platform create its own accounts for those APIs and grant their roles, minutes before they are
+# needed. It would also do so at their first use, so a missing component of gcloud does not end the run.
 make_agents() {
   local api
   for api in eventarc pubsub; do
     project_policy
     ! grep -Fq "@gcp-sa-$api.iam.gserviceaccount.com" <<<"$PROJECT_POLICY" || continue
     change gcloud beta services identity create --service="$api.googleapis.com" --project="$PROJECT_ID" --format=none ||
-      say "deploy.sh: not made ahead; it will be made when it is first used"
+      say "deploy.sh: not created ahead; it will be created at its first use"
   done
 }

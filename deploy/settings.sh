@@ -1,43 +1,43 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# What can be set, from the environment alone, and what follows from it.
+# Settings, all from the environment, and values derived from them.
 
 settings_help() {
   cat <<'TEXT'
 Settings, all from the environment
   PROJECT_ID           required: the Google Cloud project
-  REGION               required: where function and OCR service run (one with GPUs, for our OCR service): europe-west1, us-central1
-  BUCKET               PROJECT_ID-scans: the bucket of the images; made if it is not there
+  REGION               required: region of function and OCR service (with GPUs, for our OCR service): europe-west1, us-central1
+  BUCKET               PROJECT_ID-scans: the bucket of the images; created if it does not exist
   NAME                 bucketocr: first part of every name, for a second installation in the project
-  BUCKET_LOCATION      REGION: where a new bucket is made; an existing one is asked
-  FIRESTORE_LOCATION   REGION: where a new database is made
+  BUCKET_LOCATION      REGION: location of a new bucket; an existing one is asked
+  FIRESTORE_LOCATION   REGION: location of a new database
   BUILD_REGION         REGION: where the OCR service's image is built
-  NOTIFICATION_CHANNELS  none: channels of Cloud Monitoring that alerts go to, with commas between
+  NOTIFICATION_CHANNELS  none: Cloud Monitoring channels for alerts, separated by commas
 
   The OCR service
   OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family
-  VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as others pin it; not verified here
-  MODEL_REVISION       the installed one, else the model's newest when it is first built: commit of its weights, 40 hex digits
-  HF_TOKEN_SECRET      none: SECRET:VERSION of Secret Manager that holds a token of Hugging Face, for weights that need one
-  GPU_IMAGE            none: an image that exists already; nothing is built then
+  VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as pinned by others; not verified here
+  MODEL_REVISION       the installed one, or at the first build the model's newest: commit of its weights, 40 hex digits
+  HF_TOKEN_SECRET      none: SECRET:VERSION in Secret Manager of a Hugging Face token, for weights that need one
+  GPU_IMAGE            none: an existing image; then nothing is built
   GPU_TYPE             nvidia-l4; or nvidia-rtx-pro-6000
-  GPU_CPU, GPU_MEMORY  the least that the GPU takes: 4, 16Gi for an L4; 20, 80Gi for an RTX PRO 6000
+  GPU_CPU, GPU_MEMORY  the minimum for the GPU: 4, 16Gi for an L4; 20, 80Gi for an RTX PRO 6000
   GPU_MAX_INSTANCES    1
-  GPU_MIN_INSTANCES    0: sleeps when no page comes; 1 saves the cold start and costs all day
+  GPU_MIN_INSTANCES    0: scales to zero when idle; 1 saves the cold start and costs money all day
   GPU_INGRESS          all; or internal, internal-and-cloud-load-balancing
   GPU_MAX_NUM_SEQS     32: pages that one GPU reads at once; Cloud Run's concurrency too
   GPU_TIMEOUT          130: seconds for one request, a little more than OCR_TIMEOUT
-  OCR_URL              none: an OCR service that exists already is used; all then makes nothing with a GPU
+  OCR_URL              none: an existing OCR service to use; all then creates nothing with a GPU
 
   The function
-  FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 8: instances, and objects that one has in work at once
-  OCR_INSTANCE_CONCURRENCY   8: pages that one instance has read at once; times instances never more than the GPUs take
+  FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 8: instances, and objects in work at once per instance
+  OCR_INSTANCE_CONCURRENCY   8: pages in flight per instance; times instances never more than the GPUs take
   FUNCTION_CPU, FUNCTION_MEMORY   2, 2Gi
   FUNCTION_INGRESS     all; or internal, internal-and-cloud-load-balancing
-  OCR_API_KEY_SECRET   none: SECRET:VERSION of Secret Manager that holds OCR_API_KEY
-  RECONCILE_BUCKETS    BUCKET: buckets where what lost events left since the first deploy is read every night; none: no such job
-  NOTIFY_TOPIC         none: topic of Pub/Sub where ends are announced; made if it is not there
-  RETRY_FOR            600: seconds that one command may wait for what the platform still spreads
-  and, handed to the function as they are:
+  OCR_API_KEY_SECRET   none: SECRET:VERSION in Secret Manager of OCR_API_KEY
+  RECONCILE_BUCKETS    BUCKET: buckets checked every night for objects whose events were lost since the first deploy; none: no such job
+  NOTIFY_TOPIC         none: Pub/Sub topic for announcing ends; created if it does not exist
+  RETRY_FOR            600: seconds that one command may wait for the platform to propagate changes
+  and, passed unchanged to the function:
 TEXT
   local name line='   '
   for name in "${PASSED_ON[@]}"; do
@@ -50,7 +50,7 @@ TEXT
   printf '%s\n' "$line"
 }
 
-# PASSED_ON are the function's own variables that a deploy may set (docs/configuration.md).
+# PASSED_ON are the function's variables that a deploy may set (docs/configuration.md).
 PASSED_ON=(
   OCR_AUDIENCE OCR_AUTH OCR_MODEL OCR_PROFILE OCR_MODE OCR_TIMEOUT OCR_MAX_TOKENS OCR_CONCURRENCY OCR_INSTANCE_CONCURRENCY
   FIRESTORE_DATABASE FIRESTORE_COLLECTION INCLUDE EXCLUDE OWNER_PATTERN MAX_BYTES MAX_PIXELS MAX_PAGES ON_MAX_PAGES PDF_TEXT REUSE
@@ -61,28 +61,28 @@ PASSED_ON=(
   OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG
 )
 
-# SMOKE_PREFIX is where the sample of the smoke tests goes; the colours beneath it belong to candidates of cloudbuild.yaml.
+# SMOKE_PREFIX is the prefix of the smoke tests' samples; the colours below it belong to candidates of cloudbuild.yaml.
 SMOKE_PREFIX=bucketocr-smoke
 COLOURS=(blue green)
 
-# RESTRICTED_BUILDS are the regions in which a project with restricted quotas, as new ones are, may build.
+# RESTRICTED_BUILDS are the regions in which a project with restricted quotas, such as a new one, may build.
 RESTRICTED_BUILDS=(us-central1 us-west2 europe-west1 asia-east1 australia-southeast1 southamerica-east1)
 
-# GPU_REGIONS are those in which Cloud Run has an L4 by its documentation of 2025; of the RTX PRO 6000 none was readable here.
-# Others may have come since, so that none is refused.
+# GPU_REGIONS are the regions with an L4 on Cloud Run according to its documentation of 2025; the page for the RTX PRO
+# 6000 could not be read here. Regions may have been added since, so none is refused.
 GPU_REGIONS=(asia-south1 asia-southeast1 europe-west1 europe-west4 us-central1 us-east4)
 
-# VLLM_0_30_0 is the manifest list of vllm/vllm-openai:v0.30.0 as other public projects pin it. It was not compared with
-# Docker Hub here; a wrong one ends the build at its first line.
+# VLLM_0_30_0 is the manifest list of vllm/vllm-openai:v0.30.0 as pinned by other public projects. It was not compared
+# with Docker Hub; a wrong one makes the build fail at its first line.
 VLLM_0_30_0=sha256:8a69ffad015f138d7170c4ddc429e230a3bc1c1719f67e14324749df200a4b90
 
 SERVICE_TIMEOUT=540    # seconds, of the function
-ACK_DEADLINE=600       # seconds, of the subscriptions: the most that Pub/Sub takes
+ACK_DEADLINE=600       # seconds, of the subscriptions: Pub/Sub's maximum
 EVENT_RETENTION=604800 # seconds, of the subscriptions: a week of outage loses no event
-BASE_IMAGE=go126       # supported until February 2027 or so, and to be replaced by then
+BASE_IMAGE=go126       # supported until about February 2027; replace it by then
 BUILD_FLAGS=GOFLAGS=-tags=nodynamic
 
-# read_settings COMMAND fills in defaults and ends with 2, all problems named, where a setting is wrong.
+# read_settings COMMAND fills in defaults; if a setting is wrong, it lists all problems and exits with 2.
 read_settings() {
   PROBLEMS=()
   required PROJECT_ID '^[a-z][a-z0-9-]{4,28}[a-z0-9]$' 'a project id'
@@ -109,7 +109,7 @@ read_settings() {
   default FUNCTION_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default FUNCTION_CPU 2 '^[1-8]$' 'a number of CPUs'
   default FUNCTION_MEMORY 2Gi '^[1-9][0-9]*(Gi|Mi)$' 'a size such as 2Gi'
-  default RECONCILE_BUCKETS "$BUCKET" '^[a-z0-9._, -]+$' 'names of buckets apart by commas, or none'
+  default RECONCILE_BUCKETS "$BUCKET" '^[a-z0-9._, -]+$' 'names of buckets separated by commas, or none'
   default NOTIFY_TOPIC '' '^((projects/[a-z0-9.:-]+/topics/)?[A-Za-z][A-Za-z0-9._~%+-]{2,254})?$' 'the name of a topic'
   default ON_DELETE keep '^(keep|erase)$' 'keep or erase'
   default OCR_URL '' '^(https?://[^[:space:]]+)?$' 'an address'
@@ -128,9 +128,9 @@ read_settings() {
   default RETRY_FOR 600 '^[0-9]+$' 'seconds'
   default SMOKE_WAIT 900 '^[0-9]+$' 'seconds'
   [ -z "${OCR_API_KEY:-}" ] || PROBLEMS+=('OCR_API_KEY is a secret: put it into Secret Manager and set OCR_API_KEY_SECRET=SECRET:VERSION')
-  [ "$1" != gpu ] || [ -z "$OCR_URL" ] || PROBLEMS+=('OCR_URL names an OCR service that exists already: gpu would make another; unset one')
+  [ "$1" != gpu ] || [ -z "$OCR_URL" ] || PROBLEMS+=('OCR_URL names an existing OCR service, and gpu would create another: unset OCR_URL')
   [[ ! $OCR_URL =~ ^https?://(localhost|127\.|0\.0\.0\.0|\[::1?\]) ]] ||
-    PROBLEMS+=("OCR_URL='$OCR_URL' names this machine: the function runs on Cloud Run, and needs an address that can be reached from there")
+    PROBLEMS+=("OCR_URL='$OCR_URL' names this machine: the function runs on Cloud Run, and needs an address reachable from there")
   gpu_suffices
   known_model "$1"
   ((${#PROBLEMS[@]} == 0)) || wrong "$(printf '%s\n' 'wrong settings:' "${PROBLEMS[@]/#/  }")"
@@ -139,15 +139,15 @@ read_settings() {
   case $1 in all | gpu) [ -n "$OCR_URL$GPU_IMAGE" ] || gpu_documented || say "note: $GPU_TYPE in $REGION: $NO_GPU, after half an hour of building" ;; esac
 }
 
-# gpu_documented reports whether the documentation names the region for the GPU; NO_GPU says what follows if not.
+# gpu_documented reports whether the documentation names the region for the GPU; NO_GPU explains the consequence if not.
 gpu_documented() {
   NO_GPU="Cloud Run is documented to have it in ${GPU_REGIONS[*]}; elsewhere the OCR service may be refused"
-  [ "$GPU_TYPE" = nvidia-l4 ] || NO_GPU='where Cloud Run has it was not readable here; elsewhere the OCR service may be refused'
+  [ "$GPU_TYPE" = nvidia-l4 ] || NO_GPU='the regions with this GPU are not known here; the OCR service may be refused'
   [ "$GPU_TYPE" = nvidia-l4 ] && [[ " ${GPU_REGIONS[*]} " == *" $REGION "* ]]
 }
 
-# required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem where the value does not fit. What is not
-# set is right by itself, or follows from what is noted already.
+# required NAME PATTERN MEANING, default NAME VALUE PATTERN MEANING: note a problem if the value does not match.
+# Defaults are valid, or derived from values whose problems are already noted.
 required() {
   if [ -z "${!1:-}" ]; then
     PROBLEMS+=("$1 is required: $3")
@@ -166,14 +166,14 @@ default() {
 
 BUCKET_NAMES='the name of a bucket: 3 to 63 of a-z, 0-9, - and _ (with dots, each part), no "google", no "goog" at the start, no IP address, without gs://'
 
-# sound_bucket notes what of Cloud Storage's rules for names a pattern cannot say.
+# sound_bucket checks the rules of Cloud Storage for names that a pattern cannot express.
 sound_bucket() {
   if [[ $BUCKET != gs://* ]] && [[ $BUCKET == *..* || $BUCKET == goog* || $BUCKET == *google* || $BUCKET =~ ^[0-9]+(\.[0-9]+){3}$ || $BUCKET =~ [^.]{64} ]]; then
     PROBLEMS+=("BUCKET='$BUCKET' is not $BUCKET_NAMES")
   fi
 }
 
-# gpu_least puts the least CPU and memory that Cloud Run takes with the GPU into LEAST_CPU, LEAST_GIB.
+# gpu_least sets LEAST_CPU and LEAST_GIB to Cloud Run's minimum CPU and memory for the GPU.
 gpu_least() {
   case $GPU_TYPE in
     nvidia-rtx-pro-6000) LEAST_CPU=20 LEAST_GIB=80 ;;
@@ -184,27 +184,28 @@ gpu_least() {
 gpu_suffices() {
   [[ $GPU_CPU =~ ^[0-9]+$ && $GPU_MEMORY =~ ^[0-9]+[GM]i$ ]] || return 0 # noted already
   ((GPU_CPU >= LEAST_CPU && $(mebibytes "$GPU_MEMORY") >= LEAST_GIB * 1024)) ||
-    PROBLEMS+=("GPU_CPU $GPU_CPU, GPU_MEMORY $GPU_MEMORY: a $GPU_TYPE takes no less than $LEAST_CPU and ${LEAST_GIB}Gi")
+    PROBLEMS+=("GPU_CPU $GPU_CPU, GPU_MEMORY $GPU_MEMORY: a $GPU_TYPE needs at least $LEAST_CPU and ${LEAST_GIB}Gi")
 }
 
-# known_model COMMAND notes a model whose image would be built and then not start: deploy/gpu/serve.sh knows one family.
+# known_model COMMAND notes a model whose image could be built but would not start: deploy/gpu/serve.sh supports one
+# family.
 known_model() {
   case $1 in all | gpu) ;; *) return 0 ;; esac
   [ -n "$OCR_URL$GPU_IMAGE" ] || [[ $OCR_MODEL == */LightOnOCR-* ]] ||
-    PROBLEMS+=("OCR_MODEL='$OCR_MODEL' is none of the LightOnOCR family, which is all that our OCR service serves: set OCR_URL for another server")
+    PROBLEMS+=("OCR_MODEL='$OCR_MODEL' does not belong to the LightOnOCR family, the only one that our OCR service serves: set OCR_URL for another server")
 }
 
 mebibytes() { # mebibytes SIZE, as in 2Gi
   case $1 in *Gi) echo $((${1%Gi} * 1024)) ;; *) echo "${1%Mi}" ;; esac
 }
 
-# default_auth: an ID token goes to services of Cloud Run; to another server it would mean nothing.
+# default_auth sets OCR_AUTH to none for servers outside Cloud Run, where an ID token is meaningless.
 default_auth() {
   [ -n "$OCR_URL" ] && [ -z "${OCR_AUTH:-}" ] || return 0
   [[ $OCR_URL =~ ^https://[^/:]+\.run\.app(:443)?(/|$) ]] || OCR_AUTH=none
 }
 
-# derive names everything that is made.
+# derive sets the names of everything that is created.
 derive() {
   FUNCTION=$NAME
   GPU=$NAME-gpu
@@ -220,18 +221,18 @@ derive() {
   SWEEP=$NAME-sweep
   RECONCILE=$NAME-reconcile
   METRIC=$NAME-sweeps
-  METRICS=${NAME//-/_}_ # begins the names of those that PromQL asks for: it knows no dashes
-  PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # of a dry run; a real one asks
+  METRICS=${NAME//-/_}_ # prefix of the metrics used in PromQL, which does not permit dashes
+  PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # for a dry run; a real one asks for it
   FUNCTION_URL=''
   FOUND_OCR_URL=''
   BUCKET_PLACE=''
   default_auth
-  # a token of a person is charged to no project unless one is named, and some APIs then refuse it
+  # a user's token has no quota project unless one is named, and some APIs then refuse it
   CURL=(curl --silent --show-error --max-time 60 --header "X-Goog-User-Project: $PROJECT_ID")
 }
 
-# check_load refuses a function that can ask for more pages at once than the GPUs read at once, and instances that take in
-# objects without a place for a page of each.
+# check_load refuses a function that can ask for more pages at once than the GPUs read at once, and instances that
+# accept more objects than they have places for pages.
 check_load() {
   [ -z "$OCR_URL" ] || return 0
   local asked=$((FUNCTION_MAX_INSTANCES * OCR_INSTANCE_CONCURRENCY))

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The smoke test: one sample through the whole system, from the bucket to the text.
+# The smoke test: it sends one sample through the whole system, from the bucket to the text.
 
-GENERATIONS='' # of the sample, that this run uploaded
+GENERATIONS='' # of the sample, uploaded by this run
 SAMPLE=examples/samples/patent-2004.png
 
-# smoke_test fails, and does not end the run, where the sample is not read: what is left of a deploy is worth having.
+# smoke_test fails, but does not end the run, if the sample is not read: the rest of the deploy is still useful.
 smoke_test() {
   [ "$SMOKE" = yes ] || return 0
   step "smoke test: $SAMPLE; the first page of a sleeping GPU takes minutes"
@@ -14,7 +14,7 @@ smoke_test() {
   wait_for_end "$object"
 }
 
-# upload_sample OBJECT adds the new generation to GENERATIONS, any of which will do.
+# upload_sample OBJECT adds the new generation to GENERATIONS; any of these counts.
 upload_sample() {
   local generation
   change gcloud storage cp "$SAMPLE" "gs://$BUCKET/$1" || return 1
@@ -22,8 +22,8 @@ upload_sample() {
   GENERATIONS+=" $generation "
 }
 
-# authorize puts the header with our token into the file TOKEN, which nothing but this run may read: a command line is
-# everybody's.
+# authorize writes the header with the token to the file TOKEN, which only this user can read: command lines are visible
+# to all.
 authorize() {
   TOKEN="token-file"
   if [ -n "$DRY_RUN" ]; then
@@ -45,8 +45,8 @@ document_url() {
   echo "$host/v1/projects/$PROJECT_ID/databases/$FIRESTORE_DATABASE/documents/$FIRESTORE_COLLECTION/$id"
 }
 
-# wait_for_end OBJECT waits for the end of one of the GENERATIONS and prints its text. A new trigger announces nothing for
-# its first minutes, and what was uploaded before then never: while there is no document at all, the sample is uploaded again.
+# wait_for_end OBJECT waits for the end of one of the GENERATIONS and prints its text. A new trigger sends no events in
+# its first minutes, and never any for objects uploaded then: while there is no document, the sample is uploaded again.
 wait_for_end() {
   local url answer seen status='' last=none waited=0 again=150 pause=${SMOKE_PAUSE:-5}
   url=$(document_url "$BUCKET/$1")
@@ -71,7 +71,7 @@ wait_for_end() {
     sleep "$pause"
     waited=$((waited + pause))
     if [ -z "$status" ] && ((waited >= again)); then
-      say "no document after $waited s: the trigger may not have been working yet; uploading once more"
+      say "no document after $waited s: the trigger may not be working yet; uploading again"
       upload_sample "$1" || return 1
       again=$((again + 150))
     fi
@@ -82,13 +82,13 @@ wait_for_end() {
 # unescape undoes JSON's escapes.
 unescape() { printf '%b\n' "$(sed -e 's/\\\\/\x01/g' -e 's/\\"/"/g' -e 's/\x01/\\\\/g' <<<"$1")"; }
 
-# print_text prints the one string in Firestore's answer, its JSON escapes undone.
+# print_text prints the string in Firestore's answer, without JSON escapes.
 print_text() {
   [ -z "$DRY_RUN" ] || return 0
   local text
   text=$(sed -n 's/^ *"stringValue": *"\(.*\)"$/\1/p' <<<"$1")
   if [ -z "$text" ]; then
-    say "done, but there is no text: $1"
+    say "done, but without text: $1"
     return 1
   fi
   unescape "$text"

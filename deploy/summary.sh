@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# The end of a deploy: what there is, where to drop a file, where to look, what it costs while nothing happens.
+# The end of a deploy: what exists, where to drop a file, where to look, and the cost of an idle month.
 
 summary() {
   [ -z "$DRY_RUN" ] || return 0
@@ -22,7 +22,7 @@ Take it down:   ./deploy.sh destroy, with the same PROJECT_ID, REGION and NAME. 
 TEXT
 }
 
-# reader prints the variables by which bucketocr finds the documents.
+# reader prints the variables with which bucketocr finds the documents.
 reader() {
   local variables="GOOGLE_CLOUD_PROJECT=$PROJECT_ID"
   [ "$FIRESTORE_DATABASE" = '(default)' ] || variables+=" FIRESTORE_DATABASE=$FIRESTORE_DATABASE"
@@ -37,10 +37,10 @@ made() {
     "$all" "${TRIGGERS[*]/#/$NAME-}" "$NAME" "$(find deploy/alerts -name '*.json' | wc -l)" "$NAME"
 }
 
-# idle_month says in units what a month holds in which nothing is dropped, and what a unit costs where figures.json knows.
+# idle_month prints the billed units of a month without uploads, with prices as far as figures.json has them.
 idle_month() {
   local sweeps=8928 # one every 5 minutes, in 31 days
-  echo 'A month in which nothing is dropped:'
+  echo 'A month without uploads:'
   if [ -z "$OCR_URL" ]; then
     unit "$((GPU_MIN_INSTANCES * 2678400))" gpuSecond 's of the OCR service (some 600 s more each time it was woken)'
     unit 20 '' 'GiB or so of its newest two images in Artifact Registry'
@@ -50,7 +50,7 @@ idle_month() {
   unit 2 '' 'jobs of Cloud Scheduler; metrics and alerts by their number'
 }
 
-# unit COUNT FIGURE WHAT prints a line, with the figure's price where it is filled in.
+# unit COUNT FIGURE WHAT prints a line, with the figure's price if it is filled in.
 unit() {
   local price=''
   if [ -n "$2" ]; then

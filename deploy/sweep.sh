@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
-# Cloud Scheduler sends the function a CloudEvent of type bucketocr.sweep every 5 minutes, and no other tries in between; and one of
-# type bucketocr.reconcile every night, again a few times while the buckets are not through. That names the time at which its job was
-# first made: what was in the buckets before is not a lost event's, and to be read at its price is for a person to say (backfill).
+# Cloud Scheduler sends the function a CloudEvent of type bucketocr.sweep every 5 minutes, without retries in between,
+# and one of type bucketocr.reconcile every night, with a few retries while the buckets are not complete. The latter
+# contains the time at which its job was created: objects from before have no lost events, and whether to pay for
+# reading them is the operator's decision (backfill).
 
 make_sweep() {
   step "sweep and reconciliation"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # variables are shared by the files of deploy/
 # The triggers, in the bucket's own location, and the times of their subscriptions.
 
-# TRIGGERS are the kinds of event that are wanted.
+# TRIGGERS are the required kinds of event.
 trigger_kinds() {
   TRIGGERS=(finalized)
   [ "$ON_DELETE" = erase ] || return 0
@@ -11,8 +11,8 @@ trigger_kinds() {
   fi
 }
 
-# refuse_other_bucket ends the run, before it makes anything, where the installation is there and watches another bucket: a
-# trigger cannot be changed in that.
+# refuse_other_bucket ends the run, before it creates anything, if the installation watches another bucket: the bucket
+# of a trigger cannot be changed.
 refuse_other_bucket() {
   local there mark
   there=$(look '' gcloud eventarc triggers list --project="$PROJECT_ID" --location=- \
@@ -22,7 +22,7 @@ refuse_other_bucket() {
 }
 
 watches_another() { # watches_another TRIGGER
-  die "the trigger $1 watches another bucket than gs://$BUCKET: set BUCKET as before, take it down with ./deploy.sh destroy, or install under another NAME"
+  die "the trigger $1 watches another bucket than gs://$BUCKET: set BUCKET as before, remove the installation with ./deploy.sh destroy, or install under another NAME"
 }
 
 make_triggers() {
@@ -40,8 +40,8 @@ make_triggers() {
   [ "$ON_DELETE" = erase ] || remove_erasing_triggers "$there"
 }
 
-# make_trigger KIND "NAME BUCKET-MARK INPUT-MARK". An existing trigger is updated, never made again: with it would go the
-# events that wait in its subscription.
+# make_trigger KIND "NAME BUCKET-MARK INPUT-MARK". An existing trigger is updated, never recreated: that would lose the
+# events waiting in its subscription.
 make_trigger() {
   local kind=$1 bucket_mark mark old_bucket old_mark
   local goal=(--destination-run-service="$FUNCTION" --destination-run-region="$REGION" --service-account="$TRIGGER_ACCOUNT")
@@ -61,7 +61,7 @@ make_trigger() {
   fi
 }
 
-# find_subscription TRIGGER puts the subscription that Eventarc makes for a trigger into SUBSCRIPTION.
+# find_subscription TRIGGER sets SUBSCRIPTION to the subscription that Eventarc creates for a trigger.
 find_subscription() {
   local waited=0
   while :; do
@@ -76,9 +76,10 @@ find_subscription() {
   done
 }
 
-# set_times SUBSCRIPTION: Eventarc makes it with an ack deadline of 10 s, so that the platform sends a copy every 10 s while
-# the function still works; with a retention of 24 h, after which an event that was never claimed has no record for the sweep
-# to find; and with an end: after 31 days in which nothing falls into the bucket it would be gone, and never made again.
+# set_times SUBSCRIPTION sets the times of a subscription. Eventarc creates it with an ack deadline of 10 s, so the
+# platform would send a copy every 10 s while the function still works; with a retention of 24 h, after which an event
+# that was never claimed has no record for the sweep to find; and with an expiration: after 31 days without uploads it
+# would be deleted for good.
 set_times() {
   SUBSCRIPTIONS+=("${1##*/}")
   local wanted="$ACK_DEADLINE ${EVENT_RETENTION}s never"
@@ -91,7 +92,8 @@ set_times() {
     die "ack deadline, message retention and expiration of $1 are '$TIMES' after they were set to '$wanted'"
 }
 
-# times_of SUBSCRIPTION DRY-ANSWER puts "ACK-DEADLINE RETENTION EXPIRATION" into TIMES; no expiration is never.
+# times_of SUBSCRIPTION DRY-ANSWER sets TIMES to "ACK-DEADLINE RETENTION EXPIRATION"; without an expiration it never
+# expires.
 times_of() {
   local ack keep end
   read -r ack keep end <<<"$(look "$2" gcloud pubsub subscriptions describe "$1" --project="$PROJECT_ID" \

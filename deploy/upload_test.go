@@ -25,7 +25,8 @@ func goList(t *testing.T, args ...string) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-// TestDeployedFunctionIsSmall: the function does not contain what only the local run, the commands or tests need.
+// TestDeployedFunctionIsSmall: the function does not contain packages that only the local run, the commands or tests
+// need.
 func TestDeployedFunctionIsSmall(t *testing.T) {
 	t.Parallel()
 	unwanted := []string{
@@ -44,8 +45,9 @@ func TestDeployedFunctionIsSmall(t *testing.T) {
 	}
 }
 
-// TestLightPackages: what shares the domain's types does not carry the engine: package document and the public client
-// need the standard library alone, the event codec nothing that decodes images, serves HTTP or talks to Google.
+// TestLightPackages: packages that share the domain's types do not depend on the engine: package document and the
+// public client need only the standard library, the event codec nothing that decodes images, serves HTTP or talks to
+// Google.
 func TestLightPackages(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"internal/document", "ocr"} {
@@ -66,7 +68,7 @@ func TestLightPackages(t *testing.T) {
 	}
 }
 
-// TestBuildpackRules: the root folder is what the Go buildpack demands of a function's.
+// TestBuildpackRules: the root folder meets the Go buildpack's requirements for a function.
 func TestBuildpackRules(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../*.go")
@@ -101,8 +103,7 @@ func TestBuildpackRules(t *testing.T) {
 	}
 }
 
-// TestUploadIsWhole: .gcloudignore leaves out nothing that the function is built from, and every package that it is
-// not.
+// TestUploadIsWhole: .gcloudignore excludes no package that the function is built from, and all others.
 func TestUploadIsWhole(t *testing.T) {
 	t.Parallel()
 	ignored, err := os.ReadFile("../.gcloudignore")

@@ -88,7 +88,8 @@ func markdown(t *testing.T) []string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains([]string{".git", ".bucketocr", "node_modules", "testdata", "dist"}, d.Name()):
+		case d.IsDir() && slices.Contains([]string{".git", ".bucketocr", "node_modules", ".venv",
+			"testdata", "dist"}, d.Name()):
 			return fs.SkipDir
 		case strings.HasSuffix(path, ".md"):
 			found = append(found, path)

@@ -20,19 +20,20 @@ func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
 
 // subject is a listener under test.
 type subject interface {
-	// lines waits until the listener has told so many results and gives all of them, since the test began.
+	// lines waits until the listener has printed the given number of results and returns all of them since the test
+	// began.
 	lines(n int) []string
 	stop()
 	start(o options) // returns when it listens
 }
 
-// options of a listener's start.
+// options for starting a listener.
 type options struct {
 	collection string        // "": ocr_documents
 	since      time.Duration // how far back it begins where nothing is remembered
 }
 
-// stage is the store that listeners listen to.
+// stage is the store under the listeners.
 type stage struct {
 	t             *testing.T
 	host, project string
@@ -50,7 +51,7 @@ func object(name string, generation int64) document.Object {
 	return document.Object{Bucket: "scans", Name: name, Generation: generation}
 }
 
-// put writes a document as bucketocr does.
+// put writes a document like bucketocr.
 func (s *stage) put(o document.Object, status document.Status, change func(*document.Record), pages ...document.Page) {
 	s.t.Helper()
 	_, err := document.Update(s.t.Context(), s.records, o.ID(), document.Unread(),
@@ -77,7 +78,7 @@ func failure(r *document.Record) {
 	r.Error = &document.Error{Code: document.CodeOCRFailed, Message: "engine"}
 }
 
-// retry is a person's wish for another try.
+// retry schedules a document for another try.
 func (s *stage) retry(o document.Object) {
 	s.t.Helper()
 	seen, err := s.records.Get(s.t.Context(), o.ID())
@@ -103,7 +104,7 @@ func (s *stage) vanish(o document.Object) {
 	resp.Body.Close()
 }
 
-// story tells a listener everything that may happen and checks that it told each result once.
+// story plays everything that may happen and checks that the listener printed each result once.
 func (s *stage) story(l subject) {
 	s.t.Helper()
 	var want []string
@@ -122,7 +123,7 @@ func (s *stage) story(l subject) {
 	l.start(day)
 	told("done a.png 1700000000000001: 3 bytes, 1 pages, warnings []")
 
-	// An overwrite: the old text goes, the new one comes.
+	// An overwrite: a new text replaces the old one.
 	a.Generation++
 	s.put(a, document.StatusProcessing, nil)
 	s.put(a, document.StatusDone, text("three"))
@@ -140,7 +141,7 @@ func (s *stage) story(l subject) {
 	})
 	told("done b.png 1700000000000002: 4 bytes, 1 pages, warnings [truncated]")
 
-	// A text that lies in pages, beside those of an older version.
+	// A text in pages, beside pages of an older version.
 	var pages []document.Page
 	for _, n := range []int{2, 10, 1, 3, 4, 5, 6, 7, 8, 9} {
 		pages = append(pages, document.Page{Page: n, Generation: c.Generation, Text: strings.Repeat("x", n)},
@@ -172,7 +173,8 @@ func (s *stage) story(l subject) {
 	told("done d.png 4: 5 bytes, 1 pages, warnings []")
 }
 
-// bounded checks that a listener that remembers nothing begins where it is told to, and does not read all there is.
+// bounded checks that a listener without recorded results starts at the given time, and does not read the whole
+// collection.
 func (s *stage) bounded(l subject) {
 	s.t.Helper()
 	s.put(object("old.png", 1), document.StatusDone, text("old"))

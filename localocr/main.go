@@ -9,7 +9,7 @@
 // Files, in reading order:
 //
 //	main.go   flags and settings
-//	serve.go  serving until a signal comes
+//	serve.go  serving until a signal arrives
 package main
 
 import (
@@ -30,7 +30,7 @@ import (
 	"github.com/bucketocr/bucketocr/localocr/internal/engine"
 )
 
-// errBye is why the process ends when it was asked to.
+// errBye is the cause when the process was asked to stop.
 var errBye = errors.New("asked to stop")
 
 type options struct {
@@ -66,23 +66,24 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}()
 	}
 	if err := start(ctx, opts, log, stdout, stop); err != nil {
-		log.Error("localocr ends", "error", err)
+		log.Error("localocr failed", "error", err)
 		return 1
 	}
 	return 0
 }
 
-// parse reads the flags; what is wrong with them goes to stderr.
+// parse parses the flags, and prints errors to stderr.
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("localocr", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback `address` and port; port 0 takes a free one")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback `address` and port; port 0 picks a free one")
 	fs.StringVar(&o.engine, "engine", "auto",
-		"`auto`, wasm or tesseract; auto takes the tesseract program if it is on PATH")
+		"`auto`, wasm or tesseract; auto uses the tesseract program if it is on PATH")
 	fs.IntVar(&o.psm, "psm", engine.Auto, "page segmentation: `3` finds columns, 6 reads tables line by line")
-	fs.IntVar(&o.workers, "workers", min(2, runtime.NumCPU()), "`pages` read at a time, each by up to 250 MB of engine")
-	fs.DurationVar(&o.limit, "limit", 110*time.Second, "longest `time` that one page may take")
+	fs.IntVar(&o.workers, "workers", min(2, runtime.NumCPU()),
+		"`pages` read concurrently, each by an engine of up to 250 MB")
+	fs.DurationVar(&o.limit, "limit", 110*time.Second, "`time` limit for one page")
 	fs.BoolVar(&o.parentStdin, "parent-stdin", false, "exit when standard input ends, so as not to outlive the parent")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -102,7 +103,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, err
 }
 
-// start puts the service together and serves until ctx ends.
+// start sets up the service and serves until ctx ends.
 func start(ctx context.Context, o options, log *slog.Logger, stdout io.Writer, stop context.CancelCauseFunc) error {
 	ln, err := listen(o.listen)
 	if err != nil {
@@ -124,7 +125,7 @@ func start(ctx context.Context, o options, log *slog.Logger, stdout io.Writer, s
 	return errors.Join(serve(ctx, ln, service.Handler(), stdout), maker.Close())
 }
 
-// cacheDir is where compiled WebAssembly is kept between runs, "" if the user has no such place.
+// cacheDir returns the folder in which compiled WebAssembly is kept between runs, or "" if the user has no cache.
 func cacheDir() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 
 const (
 	headerLimit = 10 * time.Second // to send a request's header; a limit on the rest would end waiting pages
-	grace       = time.Second      // for running requests to be told that the server ends
+	grace       = time.Second      // for running requests to learn that the server is stopping
 )
 
-// serve answers on ln, which it closes, until ctx ends; it announces itself on stdout. It returns
-// nil unless the listener fails or an engine is stuck.
+// serve serves on ln, which it closes, until ctx ends, and announces itself on stdout. It returns nil unless the
+// listener fails or an engine is stuck.
 func serve(ctx context.Context, ln net.Listener, h http.Handler, stdout io.Writer) (err error) {
 	requests, abort := context.WithCancelCause(context.Background())
 	server := &http.Server{
@@ -42,12 +42,12 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, stdout io.Write
 	last, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if server.Shutdown(last) != nil {
-		_ = server.Close() // whoever is still connected has had the time
+		_ = server.Close() // remaining clients have had their time
 	}
 	return err
 }
 
-// listen opens a loopback address and refuses any other: the service does not authenticate its clients.
+// listen listens on a loopback address, and refuses any other: the service does not authenticate its clients.
 func listen(address string) (net.Listener, error) {
 	tcp, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {

@@ -5,39 +5,40 @@ import (
 	"unicode"
 )
 
-// answer is one answer, judged by how it ended and by its text.
+// answer is one answer of the model, with the judgement of its ending and its text.
 type answer struct {
 	asked   question
-	turned  int // by how many degrees the page was turned for it
+	turned  int // degrees by which the page was rotated for it
 	text    string
 	model   string // "" if the server does not say
 	dialect string
 	usage   Usage
-	stop    ending // as the server says
-	ending  ending // as the text says, too
+	stop    ending // as reported by the server
+	ending  ending // as judged by the text as well
 	ended   bool   // by the model itself
 	loop    loop   // if ending is looped
-	// disputed: the server saw a loop in what a page may well hold, and the rest of the page is unread.
+	// disputed reports that the server stopped at a loop that a page may well hold, so that the rest of the page is
+	// unread.
 	disputed bool
 }
 
-// ending is how the text ended, from best to worst.
+// ending is the way in which a text ended. Worse endings have higher values.
 type ending int
 
 const (
-	unusable  ending = iota // there is no text: an error says why
-	complete                // the model says that this is all
+	unusable  ending = iota // no text; an error has the reason
+	complete                // the model ended the text
 	truncated               // a limit cut it off
-	looped                  // it holds a loop, or may
+	looped                  // it has a loop, or may have one
 )
 
-// String returns the name that [Try] has for it.
+// String returns the name used in [Try].
 func (e ending) String() string {
 	return [...]string{unusable: "", complete: "complete", truncated: WarningTruncated, looped: WarningRepetition}[e]
 }
 
-// examine looks for a loop in the text: it can end in any way. Where the server saw one, it is believed, and what it
-// saw is looked for without regard to what a page can hold.
+// examine looks for a loop in the text, whatever its ending. If the server reported a loop, examine trusts it, and
+// looks for a repetition without regard to what a page can hold.
 func (a answer) examine() answer {
 	stopped := a.stop == looped
 	a.ending, a.loop = a.stop, loop{}
@@ -55,7 +56,7 @@ func (a answer) examine() answer {
 	return a
 }
 
-// trimBlankLoop cuts off white space at the end of a text that no page needs.
+// trimBlankLoop removes more trailing white space than any page needs.
 func trimBlankLoop(text string) string {
 	if kept := strings.TrimRightFunc(text, unicode.IsSpace); len(text)-len(kept) > loopWindow {
 		return kept
@@ -63,10 +64,10 @@ func trimBlankLoop(text string) string {
 	return text
 }
 
-// sure reports whether the text ends in a loop that no page can hold, so that its copies can be cut off.
+// sure reports whether the text ends in a loop that no page can hold, so that the copies can be cut off.
 func (a answer) sure() bool { return a.ending == looped && a.loop.sure && !a.loop.inside }
 
-// unique returns the text without the copies, by which answers are compared.
+// unique returns the text without copies, for the comparison of answers.
 func (a answer) unique() string {
 	if a.ending == looped {
 		return a.text[:a.loop.first] + a.text[a.loop.end:]
@@ -74,8 +75,8 @@ func (a answer) unique() string {
 	return a.text
 }
 
-// kept returns the text that is worth keeping. What the model ended itself is kept whole, and so is what is only in
-// doubt; of what was cut off in a loop the copies are dropped. What that leaves open is closed.
+// kept returns the text to keep. A text that the model ended, or whose loop is doubtful, is kept whole; copies in a
+// text that was cut off in a loop are dropped. Constructs left open by a cut are closed.
 func (a answer) kept() string {
 	switch {
 	case a.sure() && !a.ended:
@@ -88,7 +89,7 @@ func (a answer) kept() string {
 
 func (a answer) empty() bool { return strings.TrimSpace(a.text) == "" }
 
-// warnings returns those of the text alone.
+// warnings returns the warnings about the text itself.
 func (a answer) warnings() []string {
 	switch {
 	case a.ending == truncated:
@@ -102,16 +103,16 @@ func (a answer) warnings() []string {
 }
 
 const (
-	// floorBytes and floorShare: an answer that is shorter than the better part of another of more than floorBytes has
-	// lost the page.
+	// An answer has lost the page if it has less than 1/floorShare of the text of another one with more than
+	// floorBytes.
 	floorBytes, floorShare = 200, 2
 
-	// What a page can hold of a loop that two answers agree on: copies of it, and bytes.
+	// Limits for a loop on which two answers agree to be on the page: copies and bytes.
 	agreedCopies, agreedBytes = 400, 12 << 10
 )
 
-// better returns the answer that has more of the page: one that is complete, unless the page is lost in it; else the
-// one with more text; else the earlier.
+// better returns the answer with more of the page: a complete one unless it has lost the page, else the one with more
+// text, else the earlier one.
 func better(a, b answer) answer {
 	if (a.ending == complete) != (b.ending == complete) {
 		whole, other := a, b
@@ -131,7 +132,7 @@ func better(a, b answer) answer {
 	return a
 }
 
-// worth returns how much text an answer has, in bytes: without copies where they are sure to be some.
+// worth returns the amount of text in an answer in bytes, without certain copies.
 func (a answer) worth() int {
 	if a.ending == looped && a.loop.sure {
 		return len(strings.TrimSpace(a.unique()))
@@ -139,19 +140,19 @@ func (a answer) worth() int {
 	return len(strings.TrimSpace(a.text))
 }
 
-// agree reports whether two answers that the model ended hold the same loop, as long in both, and a page can hold it:
-// then it is on the page. A loop that is not ends anywhere.
+// agree reports whether two answers that the model ended have the same loop with the same length, which a page can
+// hold: then it is on the page. A loop that the model invented would end anywhere.
 func agree(a, b answer) bool {
 	return a.ended && b.ended && a.ending == looped && b.ending == looped &&
 		near(len(a.text), len(b.text), len(a.text)) && near(a.loop.start, b.loop.start, len(a.text)) &&
 		a.loop.end-a.loop.start <= agreedBytes && a.loop.end-a.loop.start <= agreedCopies*max(1, a.loop.period)
 }
 
-// near reports whether two sizes differ by two in a hundred of the whole at most.
+// near reports whether two sizes differ by at most two per cent of the whole.
 func near(a, b, whole int) bool { return max(a-b, b-a)*50 <= whole }
 
-// provenBy returns the answer as the loop of a later one shows it in: one that was cut off saying what the later one
-// says for ever is in the same loop.
+// provenBy returns a, judged again in the light of a later answer's loop: if a was cut off while repeating what the
+// later answer repeats, it is in the same loop.
 func (a answer) provenBy(later answer) answer {
 	if a.ended || !later.sure() || a.turned != later.turned || len(a.text) < 2*loopWindow {
 		return a
@@ -166,8 +167,8 @@ func (a answer) provenBy(later answer) answer {
 	return a
 }
 
-// lastRun returns what a text repeats at its end so many times at least, from where that begins first. It counts as
-// sure.
+// lastRun returns the repetition at the end of a text that has at least the given number of copies and begins first. It
+// counts as sure.
 func lastRun(text string, copies int) loop {
 	last := loop{start: len(text), first: len(text), end: len(text), sure: true}
 	all, _ := runs(text)

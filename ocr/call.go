@@ -7,27 +7,28 @@ import (
 	"time"
 )
 
-// How often and how long a call tries. The waits are short: whoever delivers the page again bridges an outage, not a
-// call that occupies a place.
+// Waits between tries. They are short: longer outages are better bridged by a later call than by one that occupies a
+// slot.
 const (
-	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
-	maxWait   = 30 * time.Second       // also where a server asks for more
+	firstWait = 500 * time.Millisecond // doubled each time, with jitter from 0.5 to 1.5
+	maxWait   = 30 * time.Second       // even if a server asks for more
 )
 
-// call is one call of ExtractText.
+// call is one call of ExtractText. Its flags record which single retries have been used.
 type call struct {
 	client *Client
 	img    Image
 	tries  []Try
 
-	aborted     bool // the one try after an aborted answer is used up,
-	renewed     bool // the one with a fresh token is,
-	adopted     bool // the one with another model is,
-	reconnected bool // the one over a fresh connection is
-	narrowed    bool // the one for what the server's context leaves is
+	aborted     bool // after an aborted answer
+	renewed     bool // with a fresh token
+	adopted     bool // with another model
+	reconnected bool // over a fresh connection
+	narrowed    bool // with fewer tokens, to fit the server's context
 }
 
-// ask puts one question, in as many tries as limit and retry allow; 0 means a single request, whatever comes of it.
+// ask asks one question, with as many tries as limit and retry allow; with limit 0 it makes a single request, whatever
+// the result.
 func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answer, error) {
 	for n := 1; ; n++ {
 		q.target = k.client.catalog.current()
@@ -36,7 +37,7 @@ func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answe
 			k.client.http.CloseIdleConnections()
 			if a, again := k.put(ctx, img, q); again == nil {
 				return a, nil
-			} // else the first error stands: the page may be what the server died of
+			} // else keep the first error: the page may be the reason why the server died
 		}
 		if err == nil || limit == 0 || !k.retry(ctx, q, asError(err), n, limit) {
 			return a, err
@@ -44,8 +45,8 @@ func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answe
 	}
 }
 
-// put makes one request, and the same one again without what the server refuses in it by name. A refusal costs no GPU
-// time, so none of these counts as a try of the question.
+// put makes one request, and repeats it without fields that the server rejects by name. Since rejections cost no GPU
+// time, they do not count as tries.
 func (k *call) put(ctx context.Context, img Image, q question) (answer, error) {
 	for {
 		asked := q
@@ -58,9 +59,9 @@ func (k *call) put(ctx context.Context, img Image, q question) (answer, error) {
 	}
 }
 
-// comply reports whether a question can be put again in a form that the server has just asked for. An optional field
-// that it named is left out for as long as the client lives, by all calls; a context smaller than what was assumed is
-// remembered likewise. A server that refuses what was not sent is not listened to, so this comes to an end.
+// comply reports whether a question can be asked again in a form that the server accepts. An optional field that the
+// refusal names is omitted by all calls from then on; a context smaller than assumed is remembered likewise. Refusals
+// of fields that were not sent are ignored, so that repeating ends.
 func (k *call) comply(q question, refused *Error) bool {
 	if named := refused.named & q.sent(); named != 0 {
 		k.client.refused.Or(uint32(named))
@@ -69,10 +70,10 @@ func (k *call) comply(q question, refused *Error) bool {
 	return refused.context != 0 && first(&k.narrowed) && k.client.catalog.narrow(q.target, refused.context)
 }
 
-// retry prepares a further try after the nth of at most limit failed, and reports whether there is to be one. What is
-// not listed is given up: it would fail again, cost money, or is not the client's to decide. A time-out is never tried
-// again, since the GPU may still be at work on the page: hanging up does not reach it through Cloud Run. Nor is a
-// failed backend or a lost connection, which the page may have caused.
+// retry prepares another try after the nth of at most limit tries failed, and reports whether there should be one.
+// Kinds that are not listed are not retried: they would fail again, cost money, or are not the client's to decide. A
+// time-out is never retried, since the GPU may still be processing the page: Cloud Run does not tell it that the client
+// has disconnected. Nor is a failed backend or a lost connection, which the page may have caused.
 func (k *call) retry(ctx context.Context, q question, failed *Error, n, limit int) bool {
 	cfg := &k.client.cfg
 	switch failed.Kind {
@@ -88,21 +89,21 @@ func (k *call) retry(ctx context.Context, q question, failed *Error, n, limit in
 			cfg.ForgetToken(cfg.Audience)
 		}
 		return true
-	case KindWrongModel: // with the only model that the server has
+	case KindWrongModel: // with the server's only model
 		return first(&k.adopted) && k.client.catalog.adopt(ctx, q.target, failed)
 	}
 	return false
 }
 
-// first sets done and reports whether it was not set before.
+// first sets done and reports whether it was unset before.
 func first(done *bool) bool {
 	was := *done
 	*done = true
 	return !was
 }
 
-// wait sleeps before a further try: longer after each, spread by chance, and as long as the server asked for, up to
-// maxWait. It returns false if the context would not outlast the wait, or ended.
+// wait sleeps before another try, with growing waits and jitter, and at least as long as the server asked for, up to
+// maxWait. It returns false if the context has ended or would end before the wait.
 func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 	hooks := &k.client.cfg.hooks
 	d := firstWait << (n - 1)
@@ -113,7 +114,7 @@ func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 	return hooks.sleep(ctx, d) == nil
 }
 
-// try makes one request for the page and keeps a record of it.
+// try makes one request for the page and records it.
 func (k *call) try(ctx context.Context, img Image, q question) (answer, error) {
 	x := &exchange{server: k.client.server, caller: ctx}
 	t := Try{Number: len(k.tries) + 1, Start: time.Now(), Model: q.target.model}

@@ -27,66 +27,67 @@ const (
 // Modes of [Config].
 const (
 	ModePlain  = "plain"  // Markdown of the page
-	ModeLayout = "layout" // LightOnOCR-3: labelled blocks with boxes, and their Markdown
+	ModeLayout = "layout" // labelled blocks with boxes and their Markdown (LightOnOCR-3)
 )
 
-// Config is what [New] takes. The zero value of every field but URL is usable.
+// Config configures a [Client]. Only URL is required.
 type Config struct {
-	// URL is the address of the server, as [ParseURL] accepts it.
+	// URL is the address of the server, in a form that [ParseURL] accepts.
 	URL string
-	// Audience is the audience of the ID tokens. It is taken literally, for custom domains and load balancers. Empty:
-	// the [Origin] of URL, as Cloud Run wants it.
+	// Audience is the audience of the ID tokens. The default is the [Origin] of URL, as Cloud Run expects. It is used
+	// literally, for custom domains and load balancers.
 	Audience string
-	// Token supplies ID tokens; nil sends none. With it, URL must pass [CheckTokenURL].
+	// Token supplies ID tokens; if it is nil, none are sent. If it is set, URL must pass [CheckTokenURL].
 	Token TokenFunc
-	// ForgetToken is called once, when the platform refuses a token with 401, before one more try. May be nil.
+	// ForgetToken, if not nil, is called when the platform rejects a token with 401, at most once per call of
+	// ExtractText and before one more try.
 	ForgetToken func(audience string)
-	// APIKey is the server's own key (vLLM's --api-key). It takes the Authorization header, and the ID token moves to
-	// X-Serverless-Authorization, which Cloud Run reads first.
+	// APIKey is the server's own key (vLLM's --api-key). It is sent in the Authorization header, and the ID token then
+	// in X-Serverless-Authorization, which Cloud Run reads first.
 	APIKey string
-	// Model is the name that is asked for. Empty: DefaultModel. Where the server does not know it but serves exactly
-	// one other, that one is used, from then on.
+	// Model is the name of the model, DefaultModel if empty. If the server does not have it but serves exactly one
+	// other model, that one is used from then on.
 	Model string
-	// Profile is one of [ProfileNames]; empty: from the model's name.
+	// Profile is one of [ProfileNames]. If it is empty, the profile is chosen by the model's name.
 	Profile string
 	// Mode is ModePlain (the default) or ModeLayout.
 	Mode string
-	// Timeout limits one try, from connecting to the last byte of the answer; a call can take several. 0:
-	// DefaultTimeout.
+	// Timeout limits one try, from connecting to the last byte of the answer; a call can take several tries. The
+	// default is DefaultTimeout.
 	Timeout time.Duration
-	// MaxTokens limits the length of an answer, in tokens. It is also the only bound on GPU time that is wasted when a
-	// caller gives up. 0: the profile's. Where the context leaves less beside the page, less is asked for.
+	// MaxTokens limits the length of an answer, in tokens. It is also the only bound on the GPU time that is wasted
+	// when a caller gives up. The default is the profile's. If the context leaves less room beside the page, the limit
+	// is lower.
 	MaxTokens int
-	// MaxTries is how many requests one question may take where the server is busy or cannot be reached, the first
-	// included, with waits between them. 0: DefaultMaxTries. A caller that waits by itself sets 1.
+	// MaxTries limits the requests, including the first, for one question if the server is busy or unreachable, with
+	// waits between them. The default is DefaultMaxTries. Callers that do their own waiting should set 1.
 	MaxTries int
-	// Header adds headers to the request of each try, a traceparent for example; nil adds none. It is called before the
-	// request is sent, with the context of the call, by many goroutines at once, and must return quickly.
-	// Authorization, X-Serverless-Authorization and Content-Type belong to the client: what Header sets there is
-	// dropped.
+	// Header, if not nil, adds headers, such as traceparent, to the request of each try. It is called with the context
+	// of the call before the request is sent, possibly by many goroutines at once, and must return quickly. Values that
+	// it sets for Authorization, X-Serverless-Authorization and Content-Type are dropped.
 	Header func(ctx context.Context, h http.Header)
-	// Transport makes the requests; nil: one of the client's own, for HTTP/1.1, without a proxy. Another one sees
-	// tokens, and must be safe for concurrent use.
+	// Transport makes the requests. The default is a transport of the client's own, for HTTP/1.1 and without a proxy. A
+	// custom one sees tokens, and must be safe for concurrent use.
 	Transport http.RoundTripper
 
 	hooks hooks
 }
 
-// hooks replaces clock and chance in tests.
+// hooks replaces clock and randomness in tests.
 type hooks struct {
-	// until the time is over, or the error of a context that ends before
+	// returns after the duration, or earlier with the context's error
 	sleep func(context.Context, time.Duration) error
 	rand  func() float64 // in [0, 1)
 }
 
-// Client reads pages with one server. It is safe for concurrent use, keeps idle connections for a few seconds only, and
-// needs no closing.
+// Client reads pages with one server. It is safe for concurrent use. It keeps idle connections for only a few seconds,
+// and need not be closed.
 type Client struct {
 	*server
 	catalog *catalog
 }
 
-// New returns a client, or an error that lists every problem of the configuration. It does not touch the network.
+// New returns a client, or an error that lists every problem in the configuration. It makes no connections.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	base, profile, err := cfg.check()
@@ -103,13 +104,14 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Profile returns what the model in use wants; pages are sized to its Edge. It can change once, when the server turns
-// out to serve another family than the one that was configured by name.
+// Profile returns the profile of the model in use. Callers should scale pages down to its Edge. It can change once, if
+// the server turns out to serve a family other than that of the configured name.
 func (c *Client) Profile() Profile { return c.catalog.current().profile }
 
-// ExtractText reads one page. A result without an error can still fall short of the page: see [Result.Warnings]. The
-// error is always an *[Error]. Both hold every try that was made. ExtractText may be called by many goroutines at once,
-// and again for the same image; every call costs GPU time, and two readings of one page may differ, digits included.
+// ExtractText reads one page. Even without an error the text may be incomplete: see [Result.Warnings]. The error is
+// always an *[Error]. Both the result and the error record all tries. ExtractText may be called concurrently, and
+// repeatedly for the same image; every call costs GPU time, and two readings of the same page may differ, even in
+// digits.
 func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
 	if err := img.check(); err != nil {
 		return Result{}, err
@@ -124,11 +126,13 @@ func (c *Client) ExtractText(ctx context.Context, img Image) (Result, error) {
 	return read.result(), nil
 }
 
-// Healthy asks the server for its models and reports whether the wanted one, or the one used in its place, is served.
-// That proves address, token, key and model, not that the GPU can read. It takes 10 s at most, token included, and
-// never panics. With llama-server, which ignores the name in a request, Config.Model must be right for this.
+// Healthy asks the server for its models and reports whether the configured one, or the one used in its place, is
+// served. This verifies address, token, key and model, but not that the GPU can read. It takes at most 10 s, including
+// the token, and never panics. With llama-server, which ignores the model name in requests, Healthy needs the correct
+// Config.Model.
 //
-// A request of any kind starts a GPU that scales to zero, and keeps it: ask when there is need, not on a timer.
+// Any request starts a GPU service that has scaled to zero, and keeps it running: call Healthy when needed, not on a
+// timer.
 func (c *Client) Healthy(ctx context.Context) (healthy bool) {
 	defer func() {
 		if recover() != nil { // a nil context
@@ -138,8 +142,8 @@ func (c *Client) Healthy(ctx context.Context) (healthy bool) {
 	return c.catalog.probe(ctx) == nil
 }
 
-// WaitHealthy asks until the server is [Client.Healthy], with growing pauses of 30 s at most, until ctx ends. The
-// *[Error] then repeats the last answer. It is meant for operators and start-up scripts.
+// WaitHealthy waits until [Client.Healthy] is true, polling with growing pauses of at most 30 s. If ctx ends before
+// that, it returns an *[Error] with the last problem. It is meant for operators and start-up scripts.
 func (c *Client) WaitHealthy(ctx context.Context) error {
 	hooks := c.server.cfg.hooks
 	for d := 2 * firstWait; ; d = min(2*d, probeMaxWait) {
@@ -170,7 +174,7 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// check returns the parsed URL and the profile to begin with, or every problem at once.
+// check returns the parsed URL and the initial profile, or an error that lists every problem.
 func (cfg Config) check() (*url.URL, Profile, error) {
 	var problems []error
 	note := func(format string, args ...any) { problems = append(problems, fmt.Errorf("ocr: "+format, args...)) }
@@ -210,9 +214,9 @@ func (cfg Config) check() (*url.URL, Profile, error) {
 	return base, profile, errors.Join(problems...)
 }
 
-// ParseURL reads the base URL of a server and returns it without blanks around it, without /v1 or a slash at its end,
-// and with its host in lower case. The error completes a sentence that begins with the URL, such as "must name a host",
-// and never repeats it, since there may be a password in it.
+// ParseURL parses the base URL of a server. It removes surrounding blanks and a trailing slash or /v1, and lower-cases
+// the host. An error reads as a predicate, such as "must name a host", for use after the name of a setting; it never
+// contains the URL, which may hold a password.
 func ParseURL(raw string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	u, err := url.Parse(raw)
@@ -252,7 +256,7 @@ func validPort(u *url.URL) bool {
 	return err == nil && n > 0
 }
 
-// Origin returns scheme and host of a URL, with its port unless that is the scheme's own.
+// Origin returns the scheme and host of a URL, with the port unless it is the scheme's default.
 func Origin(u *url.URL) string {
 	host := u.Host
 	if own := map[string]string{"http": "80", "https": "443"}[u.Scheme]; own != "" && u.Port() == own {
@@ -261,8 +265,8 @@ func Origin(u *url.URL) string {
 	return u.Scheme + "://" + host
 }
 
-// CheckTokenURL returns an error for a URL over which an ID token must not be sent: plain http to another machine. Like
-// [ParseURL]'s, it completes a sentence.
+// CheckTokenURL returns an error if an ID token must not be sent to a URL: plain http to another machine. The error
+// reads as a predicate, like those of [ParseURL].
 func CheckTokenURL(u *url.URL) error {
 	if u.Scheme == "https" || u.Scheme == "http" && IsLoopback(u) {
 		return nil
@@ -270,7 +274,7 @@ func CheckTokenURL(u *url.URL) error {
 	return errors.New("must be https, or http to this machine, to carry an ID token")
 }
 
-// IsLoopback reports whether the host of a URL is this machine: localhost, an address in 127.0.0.0/8, or ::1.
+// IsLoopback reports whether the host of a URL is the local machine: localhost, an address in 127.0.0.0/8, or ::1.
 func IsLoopback(u *url.URL) bool {
 	if strings.EqualFold(u.Hostname(), "localhost") {
 		return true
@@ -280,16 +284,16 @@ func IsLoopback(u *url.URL) bool {
 }
 
 const (
-	// as LightOnOCR's own client; Cloud Run's front end accepts connections at once, also while it starts a GPU
+	// as in LightOnOCR's own client; Cloud Run's front end accepts connections at once, even while a GPU starts
 	dialTimeout = 10 * time.Second
-	// vLLM closes idle connections after 5 s, and a POST on one that is just being closed is lost
+	// vLLM closes idle connections after 5 s, and a POST on one that is being closed is lost
 	idleTimeout = 4 * time.Second
-	maxIdle     = 64       // as many pages as a well set up server works on at once
+	maxIdle     = 64       // as many pages as a well-configured server processes concurrently
 	maxHeader   = 64 << 10 // bytes of response headers
 )
 
-// newTransport returns one that speaks HTTP/1.1, as vLLM does: one connection per page, so that the phases of a try can
-// be told apart. It uses no proxy.
+// newTransport returns a transport for HTTP/1.1, which vLLM speaks: with one connection per page, the phases of a try
+// can be distinguished. It uses no proxy.
 func newTransport() *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -306,7 +310,7 @@ func newTransport() *http.Transport {
 	}
 }
 
-// sleep waits until d is over, or returns the error of a context that ends before.
+// sleep waits for d, or returns the context's error if it ends earlier.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

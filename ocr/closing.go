@@ -7,24 +7,24 @@ import (
 )
 
 var (
-	// closable matches the tags of tables and lists, which hold the rest of a document where they are left open, and
-	// fences and display formulas, in which it is shown as code.
+	// closable matches constructs that would swallow the rest of a document if left open: tags of tables and lists,
+	// fences, and display formulas.
 	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~|\\$\\$)|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
 
-	// halfTag matches a tag that a text breaks off in.
+	// halfTag matches an incomplete tag at the end of a text.
 	halfTag = regexp.MustCompile(`</?[a-z]{0,8}$|<(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)[ \t][^<>]*$`)
 )
 
-// halfTagMost is how much of a tag there may be, in bytes: after more of it a text does not break off in a tag.
+// halfTagMost is the maximum length of an incomplete tag, in bytes.
 const halfTagMost = 208
 
-// deepest is how deep tables and lists may be in each other; what is deeper is left as it is.
+// deepest limits the nesting of tables and lists that are closed; deeper ones are left open.
 const deepest = 64
 
-// closeOpen ends what a text that was cut off leaves open: tables, lists, fences and display formulas. A tag that it
-// breaks off in is dropped.
+// closeOpen closes the tables, lists, fences and display formulas that a cut-off text leaves open. An incomplete tag at
+// its end is dropped.
 func closeOpen(text string) string {
-	var open []string // what closes it, the last first
+	var open []string // closing marks of what is open
 	for _, at := range closable.FindAllStringIndex(text, -1) {
 		m := text[at[0]:at[1]]
 		fence := strings.TrimSpace(m)
@@ -33,7 +33,7 @@ func closeOpen(text string) string {
 			last = open[len(open)-1]
 		}
 		switch {
-		case last == "```" || last == "~~~": // in which nothing else counts
+		case last == "```" || last == "~~~": // where nothing else counts
 			if fence == last {
 				open = open[:len(open)-1]
 			}
@@ -43,16 +43,16 @@ func closeOpen(text string) string {
 			}
 		case fence == "```", fence == "~~~", fence == "$$" && (at[0] == 0 || text[at[0]-1] == '\n'):
 			open = append(open, fence)
-		case m[0] != '<': // dollars in a line
+		case m[0] != '<': // dollars within a line
 		case strings.HasPrefix(m, "</"):
-			if i := slices.Index(open, m); i >= 0 { // what is open inside is closed by it
+			if i := slices.Index(open, m); i >= 0 { // it also closes what is open inside
 				for i = len(open) - 1; open[i] != m; i-- {
 				}
 				open = open[:i]
 			}
 		case len(open) == deepest:
 		default:
-			// else it ends the one before
+			// else it implicitly ends the previous one
 			if end := "</" + strings.TrimRight(strings.Fields(m[1:])[0], "/>") + ">"; end != last {
 				open = append(open, end)
 			}

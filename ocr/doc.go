@@ -1,122 +1,126 @@
-// Package ocr reads page images with LightOnOCR, a vision model that turns a page into Markdown, behind an OpenAI-style
-// API: vLLM, also on Cloud Run or behind LiteLLM, or llama-server. It needs nothing but the standard library.
+// Package ocr reads page images with LightOnOCR, a vision model that turns a page into Markdown. The model is served
+// through an OpenAI-style API, by vLLM (also on Cloud Run, or behind LiteLLM) or by llama-server. The package depends
+// only on the standard library.
 //
 //	client, err := ocr.New(ocr.Config{URL: "https://ocr-abc.a.run.app", Token: idToken})
 //	result, err := client.ExtractText(ctx, ocr.File("page.png"))
 //
-// # What is sent
+// # Requests
 //
-// One user message with one image and nothing else: the model was trained on that, and a friendly instruction makes it
-// worse. Temperature, top_p and max_tokens always go along, since the server's defaults would apply otherwise, and so
-// does vLLM's detection of loops, which most other servers ignore. What differs from one family of models to the next
-// is in its [Profile]: the edge that pages are to be scaled down to, the sampling, the longest answer, the size of the
-// context, the switch that stops the Qwen3.5 based ones from thinking aloud. Config.Profile names the family of a model
-// that is served under an alias. Detection and switch are left out, for as long as the client lives, where the server
-// refuses them by name; no more tokens are asked for than the context leaves beside the page, as the server states it,
-// its refusal says, or else as the family has it. In ModeLayout the word "grounding" follows the image; only
-// LightOnOCR-3 knows it.
+// A request has one user message with one image and nothing else: the model was trained on that, and instructions make
+// its output worse. Temperature, top_p and max_tokens are always set, since the server's defaults would apply
+// otherwise, and so are the parameters of vLLM's loop detection, which most other servers ignore. A [Profile] holds
+// what differs between families of models: the edge that pages should be scaled down to, the sampling parameters, the
+// longest answer, the size of the context, and the switch that keeps models based on Qwen3.5 from thinking aloud.
+// Config.Profile selects the family of a model that is served under an alias. If the server rejects the loop detection
+// or the switch by name, the client omits it from then on. It never asks for more tokens than the context leaves beside
+// the page; the size of the context is taken from the server's list of models, from a refusal, or else from the
+// profile. In ModeLayout the word "grounding" follows the image; only LightOnOCR-3 understands it.
 //
-// The image is PNG or JPEG, which every server reads, recognised by its first bytes. It must be upright: whether a
-// server turns it as its Exif data says depends on the version, so a JPEG whose first 24 KiB state another orientation
-// than 1 is refused ([KindBadImage]): turn its pixels and leave the statement out. It goes from its reader through
-// base64 into the connection: a call holds some 24 KiB of it and their base64, whatever its size, and Content-Length is
-// exact. Requests over 32 MiB, Cloud Run's limit, are refused before anything is opened; that is an image of about 24
-// MiB.
+// The image must be a PNG or JPEG, which every server supports; the format is detected from its first bytes. It must be
+// upright. Whether a server applies an Exif orientation depends on its version, so a JPEG whose first 24 KiB declare an
+// orientation other than 1 is refused ([KindBadImage]): rotate its pixels and drop the tag. The image is streamed from
+// its reader into the connection: whatever its size, a call buffers only some 24 KiB of it together with their base64,
+// and Content-Length is exact. Requests over 32 MiB, Cloud Run's limit, are refused before the image is opened; that
+// corresponds to an image of about 24 MiB.
 //
-// # What comes back
+// # Answers
 //
-// A status of 200 is not yet success. The finish reason says more:
+// Status 200 does not by itself mean success. The finish reason decides:
 //
-//	stop        the page is complete, and kept whole whatever is in it; without text it is blank
-//	length      a limit cut it off: if the limit was ours, it goes on from there, once; where the server does not continue, or it is cut
-//	            again, it is asked for once more with all the room that the context has; else "truncated"
-//	repetition  the server saw a loop: asked again, hotter, at most twice; else cut after its first piece, "repetition"
-//	abort       the server shuts down: asked once more, else KindAborted
+//	stop        the answer is complete and is kept whole, whatever it contains; without text the page is blank
+//	length      a limit cut the text off. If the limit was the client's, it continues from there, once. If the server
+//	            cannot continue, or the text is cut off again, it asks once more with all the room in the context;
+//	            after that, "truncated"
+//	repetition  the server detected a loop: the client asks again at a higher temperature, at most twice; after that,
+//	            the text is cut after the first repeated piece, "repetition"
+//	abort       the server is shutting down: the client asks once more; after that, KindAborted
 //	any other   KindBadResponse
 //
-// A gateway says stop for loops and aborted answers as well; what it keeps of the server's own reason beside that goes
-// before.
+// A gateway also reports stop for loops and aborted answers; the server's own reason, if the gateway passes it on,
+// takes precedence.
 //
-// Loops are detected here as well, since servers without detection let them run and a model can end one by itself. The
-// detector asks whether a text holds more equal pieces than a page of paper can. What a page could just hold is a
-// doubt, and costs one further answer: a page that was cut off is asked for with all the room that the context has,
-// hotter; two answers that the model ended and that hold the same loop, as long in both, agree that it is on the page.
-// What remains in doubt is kept whole, with "repetition"; copies are only cut off where the text was cut off itself and
-// no page can hold them. Tables and such that a cut leaves open are closed.
+// The client detects loops too, since not every server does, and since a model can end a loop by itself. The criterion
+// is whether a text has more equal pieces than a sheet of paper can hold. A loop that would just fit on a page is
+// doubtful, and costs one further answer: if the text was cut off, that answer gets all the room in the context, at a
+// higher temperature. If two answers that the model ended contain the same loop with the same length, it is taken to be
+// on the page. A text that remains doubtful is kept whole, with "repetition"; copies are removed only if the text was
+// cut off and no page can hold them. Tables and other constructs that a cut leaves open are closed.
 //
-// A further answer never makes a result worse: it is one request that begins only if the context outlasts it, a
-// complete answer that has lost most of the page does not replace it, and neither does an empty one. A page costs three
-// answers at most, and four where it is turned: Image.Look tells, after a loop, an empty answer or a few words on much
-// ink, that the page seems to lie on its side. An empty answer to a page with ink is asked for once more; then it is
-// "no_text", and not blank.
+// A further answer never makes a result worse. It is a single request, made only if the context leaves enough time for
+// it, and it does not replace a better answer if it is empty or has lost most of the page. A page costs at most three
+// answers, or four if it is rotated: after a loop, an empty answer, or only a few words on a page with much ink, the
+// client calls Image.Look to find out whether the page seems to lie on its side. If the answer for a page with ink is
+// empty, the client asks once more; if it is empty again, the result has the warning "no_text" and is not blank.
 //
-// The text is Markdown with tables in HTML and formulas between dollars. Backslashes that the model sometimes puts
-// before such dollars are removed, prices and code are left alone. Headers, footers and page numbers are part of the
-// text, descriptions of pictures are not: layout mode has them in its blocks. There a paragraph that goes on in the
-// next column is one in the text, a word split between the two is whole, and titles, formulas and code are marked as
-// such even where the model did not. Two readings of one page can differ, digits included. Whoever made the page
-// controls the text: escape it before it is shown on a web page.
+// The text is Markdown with tables in HTML and formulas between dollar signs. Backslashes that the model sometimes puts
+// before these dollar signs are removed; prices and code are left alone. Headers, footers and page numbers are part of
+// the text. Descriptions of pictures are not; layout mode returns them in its blocks. In layout mode a paragraph that
+// continues in the next column is joined, including a word split between columns, and titles, formulas and code get
+// their markup even if the model omitted it. Two readings of the same page can differ, even in digits. The author of
+// the page controls the text: escape it before showing it on a web page.
 //
-// # What goes wrong
+// # Errors
 //
-// Every failure is an *[Error]. Its Kind says what to do:
+// Every error is an *[Error]. Its Kind tells what is at fault:
 //
-//   - [KindBadImage], [KindTooLarge], [KindImageSource]: this page, which will fail again
-//   - [KindBackendFailed], [KindTimeout], [KindBadResponse], [KindLost]: this page, or the server; only another page
-//     tells, sent afterwards
-//   - [KindOverloaded], [KindUnavailable], [KindAborted]: the server; try later
+//   - [KindBadImage], [KindTooLarge], [KindImageSource]: the page, which will fail again
+//   - [KindBackendFailed], [KindTimeout], [KindBadResponse], [KindLost]: the page or the server; send another page
+//     to find out which
+//   - [KindOverloaded], [KindUnavailable], [KindAborted]: the server; try again later
 //   - [KindBadRequest], [KindUnauthenticated], [KindForbidden], [KindToken], [KindWrongModel], [KindWrongAddress]: the
-//     configuration, which must be
-//     corrected
-//   - [KindCanceled]: the caller
+//     configuration, which must be corrected
+//   - [KindCanceled]: the caller's context
 //
-// Only what may pass in seconds is tried again within a call, three times unless Config.MaxTries says otherwise, with
-// waits from half a second up that follow Retry-After up to 30 s: refused connections and such as break while the page
-// is sent, 429, 502 and 503 at once, and a 500 of the platform or of a gateway that cannot reach the server. A 401 of
-// the platform leads to one try with a fresh token, an unknown model to the question which there are. A time-out never
-// is: vLLM stops when its client hangs up, but Cloud Run does not pass that on, so the GPU would have the page twice. A
-// 500 of the server or a connection that is lost after the page was sent is not either, since it may be the page that
-// causes it; but one that had been idle is replaced by a fresh one, once.
+// A call retries only errors that may pass within seconds, with three tries in all unless Config.MaxTries is set, and
+// with waits that start at half a second and follow Retry-After up to 30 s. These errors are connections that are
+// refused or break while the page is being sent, 429, an immediate 502 or 503, and a 500 from the platform or from a
+// gateway that cannot reach the server. After a 401 from the platform the call tries once with a fresh token, and after
+// an error about an unknown model it asks the server for its models. Time-outs are never retried: vLLM stops when its
+// client disconnects, but Cloud Run does not pass that on, so the GPU would process the page twice. Nor are a 500 from
+// the server or a connection lost after the page was sent, since the page may be the cause; but a connection that had
+// been idle is replaced by a fresh one, once.
 //
 // # Time
 //
-// Config.Timeout, 120 s unless set, is for one try, from connecting to the last byte of the answer. During a cold start
-// nothing arrives at all until container and model are up, so it must be longer than that; measure it. An error names
-// the phase that was reached. The token has 10 s of its own. The context bounds the whole call with all its tries.
+// Config.Timeout, 120 s by default, limits one try, from connecting to the last byte of the answer. During a cold start
+// no byte arrives until container and model are up, so the time-out must be longer than that; measure it. An error
+// names the phase that was reached. Obtaining the token has a limit of its own, 10 s. The context bounds the whole call
+// with all its tries.
 //
-// Result and error hold every [Try] of the call: when it began, how long it took, what it cost and how it ended. That
-// is what traces and metrics are made of; Config.Header lets a trace continue in the server.
+// Results and errors hold every [Try] of the call, with its start, its duration, its cost and its outcome, for use in
+// traces and metrics. Config.Header lets a trace continue in the server.
 //
 // # Safety
 //
-// The ID token goes to the configured origin only: no redirect is followed, no proxy used, and plain http is refused
-// but on this machine. With an API key, which takes the Authorization header, it moves to X-Serverless-Authorization.
-// No error holds a token, a key or a piece of the image, although servers send those back: error bodies are read up to
-// 64 KiB, cleaned and cut.
+// The ID token is sent only to the configured origin: the client follows no redirects, uses no proxy, and refuses plain
+// http except on the local machine. With an API key, which uses the Authorization header, the ID token is sent in
+// X-Serverless-Authorization. Errors never contain a token, a key or part of the image, although servers may echo them:
+// error bodies are read up to 64 KiB, cleaned and shortened.
 //
 // # Files
 //
-// In reading order, each using mostly what is declared in those after it:
+// In reading order; each file mostly uses declarations of later ones:
 //
 //	client.go    Config, Client and its methods; addresses
-//	reading.go   one page: which answers it is asked for, and which is the best
+//	reading.go   one page: its answers, and the choice of the best
 //	call.go      one question: its tries, and the waits between them
-//	try.go       one try: the request under way, its phases and its end
-//	models.go    profiles, and which of the server's models is asked
-//	response.go  what comes back: answers and refusals
-//	answer.go    one answer: how it ended, what of it is kept, how it compares
-//	closing.go   what a cut leaves open
-//	loops.go     loops in a text: what a page can hold
-//	runs.go      what repeats itself in a text
+//	try.go       one try: a request, its phases and its outcome
+//	models.go    profiles, and the choice among the server's models
+//	response.go  responses: answers and refusals
+//	answer.go    one answer: its ending, the text kept, comparison with others
+//	closing.go   closing of constructs that a cut leaves open
+//	loops.go     loops in a text, judged by what a page can hold
+//	runs.go      repetitions in a text
 //	layout.go    the blocks of layout mode
-//	dollars.go   the dollars of its formulas
-//	request.go   what is sent: token, JSON, image
-//	errors.go    Error, Kind and Phase, and what a message may hold
+//	dollars.go   dollar signs around formulas
+//	request.go   requests: token, JSON, image
+//	errors.go    Error, Kind and Phase; cleaning of messages
 //
 // # Sources
 //
 // vLLM's source between 0.27.1 and 0.30.0 (entrypoints/openai, entrypoints/serve, multimodal/media, v1/core/sched),
 // LightOnOCR's repository and model cards, llama.cpp's and Ollama's servers, LiteLLM 1.108.7 before vLLM 0.30.0, Cloud
-// Run's documentation on limits, authentication and troubleshooting. The sibling package ocrtest is a server that
-// behaves like all of them.
+// Run's documentation on limits, authentication and troubleshooting. The sibling package ocrtest provides a server that
+// behaves like any of them.
 package ocr

@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// The longest texts, in bytes, that are taken for a formula between single dollars, and between double ones.
+// Maximum lengths, in bytes, of a formula between single and between double dollar signs.
 const (
 	maxFormula = 600
 	maxDisplay = 4000
 )
 
-// repairDollars removes the backslashes that the models sometimes put before the dollars around a formula, which would
-// then be shown as text. It is careful: a pair of dollars is repaired only if what lies between reads as a formula and
-// nothing speaks for prices or code. Otherwise not a byte is changed, and nothing but backslashes is ever removed. What
-// it costs is proportional to the text.
+// repairDollars removes the backslashes that models sometimes put before the dollar signs around a formula, which would
+// then be shown as text. It is careful: a pair is repaired only if the text between reads as a formula and nothing
+// suggests prices or code. It never removes anything but backslashes. It takes time proportional to the length of the
+// text.
 func repairDollars(text string) string {
 	if !strings.Contains(text, `\$`) {
 		return text
@@ -27,38 +27,38 @@ func repairDollars(text string) string {
 	return s.repaired()
 }
 
-// dollar is a delimiter in a text: one dollar sign or two, each with a backslash or without.
+// dollar is a delimiter in a text: one or two dollar signs, each with or without a backslash.
 type dollar struct {
 	start, end int
 	escaped    bool
 	double     bool
-	stretch    int // a formula does not reach from one stretch into another: code and tags lie between them
-	line       int // the part of a line that is in one stretch
+	stretch    int // formulas do not extend across stretches, which are separated by code and tags
+	line       int // the part of a line within one stretch
 }
 
-// dollarScan finds the delimiters of a text, in one pass.
+// dollarScan finds the delimiters of a text in one pass.
 type dollarScan struct {
 	text     string
 	found    []dollar
-	plain    [][2]int // by line, how many delimiters have no backslash: single, double
+	plain    [][2]int // by line, the number of delimiters without a backslash: single, double
 	stretch  int
 	examined int // bytes, each as often as it was looked at
 
-	// Of the line: where its text begins behind markers, whether it is a row of a table drawn with bars, where its
-	// backticks are known to end, and where the last run of each length is.
+	// State of the line: the start of its text after markers, whether it is a row of a table drawn with bars, the known
+	// ends of its backticks, and the position of the last run of each length.
 	lineText int
 	row      bool
 	ticksEnd int
 	lastTick map[int]int
 
-	endless map[string]bool // ends that the rest of the text is known not to have
+	endless map[string]bool // end marks known to be missing in the rest of the text
 
-	// What decides whether an indented line is code: not the one that goes on in a paragraph or in a list.
+	// These decide whether an indented line is code: one that continues a paragraph or a list is not.
 	afterBlank, indented, list bool
 }
 
-// run finds the delimiters. Where a dollar is a dollar it finds none: in fenced and indented code, between backticks,
-// in elements such as pre and code, in comments, tags and addresses.
+// run finds the delimiters. It skips text in which a dollar sign is literal: fenced and indented code, code between
+// backticks, elements such as pre and code, comments, tags and URLs.
 func (s *dollarScan) run() {
 	text := s.text
 	s.plain = make([][2]int, 1)
@@ -94,11 +94,11 @@ func (s *dollarScan) run() {
 			s.add(at, at+n)
 			at += n
 		case text[at] == '\\' && at+1 < len(text) && text[at+1] != '\n':
-			at += 2 // what is escaped is neither code nor a delimiter
+			at += 2 // an escaped character is neither code nor a delimiter
 		case text[at] == '\n':
 			s.plain = append(s.plain, [2]int{})
 			at++
-		case text[at] == '`': // without an end: all of the run
+		case text[at] == '`': // the whole run, if it has no end
 			at += s.runLen(at)
 		default:
 			at++
@@ -106,7 +106,7 @@ func (s *dollarScan) run() {
 	}
 }
 
-// delimiterLen is the length of the delimiter that a text begins with; 0 if there is none.
+// delimiterLen returns the length of the delimiter at the start of a text, or 0 if there is none.
 func delimiterLen(text string) int {
 	for _, d := range []string{`\$\$`, `\$`, `$$`, `$`} {
 		if strings.HasPrefix(text, d) {
@@ -132,7 +132,7 @@ func kind(d dollar) int {
 	return 0
 }
 
-// runLen counts how often the byte at a place is repeated there.
+// runLen returns the length of the run of equal bytes at a position.
 func (s *dollarScan) runLen(at int) int {
 	n := 1
 	for at+n < len(s.text) && s.text[at+n] == s.text[at] {
@@ -142,7 +142,7 @@ func (s *dollarScan) runLen(at int) int {
 	return n
 }
 
-// lineEnd returns where the line of a place ends, before its line feed.
+// lineEnd returns the end of the line at a position, before its line feed.
 func (s *dollarScan) lineEnd(at int) int {
 	end := len(s.text)
 	if n := strings.IndexByte(s.text[at:], '\n'); n >= 0 {
@@ -152,7 +152,7 @@ func (s *dollarScan) lineEnd(at int) int {
 	return end
 }
 
-// skipLines returns the end of the code that a line begins, and the line's beginning if it begins none.
+// skipLines returns the end of the code block that begins at a line, or the start of the line if none does.
 func (s *dollarScan) skipLines(at int) int {
 	end := s.lineEnd(at)
 	line := s.text[at:end]
@@ -180,11 +180,11 @@ func (s *dollarScan) skipLines(at int) int {
 	return s.skipFence(at, s.lineText, end)
 }
 
-// itemMarker matches what may be before the text of a line: blanks, signs of quotation, the marker of a list's item.
+// itemMarker matches the markup before the text of a line: blanks, quote marks, a list item's marker.
 var itemMarker = regexp.MustCompile(`^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?`)
 
-// skipFence returns the end of a fenced block that begins at a place in a line, with the line that closes it if there
-// is one.
+// skipFence returns the end of the fenced block that begins at a position in a line, including its closing line if it
+// has one.
 func (s *dollarScan) skipFence(begin, at, end int) int {
 	if at == end || s.text[at] != '`' && s.text[at] != '~' {
 		return begin
@@ -203,7 +203,7 @@ func (s *dollarScan) skipFence(begin, at, end int) int {
 	return end
 }
 
-// skipTicks returns the end of the code that a run of backticks begins: behind the next run of the same length in the
+// skipTicks returns the end of the code that a run of backticks begins: after the next run of the same length in the
 // line.
 func (s *dollarScan) skipTicks(at int) int {
 	if at >= s.ticksEnd {
@@ -236,12 +236,12 @@ func (s *dollarScan) skipTicks(at int) int {
 	return at
 }
 
-// verbatim holds the elements in which nothing is a formula, with whether one that begins a line goes on to the text's
-// end if it has none, as Markdown has it.
+// verbatim holds the elements that contain no formulas. The value reports whether one that begins a line but is not
+// closed extends to the end of the text, as in Markdown.
 var verbatim = map[string]bool{"pre": true, "script": true, "style": true, "code": false, "kbd": false, "samp": false}
 
-// skipTag returns the end of a comment, of an element whose text is verbatim, or of a tag. What only looks like a tag,
-// as in a<b, is none.
+// skipTag returns the end of a comment, of a verbatim element, or of a tag. Text that merely resembles a tag, as in
+// a<b, is not skipped.
 func (s *dollarScan) skipTag(at int) int {
 	rest := s.text[at:]
 	if strings.HasPrefix(rest, "<!--") {
@@ -281,8 +281,8 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-'
 }
 
-// skipVerbatim returns the end of what begins at a place and goes on up to an end, whose case does not matter. If that
-// is missing, it is the text's end for a block that begins its line, else the line's.
+// skipVerbatim returns the end of the text from a position up to and including an end mark, ignoring case. If the mark
+// is missing, it returns the end of the text for a block that begins its line, and otherwise the end of the line.
 func (s *dollarScan) skipVerbatim(begin, at int, end string, block bool) int {
 	for i := at; !s.endless[end] && i < len(s.text); i++ {
 		n := strings.IndexByte(s.text[i:], end[0])
@@ -306,7 +306,7 @@ func (s *dollarScan) skipVerbatim(begin, at int, end string, block bool) int {
 	return s.lineEnd(at)
 }
 
-// skipAddress returns the end of an address, from the signs on by which it is known.
+// skipAddress returns the end of the URL whose characteristic part begins at a position.
 func (s *dollarScan) skipAddress(at int) int {
 	if rest := s.text[at:]; !strings.HasPrefix(rest, "://") && !strings.HasPrefix(rest, "www.") {
 		return at
@@ -319,16 +319,16 @@ func (s *dollarScan) skipAddress(at int) int {
 	return end
 }
 
-// verdict is whether what lies between two delimiters is a formula.
+// verdict is the judgement whether the text between two delimiters is a formula.
 type verdict int
 
 const (
 	no      verdict = iota
-	perhaps         // a number, or a sign: it is if the model escapes other formulas of this text
+	perhaps         // a number or a sign: a formula if the model escapes other formulas in this text
 	yes
 )
 
-// repaired returns the text without the backslashes of its formulas.
+// repaired returns the text without the backslashes before formulas' delimiters.
 func (s *dollarScan) repaired() string {
 	var out strings.Builder
 	done := 0
@@ -344,8 +344,9 @@ func (s *dollarScan) repaired() string {
 	return out.String() + s.text[done:]
 }
 
-// pairs tells of each delimiter whether it opens a formula that is to be repaired. What is in doubt is one if both
-// dollars of another are escaped, so that the model is known to do that, and takes no dollar from what is not in doubt.
+// pairs reports for each delimiter whether it opens a formula to be repaired. A doubtful pair counts if both delimiters
+// of another formula are escaped, which shows that the model does that, and if it takes no delimiter from a certain
+// one.
 func (s *dollarScan) pairs() []bool {
 	opens, used := make([]bool, len(s.found)), make([]bool, len(s.found))
 	var doubtful []int
@@ -359,7 +360,7 @@ func (s *dollarScan) pairs() []bool {
 				doubtful = append(doubtful, i)
 			}
 		case yes:
-			// Of an odd number of plain ones in the line one has lost its half, which is the escaped one.
+			// If the line has an odd number of plain ones, the escaped one is the missing half of a pair.
 			opens[i] = both || (left.escaped || right.escaped) && s.plain[left.line][kind(left)]%2 == 1
 			evident = evident || both
 			used[i], used[i+1] = true, true
@@ -374,7 +375,7 @@ func (s *dollarScan) pairs() []bool {
 	return opens
 }
 
-// judge looks at two neighbouring delimiters, what lies between them and what touches them.
+// judge judges two neighbouring delimiters by the text between and around them.
 func (s *dollarScan) judge(left, right dollar) verdict {
 	body, limit := s.text[left.end:right.start], maxFormula
 	if left.double {
@@ -408,8 +409,9 @@ func (s *dollarScan) judge(left, right dollar) verdict {
 	return is
 }
 
-// lazily compiles a pattern when it is first needed. Few texts have dollars to look at, and the letters and digits of
-// all scripts make these patterns large: together they cost a cold start more than half a megabyte.
+// lazily returns a function that compiles a pattern on first use. Few texts have dollar signs to examine, and character
+// classes of all scripts make these patterns large: compiling them all would cost a cold start more than half a
+// megabyte.
 func lazily(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
@@ -418,13 +420,13 @@ var (
 	blankLine   = regexp.MustCompile(`\n[ \t\r]*\n`)
 	environment = lazily(`^\\begin\{(?s:.*)\\end\{[a-zA-Z]+\*?\}$`)
 
-	// attachable matches the beginning of what may touch a word: a power, an index, a command. An index has one letter
-	// unless it is in braces, else it is the name of a variable.
+	// attachable matches the beginning of a formula that may touch a word: a power, an index, a command. An index
+	// without braces has one letter; a longer one is part of a variable's name.
 	attachable = lazily(
 		`^(?:\{\})?[\^_](?:[{\\]|[^\s\p{L}\p{N}_]|[\p{L}\p{N}](?:[^\p{L}\p{N}_]|$))|^\\(?:[a-zA-Z]{2}|%)`)
-	// relation matches a sign alone that may be between words or numbers.
+	// relation matches a single sign that may be between words or numbers.
 	relation = lazily(`^[<>≤≥±×~]$`)
-	// ordinal matches what may follow a formula: the nth.
+	// ordinal matches the suffix of an ordinal after a formula, as in the nth.
 	ordinal = lazily(`^(?:th|st|nd|rd)(?:[^\p{L}\p{N}]|$)`)
 	// currency matches a country before a dollar.
 	currency = lazily(`(?:^|[^\p{L}\p{N}])(?:US|HK|NZ|CA)$`)
@@ -432,8 +434,8 @@ var (
 	amountIn = lazily(`\d[\s\p{Zs}]\p{Lu}$`)
 )
 
-// fits looks at what is before and after a formula with its dollars: a price or a variable has letters and digits
-// there, US$5, 5$, or $5-$6, where the second one opens.
+// fits reports whether the text around a formula's delimiters suits a formula: prices and variables have letters and
+// digits there, as in US$5, 5$, or $5-$6.
 func fits(before, inner, after string) bool {
 	left, _ := utf8.DecodeLastRuneInString(before)
 	right, _ := utf8.DecodeRuneInString(after)
@@ -465,8 +467,8 @@ var (
 	amount           = lazily(`^[\d.,]+\s*[kKmMbBtT]$`)
 )
 
-// readsAsPrice reports whether what has blanks beside its dollars can be prices: $ 5 a $ 6, 5 $ à 6 $, $ 5M; or their
-// category: $$ o $$. A command speaks against it, and a power or index against the second.
+// readsAsPrice reports whether a text with blanks inside its delimiters may be prices ($ 5 a $ 6, 5 $ à 6 $, $ 5M) or a
+// price category ($$ o $$). A command rules out both, and a power or index the latter.
 func readsAsPrice(before, inner, after string, double bool) bool {
 	if longCommand().MatchString(inner) {
 		return false
@@ -480,8 +482,8 @@ func readsAsPrice(before, inner, after string, double bool) bool {
 var (
 	longCommand = lazily(`\\[a-zA-Z]{2,}`)
 	command     = lazily(`\\(?:[a-zA-Z]+\*?|[{}%|])`)
-	// argument matches what may hold words: of commands that set text, of environments, an index in braces; and the
-	// names of functions.
+	// argument matches parts of a formula that may contain words: arguments of text commands and environments, indices
+	// in braces, and names of functions.
 	argument = lazily(`\\(?:text(?:rm|bf|it|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|operatorname|label|tag)\*?\s*\{[^{}]*\}` +
 		`|\\begin\s*\{[^{}]*\}(?:\s*\{[^{}\\]*\})?|\\end\s*\{[^{}]*\}|[_^]\s*\{\s*\p{L}+\s*\}|\b(?:sin|cos|tan|log|ln|exp|min|max|det|dim)\(`)
 	wordlike = lazily(`\p{L}{2,}`)
@@ -490,24 +492,25 @@ var (
 	foreign  = lazily(`[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]`) // letters that are words
 	content  = lazily(`[\p{L}\p{N}` + mark + `]`)
 
-	// scripts matches powers and indices alone: ^2, _{ij}, ^\circ, ^+, _4^{2-}.
+	// scripts matches mere powers and indices: ^2, _{ij}, ^\circ, ^+, _4^{2-}.
 	scripts = lazily(`^(?:\{\})?(?:[\^_](?:[\p{L}\p{N}*+−†‡§°'′∗-]|\{[^{}]*\}|\\[a-zA-Z]{2,}))+$`)
 	// letters matches variables: n!, x', a, b, c.
 	letters = lazily(`^\p{L}(?:['′!]+|(?:\s*,\s*\p{L})+)$`)
-	// interval matches one between numbers; round brackets at both ends are a loss.
+	// interval matches an interval between numbers. Parentheses at both ends do not count, since they also mark losses
+	// in accounts.
 	interval = lazily(`^(?:\[\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*[\])]|\(\s*[-−]?\d[\d.]*\s*,\s*[-−]?\d[\d.]*\s*\])$`)
-	// numbers matches numbers, also calculations with them, and signs alone.
+	// numbers matches numbers, calculations with numbers, and single signs.
 	numbers = lazily(`^(?:[-+−±]?\d[\d.,]*(?:\s*[-+−*/=<>≤≥×·:]\s*[-+−]?\d[\d.,]*)*|[=<>≤≥±×~+−-])$`)
-	// source matches what programs have and mathematics has not.
+	// source matches signs of source code, which formulas do not have.
 	source = lazily("[\"`" + mark + "]|&&|::|==")
 )
 
-// mark replaces what needs no further look. It is not a character that a model writes.
+// mark replaces text that needs no further examination. Models never write this character.
 const mark = "\x01"
 
-// readsAsFormula: brackets close, there is no word of prose, it does not hang on an operator at either end, and
-// something in it is mathematics: a command, a power or index, a single letter. A number alone is no evidence, since
-// prices are numbers.
+// readsAsFormula judges whether a text is a formula: its brackets match, it has no words of prose, it has no dangling
+// operator at either end, and part of it is mathematics, such as a command, a power or index, or a single letter. A
+// number alone is no evidence, since prices are numbers.
 func readsAsFormula(body string, double bool) verdict {
 	if scripts().MatchString(body) || interval().MatchString(body) {
 		return yes
@@ -535,8 +538,8 @@ func readsAsFormula(body string, double bool) verdict {
 	return no
 }
 
-// hangs reports whether a text ends or begins in the middle of something: of a sentence, or of a calculation unless a
-// command tells that it is one, or unless it is a sign alone. What is displayed may end with its sentence's comma.
+// hangs reports whether a text begins or ends in the middle of a sentence or calculation. Calculations with a command,
+// and single signs, do not count. A displayed formula may end with the punctuation of its sentence.
 func hangs(body string, double bool) bool {
 	first, last := body[:1], body[len(body)-1:]
 	calculates := longCommand().MatchString(body) || numbers().MatchString(body)
@@ -551,17 +554,17 @@ func hangs(body string, double bool) bool {
 		(first == "|") != (last == "|")
 }
 
-// hanging matches ends that take more than a byte.
+// hanging matches dangling ends of more than one byte.
 var hanging = lazily(`(?:[→±·×≤≥−–、…]|\.\.)$`)
 
 var (
-	// sentence matches two words side by side; products of letters have something between them.
+	// sentence matches two adjacent words; products of letters have a sign in between.
 	sentence = lazily(`\p{L}{2,}\s+\p{L}|\p{L}\s+\p{L}{2,}`)
 	lower    = lazily(`\p{Ll}{2,}`)
 )
 
-// products reports whether the runs of letters can be products of single letters, as in E = mc^2, or points, as in
-// \triangle ABC, and not words.
+// products reports whether the runs of letters may be products of single letters, as in E = mc^2, or points, as in
+// \triangle ABC, rather than words.
 func products(bare string) bool {
 	for _, w := range wordlike().FindAllString(bare, -1) {
 		if utf8.RuneCountInString(w) > 3 {
@@ -572,7 +575,8 @@ func products(bare string) bool {
 	return maths && !sentence().MatchString(bare)
 }
 
-// balanced reports whether braces close, and square and round brackets in number: [0, 1) is an interval.
+// balanced reports whether braces match, and whether the number of opening brackets and parentheses equals that of
+// closing ones: [0, 1) is an interval.
 func balanced(body string) bool {
 	braces, others := 0, 0
 	for i := 0; i < len(body); i++ {

@@ -11,21 +11,21 @@ import (
 // Block is one piece of a page's layout, as LightOnOCR-3 reports it.
 type Block struct {
 	// Label is title, section, text, list, caption, footnote, aside_text, header, footer, page_number, table, chart,
-	// formula, code or image. LightOn's own evaluation knows page_header, page_footer, page_footnote, header_image and
-	// footer_image as well; newer models may use others.
+	// formula, code or image. LightOn's own evaluation also has page_header, page_footer, page_footnote, header_image
+	// and footer_image; newer models may use others.
 	Label string
-	// Continued reports that the block goes on with the last one before it of the same label, as a paragraph does in
-	// the next column, or with the page before.
+	// Continued reports that the block continues the previous block with the same label, such as a paragraph in the
+	// next column, or a block on the previous page.
 	Continued bool
-	// Box is left, top, right, bottom in thousandths of the page's width and height.
+	// Box holds left, top, right and bottom, in thousandths of the page's width and height.
 	Box [4]int
-	// Text is the block's Markdown: a title has its #, a section ##, a formula its dollars, code its fence, whether the
-	// model wrote them or not. Of an image it is a description, of a chart a table.
+	// Text is the block's Markdown. Titles have #, sections ##, formulas dollar signs and code a fence, even if the
+	// model omitted them. The text of an image is a description, and that of a chart a table.
 	Text string
 }
 
 var (
-	// marker matches the beginning of a block: ![label](x1,y1,x2,y2), with a + after the label of one that continues.
+	// marker matches the start of a block: ![label](x1,y1,x2,y2), with a + after the label of a continuation.
 	marker = regexp.MustCompile(`!\[([\p{L}_][\p{L}\p{M}\p{N}_-]*)(\+?)\]\(\s*` + number + `\s*[,，]\s*` + number +
 		`\s*[,，]\s*` + number + `\s*[,，]\s*` + number + `\s*\)`)
 	cellTag = regexp.MustCompile(`(?i)</?t[dh](?:\s[^<>]*)?>`)
@@ -33,21 +33,21 @@ var (
 
 const number = `([0-9０-９]+)`
 
-// readLayout reads an answer in layout mode: its blocks, and their texts joined to Markdown. Text before the first
-// marker belongs to no block but is kept; descriptions of pictures are only in their blocks, since they are not on the
-// page.
+// readLayout parses an answer in layout mode and returns its blocks and the joined Markdown. Text before the first
+// marker belongs to no block but is kept; descriptions of pictures, which are not on the page, are only in their
+// blocks.
 func readLayout(raw string) ([]Block, string) {
 	var l layout
 	l.read(raw)
 	return l.blocks, l.text()
 }
 
-// layout is an answer in layout mode that is being read.
+// layout parses an answer in layout mode.
 type layout struct {
 	blocks   []Block
 	lead     string
-	texts    []string // of the blocks, without what is added to them
-	examined int      // bytes, each as often as it was looked at
+	texts    []string // of the blocks, without added markup
+	examined int      // bytes examined, counting repetitions
 }
 
 // read splits an answer into blocks.
@@ -55,7 +55,7 @@ func (l *layout) read(raw string) {
 	marks := marker.FindAllStringSubmatchIndex(raw, -1)
 	cells := cellTag.FindAllStringIndex(raw, -1)
 	l.examined += 2 * len(raw)
-	var text strings.Builder // of the block, as far as it is known
+	var text strings.Builder // of the current block, so far
 	done := 0
 	for _, at := range marks {
 		text.WriteString(raw[done:at[0]])
@@ -64,7 +64,7 @@ func (l *layout) read(raw string) {
 			cells = cells[1:]
 			l.examined++
 		}
-		// Where one is in a cell of a table it begins no block, else the rest of the table would be its text.
+		// A marker in a table cell does not begin a block; otherwise the rest of the table would become its text.
 		if len(cells) > 1 && cells[0][0] < at[0] && raw[cells[0][0]+1] != '/' && raw[cells[1][0]+1] == '/' {
 			continue
 		}
@@ -82,7 +82,7 @@ func (l *layout) read(raw string) {
 	l.end(text.String())
 }
 
-// edge reads a coordinate. What is beyond the page becomes its edge.
+// edge parses a coordinate and clamps it to the page.
 func edge(digits string) int {
 	n := 0
 	for _, r := range digits {
@@ -94,7 +94,7 @@ func edge(digits string) int {
 	return n
 }
 
-// end takes the text of the last block, or what is before the first.
+// end sets the text of the last block, or the text before the first one.
 func (l *layout) end(text string) {
 	l.examined += len(text)
 	if len(l.blocks) == 0 {
@@ -114,7 +114,7 @@ func (l *layout) end(text string) {
 	}
 }
 
-// trimCode removes blank lines around code, and blanks behind its marker, but not the indentation of its first line.
+// trimCode removes blank lines around code and blanks after its marker, but keeps the indentation of its first line.
 func trimCode(text string) string {
 	text = strings.TrimRightFunc(text, unicode.IsSpace)
 	inner := strings.TrimLeftFunc(text, unicode.IsSpace)
@@ -125,34 +125,34 @@ func trimCode(text string) string {
 }
 
 var (
-	// pictures have descriptions, which are not on the page.
+	// pictures are blocks whose texts are descriptions, which are not on the page.
 	pictures = map[string]bool{"image": true, "header_image": true, "footer_image": true}
-	// asides are beside the flow of the text: a paragraph that goes on after one skips it.
+	// asides are outside the flow of the text: a paragraph may continue after one.
 	asides = map[string]bool{
 		"table": true, "chart": true, "caption": true, "footnote": true, "aside_text": true, "header": true,
 		"footer": true, "page_number": true,
 		"page_header": true, "page_footer": true, "page_footnote": true,
 	}
-	// byLine holds the labels of blocks whose text consists of lines, so that a continuation begins a new one.
+	// byLine holds the labels of blocks that consist of lines, so that a continuation starts a new line.
 	byLine = map[string]bool{"list": true, "table": true, "chart": true, "code": true, "formula": true}
 )
 
-// paragraph is the text of a block and of those that continue it.
+// paragraph is the text of a block and its continuations.
 type paragraph struct {
 	label string
 	parts []string
 }
 
-// text joins the blocks. One that continues goes on in the paragraph of the last one with its label, if nothing but
-// pictures and asides lies between.
+// text joins the blocks. A continuation is appended to the paragraph of the last block with its label, if only pictures
+// and asides lie in between.
 func (l *layout) text() string {
 	paragraphs := []paragraph{{parts: []string{l.lead}}}
-	last := map[string]int{} // paragraph by label, of the text's flow only the last
+	last := map[string]int{} // paragraph by label; in the flow of the text only the last
 	const flow = ""
 	for i, b := range l.blocks {
 		text, key := l.texts[i], flow
 		if pictures[b.Label] {
-			if !strings.Contains(text, "</t") { // else it has the rest of a table
+			if !strings.Contains(text, "</t") { // otherwise it has the rest of a table
 				continue
 			}
 			key = b.Label
@@ -183,7 +183,7 @@ func (l *layout) text() string {
 	return out.String()
 }
 
-// join puts the parts of a paragraph together.
+// join joins the parts of a paragraph.
 func join(label string, parts []string) string {
 	if label == "code" && ownFences(parts) {
 		parts = slices.Clone(parts)
@@ -206,7 +206,7 @@ func join(label string, parts []string) string {
 	return out.String()
 }
 
-// ownFences reports whether each part of code is complete, and some have a fence.
+// ownFences reports whether all parts of code are complete and some have a fence.
 func ownFences(parts []string) bool {
 	some := false
 	for _, part := range parts {
@@ -219,16 +219,16 @@ func ownFences(parts []string) bool {
 	return some
 }
 
-// suspended are the words before which a hyphen replaces the rest of a word: pre- and post-war.
+// suspended holds words before which a hyphen stands for the rest of a word, as in pre- and post-war.
 var suspended = map[string]bool{
 	"and": true, "or": true, "to": true, "und": true, "oder": true, "bis": true, "bzw": true, "sowie": true, "et": true,
 	"ou": true, "y": true, "o": true, "e": true, "en": true,
 	"of": true, "och": true, "eller": true, "og": true,
 }
 
-// seam returns what is left of a text that another one continues, and what belongs between the two: nothing where a
-// word is split, or where the script has no blanks. The hyphen of a split word goes; one before a capital or a digit
-// was there anyway.
+// seam returns the part of left to keep before a continuation, and the gap to put in between: none if a word is split,
+// or if the script uses no blanks. The hyphen of a split word is removed unless a capital letter or a digit follows,
+// before which it is part of the word.
 func seam(left, right string) (kept, gap string) {
 	last, size := utf8.DecodeLastRuneInString(left)
 	first, _ := utf8.DecodeRuneInString(right)
@@ -253,13 +253,13 @@ func seam(left, right string) (kept, gap string) {
 	return left, " "
 }
 
-// solid reports whether a sign belongs to a script that has no blanks between words.
+// solid reports whether a character belongs to a script without blanks between words.
 func solid(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || '\u3000' <= r && r <= '\u303f' ||
 		'\uff00' <= r && r <= '\uffef'
 }
 
-// markUp adds the Markdown that a label implies to a text that has none.
+// markUp adds the Markdown that a label implies, unless the text has it.
 func markUp(label, text string) string {
 	if text == "" {
 		return ""
@@ -277,11 +277,11 @@ func markUp(label, text string) string {
 	return text
 }
 
-// headed matches what is a heading, or HTML.
+// headed matches a text that starts with a heading or HTML.
 var headed = regexp.MustCompile(
 	`(?i)^(?:#{1,6}(?:[ \t\n]|$)|<(?:h[1-6]|table|ul|ol|div|p)[\s>])|^[^\n]*\n(?:=+|-+)[ \t]*(?:\n|$)`)
 
-// heading makes the first paragraph of a text a heading, which has one line.
+// heading turns the first paragraph of a text into a heading of one line.
 func heading(sign, text string) string {
 	if headed.MatchString(text) {
 		return text
@@ -297,8 +297,8 @@ func heading(sign, text string) string {
 	return sign + strings.Join(lines, " ") + rest
 }
 
-// display puts a formula between double dollars, unless there are dollars in it already. That a formula's are escaped
-// is sure here.
+// display puts a formula between double dollar signs, unless it already has dollar signs. If these are escaped, the
+// backslashes are removed, since the label makes it certain that this is a formula.
 func display(text string) string {
 	for _, sign := range []string{"$$", "$"} {
 		escaped := strings.ReplaceAll(sign, "$", `\$`)
@@ -316,7 +316,7 @@ func display(text string) string {
 	return "$$\n" + text + "\n$$"
 }
 
-// hasDollar reports whether there is a dollar without a backslash.
+// hasDollar reports whether a text has an unescaped dollar sign.
 func hasDollar(text string) bool {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -331,12 +331,12 @@ func hasDollar(text string) bool {
 
 var (
 	fenceLine = regexp.MustCompile("(?m)^[ \t]*(`{3,}|~{3,})[^`\n]*$")
-	// codeMarked matches code that is marked in another way: in backticks, or as HTML.
+	// codeMarked matches code with other markup: backticks or HTML.
 	codeMarked = regexp.MustCompile("^(?:`+[^`\n]+`+$|<(?:pre|code)[\\s>])")
 	ticks      = regexp.MustCompile("`{3,}")
 )
 
-// fenced puts code into a fence, unless it has one; one without an end gets that.
+// fenced puts code into a fence, unless it has one; an unterminated fence is closed.
 func fenced(text string) string {
 	switch lines := fenceLine.FindAllStringSubmatch(text, -1); {
 	case codeMarked.MatchString(text), len(lines) > 0 && len(lines)%2 == 0:
@@ -353,10 +353,10 @@ func fenced(text string) string {
 	return fence + "\n" + text + "\n" + fence
 }
 
-// boxBehindImage matches the numbers that the weights of LightOnOCR-2 for boxes put right behind a picture's place.
+// boxBehindImage matches the numbers that LightOnOCR-2's weights for boxes write right after a picture's placeholder.
 var boxBehindImage = regexp.MustCompile(`(!\[image\]\(image_\d+\.[a-z]+\))\d{1,4}, ?\d{1,4}, ?\d{1,4}, ?\d{1,4}`)
 
-// stripBoxes removes the boxes of pictures from a text of plain mode, which they are not part of. The places stay.
+// stripBoxes removes the boxes of pictures, which do not belong in a text in plain mode, and keeps the placeholders.
 func stripBoxes(text string) string {
 	if !strings.Contains(text, "![image](") {
 		return text
@@ -365,7 +365,7 @@ func stripBoxes(text string) string {
 	done := 0
 	for _, at := range boxBehindImage.FindAllStringSubmatchIndex(text, -1) {
 		if goesOn.MatchString(text[at[1]:min(at[1]+2, len(text))]) {
-			continue // four of more numbers, or another one
+			continue // part of a longer series of numbers, or another number
 		}
 		out.WriteString(text[done:at[3]])
 		done = at[1]
@@ -373,5 +373,5 @@ func stripBoxes(text string) string {
 	return out.String() + text[done:]
 }
 
-// goesOn matches what shows that a number does not end.
+// goesOn matches the continuation of a number.
 var goesOn = regexp.MustCompile(`^(?:[\d%]|[,.]\d)`)

@@ -195,7 +195,8 @@ func TestBoxesOfPicturesAreRemoved(t *testing.T) {
 		"![image](image_1.png)1,2,3":                                    "![image](image_1.png)1,2,3",
 		"![image](image_1.png) 1,2,3,4":                                 "![image](image_1.png) 1,2,3,4",
 		"![image](image_1.png)\n1,2,3,4":                                "![image](image_1.png)\n1,2,3,4",
-		"![photo](photo.png)1,2,3,4 image_1.png)1,2,3,4":                "![photo](photo.png)1,2,3,4 image_1.png)1,2,3,4",
+
+		"![photo](photo.png)1,2,3,4 image_1.png)1,2,3,4": "![photo](photo.png)1,2,3,4 image_1.png)1,2,3,4",
 		"1,2,3,4": "1,2,3,4",
 	} {
 		if got := stripBoxes(in); got != want {

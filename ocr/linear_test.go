@@ -54,7 +54,7 @@ func TestPatternsAreLinear(t *testing.T) {
 	}
 	for name, pattern := range map[string]*regexp.Regexp{
 		"closable": closable, "halfTag": halfTag, // closeOpen
-		"box": box, "enumerator": enumerator, "notRead": notRead, "loopTail": loopTail, // viewOf and findLoop
+		"box": box, "enumerator": enumerator, "notRead": notRead, // viewOf and findLoop
 		"boxBehindImage": boxBehindImage,                                     // stripBoxes
 		"marker":         marker, "cellTag": cellTag, "fenceLine": fenceLine, // layout
 		"blankLine": blankLine, // dollars

@@ -10,60 +10,63 @@ import (
 	"unicode/utf8"
 )
 
-// loop is a part of a text that says the same again and again.
+// loop is a part of a text that repeats the same piece again and again.
 type loop struct {
-	start, end int // of the part, in bytes
-	first      int // where its first piece ends, which may well be on the page
-	period     int // of its second piece, in bytes; 0 if no piece is known
+	start, end int // offsets in bytes
+	first      int // end of its first piece, which may well be on the page
+	period     int // length of its second piece, in bytes; 0 if unknown
 	sure       bool
 	inside     bool // more text follows
 }
 
-// The detector of loops asks one question: does a text hold more equal pieces than a page of paper can? Honest pages
-// repeat themselves, most of all those that are long enough to be cut off, since these are tables. So what a page could
-// just hold is a doubt, and a doubt costs one further answer and no text: whether the next answer agrees decides. What
-// no page can hold is sure.
+// The loop detector asks one question: does a text have more equal pieces than a sheet of paper can hold? Honest pages
+// repeat themselves, especially those long enough to be cut off, which are mostly tables. So a loop that a page could
+// just hold is doubtful, which costs one further answer but no text: it is decided by whether the next answer agrees. A
+// loop that no page can hold is sure.
 const (
-	// loopSpan: characters that a leader must fill. At the 1540 pixels that the model sees, no line holds that many, so
-	// that neither dots nor a line to fill in is a loop. loopBox is more than the lines of a box for comments.
+	// loopSpan is the number of characters from which a leader is a loop. At the 1540 pixels that the model sees, no
+	// line holds that many, so that neither leader dots nor a line to fill in is a loop. loopBox is more than the lines
+	// of a box for comments have.
 	loopSpan, loopBox = 400, 1000
 
-	// loopLetters make a sentence of a piece outside tables, and of several rows inside.
+	// loopLetters is the number of letters that make a piece a sentence, or several rows of a table with content.
 	loopLetters = 20
 
-	// loopBlock, in bytes, with loopBlockLetters make a block: a paragraph, a block of rows, half a page.
+	// A piece with loopBlock bytes and loopBlockLetters letters is a block: a paragraph, a block of rows, half a page.
 	loopBlock, loopBlockLetters = 400, 100
 
-	// loopAfter is how much, in bytes, may follow a loop that the model left by itself just before it stopped: the end
-	// of a table, a last line.
+	// loopAfter is the maximum length, in bytes, of the text after a loop that the model left by itself just before it
+	// stopped: the end of a table, a last line.
 	loopAfter = 256
 
-	// loopReach is how many bytes at the end of a text are searched: more than the longest context holds.
+	// loopReach is the number of bytes searched at the end of a text: more than the longest context holds.
 	loopReach = 256 << 10
 )
 
-// copies is how many copies of a piece are a loop: a doubt where the text was cut off, a doubt where the model ended
-// it, and sure.
+// copies holds the numbers of copies from which a repetition is a loop: doubtful in a text that was cut off, doubtful
+// in one that the model ended, and sure.
 type copies struct{ cut, ended, sure int }
 
-// What a page can hold of each kind of piece. A line needs some 12 pixels, so there are 128 at most, in four columns if
-// they are short; no legible row has 64 cells. What counts is never sure to be a loop, since no piece says what another
-// does. What the model ended itself is doubted earlier where such a page is rare, since the next answer tells.
+// Limits for each kind of piece, by what a page can hold. A line needs some 12 pixels, so there are at most 128, in up
+// to four columns if they are short; no legible row has 64 cells. Pieces with counters are never sure to be a loop,
+// since no two are equal. Texts that the model ended are doubted earlier where such a page is rare, since the next
+// answer decides.
 var (
 	copiesOfBlock = copies{3, 4, 8} // in bytes and letters, see above
-	// labels are 80 on a sheet, lines of a punishment 100: their answers agree
+	// sheets have up to 80 labels, written punishments 100 lines: answers for them agree
 	copiesOfSentence = copies{8, 12, 36}
-	copiesOfRows     = copies{8, 36, 36}    // several rows of a table with loopLetters letters or more
-	copiesOfRow      = copies{24, 129, 129} // an empty ledger and a form are honest up to there
-	// of one row: a model that was cut off may have been in the middle of a calendar
+	copiesOfRows     = copies{8, 36, 36}    // several table rows with at least loopLetters letters
+	copiesOfRow      = copies{24, 129, 129} // empty ledgers and forms have up to this many
+	// cells in one row: a model that was cut off may have been in the middle of a calendar
 	copiesOfCell    = copies{64, 36, 257}
-	copiesOfPhrase  = copies{24, 36, 257}    // in one line: a word, figures, signs that are no leader
-	copiesOfLine    = copies{24, 36, 129}    // short, with letters
-	copiesOfFigures = copies{24, 129, 257}   // lines without letters
-	copiesNumbered  = copies{24, 100, 257}   // sentences that differ in their numbers: a log, claims
-	copiesListed    = copies{24, 36, 129}    // sentences that differ in the counter before them
-	copiesCounting  = copies{36, 36, never}  // shorter pieces, with letters, whose numbers grow evenly
-	copiesOfNumbers = copies{64, 256, never} // others whose numbers do: answer sheets, numbered lines and rows
+	copiesOfPhrase  = copies{24, 36, 257}   // in one line: words, figures, signs other than leaders
+	copiesOfLine    = copies{24, 36, 129}   // short lines with letters
+	copiesOfFigures = copies{24, 129, 257}  // lines without letters
+	copiesNumbered  = copies{24, 100, 257}  // sentences that differ in their numbers: logs, claims
+	copiesListed    = copies{24, 36, 129}   // sentences that differ in a leading counter
+	copiesCounting  = copies{36, 36, never} // shorter pieces with letters, whose numbers grow evenly
+	// other pieces whose numbers grow evenly: answer sheets, numbered lines and rows
+	copiesOfNumbers = copies{64, 256, never}
 )
 
 const never = math.MaxInt
@@ -75,12 +78,12 @@ func (c copies) doubtful(ended bool) int {
 	return c.cut
 }
 
-// findLoop returns the loop that a text ends in, or else one inside it that no page can hold. The model ended the text,
-// or it was cut off. It takes time in proportion to the text.
+// findLoop returns the loop at the end of a text, or else one inside it that no page can hold. ended reports whether
+// the model ended the text, rather than a limit. findLoop takes time proportional to the length of the text.
 func findLoop(text string, ended bool) (found loop, ok bool) {
 	from := runeStart(text, max(0, len(text)-loopReach))
 	text = text[from:]
-	tail := loopTail.FindStringIndex(text)[0]
+	tail := tailOf(text)
 	for _, v := range []view{viewOf(text, false), viewOf(text, true)} {
 		all, _ := runs(v.text)
 		for _, r := range all {
@@ -97,8 +100,8 @@ func findLoop(text string, ended bool) (found loop, ok bool) {
 	return found, ok
 }
 
-// before reports whether l goes before another loop of the same text: the one at the end, the one that is sure, the one
-// that begins first.
+// before reports whether l takes precedence over another loop of the same text: first by being at the end, then by
+// being sure, then by an earlier start.
 func (l loop) before(other loop) bool {
 	switch {
 	case l.inside != other.inside:
@@ -109,26 +112,26 @@ func (l loop) before(other loop) bool {
 	return l.start < other.start
 }
 
-// A drifting loop says nearly the same again and again. Only short lines outside tables and forms are looked at: in
-// long ones a letter or two is what a list of honest sentences differs in.
+// A drifting loop repeats nearly the same text. Only short lines outside tables and forms are examined: honest lists of
+// long sentences may differ in just a letter or two.
 const (
-	driftLines, driftLinesCut = 36, 60 // at the end of the text, of which three in four must be near one of
-	driftBack                 = 12     // lines before them, by at most
-	driftEdits                = 2      // letters inserted, left out or changed
-	// letters that a line must have, and characters that it may have, without its figures
+	driftLines, driftLinesCut = 36, 60 // at the end of the text, three quarters of which must be close to one of
+	driftBack                 = 12     // preceding lines, by at most
+	driftEdits                = 2      // letters inserted, deleted or changed
+	// minimum of letters and maximum of characters in a line, without its figures
 	driftLetters, driftMost = 6, 40
 )
 
-// drifting returns a loop of lines that are near to one said a moment before. It is never sure.
+// drifting returns a loop of lines that are close to a recent one. It is never sure.
 func drifting(text string, ended bool) (loop, bool) {
 	least := driftLinesCut
 	if ended {
 		least = driftLines
 	}
-	most := least - least*3/4                           // lines that may be near to none
-	lines := make([][]rune, 0, driftLinesCut+driftBack) // without figures, from the last to the first
+	most := least - least*3/4                           // lines that may be close to none
+	lines := make([][]rune, 0, driftLinesCut+driftBack) // without figures, last to first
 	letters := make([]rune, 0, 512)                     // of all these lines
-	first := len(text)                                  // where the first of the least lines begins
+	first := len(text)                                  // start of the first of the least lines
 	for end := len(text); end > 0 && len(lines) < least+driftBack; {
 		at := strings.LastIndexByte(text[:end], '\n') + 1
 		from := len(letters)
@@ -139,7 +142,7 @@ func drifting(text string, ended bool) (loop, bool) {
 				first = at
 			}
 			if len(lines) <= least && !driftable(said) {
-				if most--; most < 0 { // most pages end here, after a few lines
+				if most--; most < 0 { // for most pages, after a few lines
 					return loop{}, false
 				}
 			}
@@ -166,7 +169,7 @@ func drifting(text string, ended bool) (loop, bool) {
 	return loop{start: first, first: first, end: len(text)}, true
 }
 
-// appendSaid appends what a line says: without figures, and without space around it.
+// appendSaid appends a line without figures and surrounding space.
 func appendSaid(said []rune, line string) []rune {
 	from := len(said)
 	for _, r := range line {
@@ -193,7 +196,8 @@ func driftable(said []rune) bool {
 	return letters >= driftLetters && len(said) <= driftMost
 }
 
-// within reports whether one line becomes the other by so many edits. It looks at each letter a few times at most.
+// within reports whether one line can be turned into the other with the given number of edits. It examines each letter
+// only a few times.
 func within(edits int, a, b []rune) bool {
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]
@@ -207,36 +211,36 @@ func within(edits int, a, b []rune) bool {
 	return edits > 0 && (within(edits-1, a[1:], b) || within(edits-1, a, b[1:]) || within(edits-1, a[1:], b[1:]))
 }
 
-// view is a text in which pieces that differ in little are equal: one zero byte takes the place of the box of a layout
-// marker and, in the view that is numbered, of each number.
+// view is a text transformed so that similar pieces become equal: the box of each layout marker and, in the numbered
+// view, each number is replaced with a zero byte.
 type view struct {
 	text     string
 	numbered bool
 	cuts     []cut
 }
 
-// cut is what a zero byte took the place of.
+// cut is a part of the text that was replaced with a zero byte.
 type cut struct {
 	at       int // in the view
 	from, to int // in the text
 	value    int64
 }
 
-// box matches what follows the label of a layout marker, and the name and the box of a picture.
+// box matches a layout marker or a picture; its group is the part after the label.
 var box = regexp.MustCompile(`!\[[A-Za-z_][\w-]*\+?\](\([^()\n]{0,60}\)(?:\d+,\d+,\d+,\d+)?)`)
 
-// enumerator matches the counter of a list at the start of a line that is not a number: (iv), b), C.
+// enumerator matches a list counter other than a number at the start of a line: (iv), b), C.
 var enumerator = regexp.MustCompile(`(?m)^[ \t]*\(?([ivxlcdmIVXLCDM]{1,12}|[a-zA-Z]{1,2})[.)]`)
 
 const (
-	noValue     = -1 // of a number that cannot be counted with
+	noValue     = -1 // of a number too long to count with
 	sameValue   = 0  // of a box
 	hanNumerals = "〇零一二三四五六七八九十百千"
 )
 
 func viewOf(text string, numbered bool) view {
 	v := view{text: text, numbered: numbered}
-	if strings.Contains(text, "\x00") { // which would pass for a number
+	if strings.Contains(text, "\x00") { // which would be mistaken for a number
 		return v
 	}
 	for _, m := range box.FindAllStringSubmatchIndex(text, -1) {
@@ -254,7 +258,7 @@ func viewOf(text string, numbered bool) view {
 	return v.replace()
 }
 
-// numbersOf lists the numbers of a text, in figures and in Chinese numerals.
+// numbersOf returns the numbers in a text, in figures and in Chinese numerals.
 func numbersOf(text string) []cut {
 	var all []cut
 	for i := 0; i < len(text); {
@@ -285,7 +289,7 @@ func numbersOf(text string) []cut {
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// replace puts a zero byte in the place of each cut; one that begins inside another is dropped.
+// replace replaces each cut with a zero byte; a cut that begins inside another is dropped.
 func (v view) replace() view {
 	if len(v.cuts) == 0 {
 		return v
@@ -306,7 +310,7 @@ func (v view) replace() view {
 	return view{out.String(), v.numbered, kept}
 }
 
-// in returns where in the text a position of the view is.
+// in returns the position in the text for a position in the view.
 func (v view) in(at int) int {
 	i, exact := slices.BinarySearchFunc(v.cuts, at, func(c cut, at int) int { return c.at - at })
 	switch {
@@ -319,8 +323,7 @@ func (v view) in(at int) int {
 	return last.to + at - last.at - 1
 }
 
-// judge compares the copies in a run with what a page can hold of their kind. What follows tail in the text is said by
-// no page.
+// judge compares the copies in a run with what a page can hold of their kind. The text after tail has no content.
 func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 	least, span := v.leastCopies(r)
 	have := r.copies()
@@ -332,7 +335,7 @@ func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 		return loop{}, false
 	}
 	l := loop{start: v.in(r.start), end: v.in(r.end), sure: have >= least.sure}
-	if span { // it is a leader, of which copies say nothing
+	if span { // a leader, for which the number of copies means nothing
 		n := utf8.RuneCountInString(text[l.start:l.end])
 		if n < loopSpan {
 			return loop{}, false
@@ -349,14 +352,43 @@ func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 	return l, true
 }
 
-// loopTail matches what may follow the last piece of a loop, however long it is: at the end of any text, be it nothing.
-var loopTail = regexp.MustCompile("(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})*$")
+// tailOf returns the offset of the part of a text that may follow the last piece of a loop, whatever its length: space,
+// and the ends of elements, formulas, code and environments. No two of them end alike, so the way back is unambiguous.
+func tailOf(text string) int {
+	for {
+		rest := strings.TrimRight(text, "\t\n\f\r ")
+		switch {
+		case strings.HasSuffix(rest, "$$"):
+			rest = rest[:len(rest)-2]
+		case strings.HasSuffix(rest, "```"):
+			rest = rest[:len(rest)-3]
+		case strings.HasSuffix(rest, ">"):
+			rest = withoutWord(rest, "</")
+		case strings.HasSuffix(rest, "}"):
+			rest = withoutWord(rest, `\end{`)
+		}
+		if len(rest) == len(text) {
+			return len(text)
+		}
+		text = rest
+	}
+}
 
-// notRead matches what a reader of the page does not see: tags, entities, commands.
+// withoutWord returns text without its last byte, the word of small letters before it, and opened before that; if they
+// are not there, text as it is.
+func withoutWord(text, opened string) string {
+	word := strings.TrimRight(text[:len(text)-1], "abcdefghijklmnopqrstuvwxyz")
+	if before, ok := strings.CutSuffix(word, opened); ok && len(word) < len(text)-1 {
+		return before
+	}
+	return text
+}
+
+// notRead matches markup that is invisible on the page: tags, entities, commands.
 var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+|!\[[A-Za-z_][\w-]*\+?\]`)
 
-// leastCopies returns how many copies of a run's piece make a loop; or that they are a leader. A run can begin anywhere
-// in a piece, so the piece is looked at doubled.
+// leastCopies returns the number of copies of a run's piece that make a loop, and reports whether the run is a leader
+// instead. Since a run can begin anywhere in a piece, it examines the piece twice in a row.
 func (v view) leastCopies(r run) (least copies, leader bool) {
 	double := v.text[r.end-r.period : r.end]
 	double += double
@@ -408,7 +440,7 @@ func (v view) leastCopies(r run) (least copies, leader bool) {
 	return copiesOfPhrase, false
 }
 
-// listed reports whether the pieces of a run differ in counters that are no figures.
+// listed reports whether the pieces of a run differ in counters other than figures.
 func (v view) listed(r run) bool {
 	i, _ := slices.BinarySearchFunc(v.cuts, r.end-r.period, func(c cut, at int) int { return c.at - at })
 	for ; i < len(v.cuts) && v.cuts[i].at < r.end; i++ {
@@ -419,8 +451,8 @@ func (v view) listed(r run) bool {
 	return true
 }
 
-// counted returns how many pieces at the end of a run count: every number is what it was one piece before plus a step
-// of its own.
+// counted returns the number of pieces at the end of a run that count: each number equals the one in the previous piece
+// plus a constant step.
 func (v view) counted(r run) int {
 	first, _ := slices.BinarySearchFunc(v.cuts, r.start, func(c cut, at int) int { return c.at - at })
 	next, _ := slices.BinarySearchFunc(v.cuts, r.end, func(c cut, at int) int { return c.at - at })
@@ -441,8 +473,8 @@ func (v view) counted(r run) int {
 	return back/fields + 2
 }
 
-// pieceEnd returns where to cut after a first piece. A run begins where the text before it happens to be equal already,
-// so the end of the line or of the tag that the first piece breaks off in belongs to it.
+// pieceEnd returns the position at which to cut after the first piece. Since a run may start in the middle of a line or
+// tag, the rest of the line or tag in which the first piece ends belongs to it.
 func pieceEnd(text string, at, period int) int {
 	next := text[at:min(len(text), at+period)]
 	if strings.LastIndexByte(text[:at], '<') > strings.LastIndexByte(text[:at], '>') {
@@ -456,7 +488,7 @@ func pieceEnd(text string, at, period int) int {
 	return runeStart(text, at)
 }
 
-// runeStart moves a position back to the beginning of its character.
+// runeStart returns the start of the character at a position.
 func runeStart(text string, at int) int {
 	for at > 0 && at < len(text) && !utf8.RuneStart(text[at]) {
 		at--

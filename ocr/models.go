@@ -16,32 +16,33 @@ import (
 	"time"
 )
 
-// Profile is what one family of models wants. Sources: the model cards, and the model table of LightOnOCR's own client.
+// Profile holds the parameters of a family of models. Sources: the model cards, and the model table of LightOnOCR's own
+// client.
 type Profile struct {
 	Name string
-	// Edge is the longest side, in pixels, that is worth sending: more is shrunk by the server, or was not trained on.
-	// Pages are never enlarged to it.
+	// Edge is the longest useful side of a page, in pixels: larger images are scaled down by the server, or were not
+	// part of the training. Pages should not be enlarged to it.
 	Edge int
-	// Temperature and TopP are always sent: left out, the server's defaults would apply. Greedy decoding is advised
-	// against.
+	// Temperature and TopP are always sent, since the server's defaults would apply otherwise. Greedy decoding is not
+	// recommended.
 	Temperature, TopP float64
-	// Context is the size of prompt and answer together, in tokens; 0 if unknown. What the server itself states goes
-	// before it.
+	// Context is the size of prompt and answer together, in tokens; 0 if unknown. A size stated by the server takes
+	// precedence.
 	Context int
-	// MaxTokens limits an answer, in tokens, unless Config.MaxTokens does: as the model was evaluated. A table of 2,000
-	// cells in LightOnOCR-3's HTML is some 12,000.
+	// MaxTokens limits an answer, in tokens, unless Config.MaxTokens is set. It is the limit with which the model was
+	// evaluated. A table of 2,000 cells takes some 12,000 tokens in LightOnOCR-3's HTML.
 	MaxTokens int
-	// Layout reports whether the model may have a layout mode; true for unknown models.
+	// Layout reports whether the model may have a layout mode. It is true for unknown models.
 	Layout bool
-	// NoThinking sends enable_thinking false, which the Qwen3.5 based models need.
+	// NoThinking sends enable_thinking false, which models based on Qwen3.5 need.
 	NoThinking bool
 
-	patch int // side in pixels of the square of a page that becomes one token
+	patch int // side of the square of pixels that becomes one token
 }
 
-// profiles in the order of the documentation. Generic is for a name that says nothing: the smallest edge, the sampling
-// that all families work with, and no thinking, since templates that do not know that switch ignore it. Temperature and
-// MaxTokens of the third family are those of its README and benchmark.
+// profiles lists the profiles in the order of the documentation. Generic is for unknown names: it has the smallest
+// edge, sampling parameters that work with all families, and no thinking, since templates without that switch ignore
+// it. Temperature and MaxTokens of the third family are taken from its README and benchmark.
 var profiles = []Profile{
 	{Name: "lightonocr-1", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 8192, MaxTokens: 4096, patch: 28},
 	{Name: "lightonocr-2", Edge: 1540, Temperature: 0.2, TopP: 0.9, Context: 16384, MaxTokens: 4096, patch: 28},
@@ -55,8 +56,8 @@ var profiles = []Profile{
 		patch: 28},
 }
 
-// imageTokens returns how many tokens of the prompt an image is: scaled down to the edge and cut into squares. One of
-// unknown size (0) counts as the largest.
+// imageTokens returns the number of prompt tokens for an image, which is scaled down to the edge and cut into squares.
+// An image of unknown size (0) counts as the largest.
 func (p Profile) imageTokens(width, height int64) int {
 	w, h := float64(p.Edge), float64(p.Edge)
 	if width > 0 && height > 0 {
@@ -69,7 +70,7 @@ func (p Profile) imageTokens(width, height int64) int {
 
 const genericName = "generic"
 
-// ProfileNames returns what Config.Profile may be besides the empty string.
+// ProfileNames returns the valid values of Config.Profile other than the empty string.
 func ProfileNames() []string {
 	names := make([]string, len(profiles))
 	for i, p := range profiles {
@@ -87,10 +88,10 @@ func profileByName(name string) (Profile, bool) {
 }
 
 // family finds the version in names such as lightonai/LightOnOCR-2-1B-bbox, LightOnOCR-1B-1025-Q8_0.gguf or
-// lightonocr-3:4b. The first release had no version in its name, only its size.
+// lightonocr-3:4b. The first release had only its size in its name, not its version.
 var family = regexp.MustCompile(`lightonocr[-_:]?(?:(0\.9b|1b|1)|(2)|3[-_:](0\.8b|1b|4b))(?:[^a-z0-9.]|\.gguf|$)`)
 
-// ProfileOf returns the profile of the family that a model's name names; the generic one if the name says nothing.
+// ProfileOf returns the profile of a model's family, judging by its name; the generic one if the name is unknown.
 func ProfileOf(model string) Profile {
 	name := genericName
 	if m := family.FindStringSubmatch(strings.ToLower(model)); m != nil {
@@ -108,24 +109,24 @@ func ProfileOf(model string) Profile {
 }
 
 const (
-	listTimeout  = 10 * time.Second // a server that does not list its models within this is not healthy
-	probeMaxWait = 30 * time.Second // between two probes of WaitHealthy
-	maxModels    = 1 << 20          // bytes of the list of models
+	listTimeout  = 10 * time.Second // a server that takes longer to list its models is not healthy
+	probeMaxWait = 30 * time.Second // between probes of WaitHealthy
+	maxModels    = 1 << 20          // size of the list of models, in bytes
 )
 
-// catalog is what is known of the server's models: which one requests are addressed to.
+// catalog tracks the server's models and the one that requests are addressed to.
 type catalog struct {
 	server  *server
 	layout  bool // the model must have a layout mode
 	settled bool // the profile was configured, so another model's name does not change it
 	now     atomic.Pointer[target]
-	asking  sync.Mutex // one goroutine at a time adopts a model
+	asking  sync.Mutex // held while a goroutine adopts a model
 }
 
 // current returns the model that the next request is addressed to.
 func (c *catalog) current() *target { return c.now.Load() }
 
-// probe asks the server for its models. It returns an error if the wanted one is not among them.
+// probe asks the server for its models, and returns an error if the configured one is not among them.
 func (c *catalog) probe(ctx context.Context) error {
 	list, err := c.server.models(ctx)
 	if err != nil {
@@ -141,10 +142,10 @@ func (c *catalog) probe(ctx context.Context) error {
 	return &Error{Kind: KindWrongModel, Phase: PhaseRead, Status: http.StatusOK, Message: notServed(now.model, list)}
 }
 
-// adopt replaces the wanted model, which the server refused to know, by the server's only one, and reports whether a
-// further try makes sense. The profile stays what was configured, unless that came from a name too and the new name
-// says more. Otherwise it adds what it learned to the refusal. Calls that come to this at once ask one after the other,
-// and all but the first find the matter settled.
+// adopt replaces the wanted model, which the server does not have, with the server's only one, and reports whether
+// another try makes sense. If it does not, adopt adds its findings to the refusal. The profile is kept unless it was
+// chosen by name too and the new name is more specific. Concurrent calls run one after the other, and all but the first
+// find the model already replaced.
 func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) bool {
 	c.asking.Lock()
 	defer c.asking.Unlock()
@@ -157,7 +158,7 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 		refused.Message = cleanText(refused.Message + "; asked for its models: " + err.Error())
 		return false
 	case slices.ContainsFunc(list, func(m listed) bool { return string(m.Name) == wanted.model }):
-		return false // a gateway has it, and what is behind the gateway has not: the refusal says it best
+		return false // the gateway has it, but the server behind the gateway does not: the refusal explains it best
 	case len(list) != 1:
 		refused.Message = notServed(wanted.model, list)
 		return false
@@ -174,8 +175,8 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 	return true
 }
 
-// narrow learns the size of the context from the refusal of a request to a target, and reports whether another one can
-// be made to fit: less was assumed to be there. Calls that come to this at once all learn the same.
+// narrow records the size of the context from a refusal, and reports whether it is smaller than assumed, so that
+// another request can be made to fit. It may be called concurrently.
 func (c *catalog) narrow(refused *target, size int) bool {
 	if known := refused.context(); known != 0 && size >= known {
 		return false
@@ -184,10 +185,10 @@ func (c *catalog) narrow(refused *target, size int) bool {
 	return true
 }
 
-// listed is a model that the server has.
+// listed is a model in the server's list.
 type listed struct {
 	Name  lenientString `json:"id"`
-	Limit lenientInt    `json:"max_model_len"` // its context in tokens, 0 if the server does not say
+	Limit lenientInt    `json:"max_model_len"` // its context in tokens; 0 if not stated
 }
 
 func notServed(wanted string, list []listed) string {

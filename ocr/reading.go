@@ -9,85 +9,85 @@ import (
 	"unicode"
 )
 
-// Warnings of [Result]. The list only grows.
+// Warnings in a [Result]. New ones may be added.
 const (
 	WarningTruncated  = "truncated"  // a limit cut the text off
-	WarningRepetition = "repetition" // the model fell into a loop; the text ends where that begins
-	WarningNoText     = "no_text"    // there is ink on the page, and no text came of it
-	WarningImprobable = "improbable" // there is much text, and almost no ink on the page
-	WarningTurned     = "turned"     // the page was turned before it was read
+	WarningRepetition = "repetition" // the model may have fallen into a loop; sure copies are cut off
+	WarningNoText     = "no_text"    // the page has ink, but the answer has no text
+	WarningImprobable = "improbable" // the answer has much text, but the page almost no ink
+	WarningTurned     = "turned"     // the page was rotated before it was read
 )
 
 // Result is the text of one page and how it was obtained.
 type Result struct {
-	// Text is Markdown: # headings, tables as HTML, formulas between dollars, headers and footers included. It is what
-	// the page's author wrote: escape it before it is shown on a web page. In layout mode it is the blocks' texts
-	// joined, without those that describe pictures.
+	// Text is Markdown with # headings, tables in HTML and formulas between dollar signs, including headers and
+	// footers. It is controlled by the page's author: escape it before showing it on a web page. In layout mode it
+	// consists of the joined texts of the blocks, without descriptions of pictures.
 	Text string
-	// Blank reports that the model ended by itself without any text, as it does on an empty page, and on some that it
+	// Blank reports that the model ended its answer without any text, as it does for empty pages, and for some that it
 	// cannot read.
 	Blank bool
-	// Warnings are sorted; none means that the model considers the page complete.
+	// Warnings is sorted. If it is empty, the model considers the page complete.
 	Warnings []string
-	// Turned is by how many degrees clockwise the page was turned for this text; 0 if it was read as it is. Boxes are
-	// those of the turned page.
+	// Turned is the number of degrees clockwise by which the page was rotated for this text. Boxes refer to the rotated
+	// page.
 	Turned int
-	// Model is the name that the server uses for itself.
+	// Model is the name of the model in the server's answer.
 	Model string
-	// Dialect is which kind of server answered, as far as its answer tells: one of the Dialect constants.
+	// Dialect is the kind of server, inferred from its answer: one of the Dialect constants.
 	Dialect string
 	// Usage is the sum over all tries.
 	Usage Usage
-	// Blocks are those of layout mode, in reading order.
+	// Blocks holds the blocks of layout mode, in reading order.
 	Blocks []Block
-	// Tries are the requests for the page in the order in which they were made; those to other paths are not among
-	// them.
+	// Tries holds the requests for the page, in order. Requests to other paths are not included.
 	Tries []Try
 }
 
 const (
-	// maxAnswers is how many answers a page costs at most, and maxAnswersTurned where it is turned as well.
+	// maxAnswers limits the answers for a page, and maxAnswersTurned those for a page that is rotated as well.
 	maxAnswers, maxAnswersTurned = 3, 4
 
-	// fewWords on inkOfPage make a page that may have been read sideways; manyLetters on less than inkOfParagraph are
-	// improbable: so much print has ten times that.
+	// A page with at most fewWords for inkOfPage or more may have been read sideways. More than manyLetters for less
+	// than inkOfParagraph are improbable: so much print has ten times the ink.
 	fewWords, inkOfPage         = 20, 0.02
 	manyLetters, inkOfParagraph = 400, 0.001
 
-	// leastMore is what a longer answer must have room for beyond the one before, in tokens.
+	// leastMore is the additional room, in tokens, that a longer answer must have.
 	leastMore = 256
 
-	// minLongerTime must remain for a longer answer, as well as a whole try: it takes the longest of all.
+	// minLongerTime must remain for a longer answer, in addition to Config.Timeout: it takes the longest.
 	minLongerTime = 60 * time.Second
 )
 
-// InkOfPrint is the ink, as Image.Ink, from which on an empty answer is doubted: a few words have more.
+// InkOfPrint is the value of Image.Ink from which an empty answer is doubted: a few words have more.
 const InkOfPrint = 0.0004
 
-// hotter are the temperatures that follow the profile's after a loop: enough to leave it, too little to invent text.
+// hotter lists the temperatures for further answers after a loop: high enough to leave the loop, too low to invent
+// text.
 var hotter = []float64{0.4, 0.7}
 
-// reading is how a page comes to its text: the answers that it gets, and which of them is the best so far.
+// reading is the reading of a page: its answers, and the best one so far.
 type reading struct {
 	k          *call
 	first      question
 	answers    []answer
 	limit      int // of them
 	best, last answer
-	seen       Image // that the last answer is to
+	seen       Image // that the last answer is for
 
-	heat      int  // how often it was asked hotter
-	longer    bool // it was asked for all that the context has room for
-	continued bool // an answer was asked to go on
+	heat      int  // number of questions at higher temperatures
+	longer    bool // the whole room in the context was asked for
+	continued bool // an answer was continued
 
-	looked bool // at the page itself,
+	looked bool // Look was called
 	ink    float64
-	turns  []Turn // which are left to be tried
+	turns  []Turn // left to try
 }
 
-// read asks for the page, and asks again where the answer falls short and a further one can help. A further answer
-// never makes the result worse: it is one request without retries, it begins only if the context outlasts it, and
-// whatever comes of it, the best text so far is kept.
+// read asks for the page, and asks again if the answer falls short and a further one may help. A further answer never
+// makes the result worse: it is one request without retries, made only if the context leaves enough time, and the best
+// text so far is kept.
 func (k *call) read(ctx context.Context) (*reading, error) {
 	r := &reading{k: k, seen: k.img, ink: k.img.Ink, first: question{
 		temperature: k.client.Profile().Temperature, maxTokens: k.client.cfg.MaxTokens,
@@ -116,7 +116,7 @@ func (k *call) read(ctx context.Context) (*reading, error) {
 	return r, nil
 }
 
-// done reports whether the best answer is good enough to ask no further.
+// done reports whether the best answer is good enough.
 func (r *reading) done(ctx context.Context) bool {
 	switch {
 	case r.best.ending != complete:
@@ -133,7 +133,7 @@ func (r *reading) done(ctx context.Context) bool {
 	return true
 }
 
-// look looks at the page itself, once.
+// look calls Image.Look, once.
 func (r *reading) look(ctx context.Context) {
 	if r.looked || r.k.img.Look == nil {
 		return
@@ -147,22 +147,22 @@ func (r *reading) look(ctx context.Context) {
 	if len(r.turns) > 0 {
 		r.limit = maxAnswersTurned
 	}
-	if r.sideways() { // then it is not upside down
+	if r.sideways() { // so it is not upside down
 		r.turns = slices.DeleteFunc(slices.Clone(r.turns), func(t Turn) bool { return t.Degrees == 180 })
 	}
 }
 
-// sideways reports whether the page seems to lie on its side, and a way to turn it is left.
+// sideways reports whether the page seems to lie on its side, with a rotation left to try.
 func (r *reading) sideways() bool { return len(r.turns) > 0 && r.turns[0].Degrees != 180 }
 
-// timeFor reports whether the context outlasts one more try, and least.
+// timeFor reports whether the context leaves time for one more try, and at least the given duration.
 func (k *call) timeFor(ctx context.Context, least time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() == nil && (!ok || time.Until(deadline) >= max(least, k.client.cfg.Timeout))
 }
 
-// longestAnswer returns how many tokens an answer could have if it was our limit that cut this one off; 0 if that is
-// not known.
+// longestAnswer returns the number of tokens that an answer could have if the client's own limit cut this one off; 0 if
+// that is unknown.
 func (k *call) longestAnswer(a answer) int {
 	size := k.client.catalog.current().context()
 	if size == 0 || a.usage.PromptTokens == 0 || a.usage.CompletionTokens < a.asked.maxTokens {
@@ -171,10 +171,11 @@ func (k *call) longestAnswer(a answer) int {
 	return size - a.usage.PromptTokens
 }
 
-// next decides what is asked after an answer that is not good, if anything. A page that seems to lie on its side is
-// turned first; what was cut off is asked for with all the room that the context has, hotter if it may be in a loop;
-// loops, and what lost the page after one, are asked for hotter, the last time without the server's own detection where
-// that stopped what may be honest; an empty answer is once. Last of all the page is turned upside down.
+// next returns the question to ask after an answer that falls short, if any. A page that seems to lie on its side is
+// rotated first. A text that was cut off is asked for with all the room in the context, at a higher temperature if it
+// may be in a loop. Loops, and answers that lost the page after one, are asked for at a higher temperature, the last
+// time without the server's own detection if that stopped a loop that may be on the page. After an empty answer the
+// page is asked for once more. Finally the page is turned upside down.
 func (r *reading) next(ctx context.Context) (q question, degrees int, again bool) {
 	q = r.first
 	q.prompt = r.best.usage.PromptTokens
@@ -198,7 +199,7 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 	case cut, r.last.ending == looped && r.last.loop.inside && r.heat > 0:
 		return q, 0, false
 	}
-	if r.last.ended { // or the next answer could not be as long
+	if r.last.ended { // otherwise the next answer could not be as long
 		q.maxTokens = r.last.asked.maxTokens
 	}
 	q.temperature = r.hotter()
@@ -207,12 +208,13 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 	return q, 0, true
 }
 
-// goOn asks for what is missing of an answer that a limit of ours cut off, and reports whether that was asked. It costs
-// what is missing, is none of the further answers, and is asked once. What a server that does not know the way makes of
-// it is judged as any further answer, and a refusal is remembered: it is asked the other way.
+// goOn asks for the continuation of an answer that the client's own limit cut off, and reports whether it did. A
+// continuation costs only the missing part, does not count as a further answer, and is asked for once. The reply of a
+// server that does not support it is judged like any further answer; a refusal is remembered, and the page is asked for
+// again instead.
 func (r *reading) goOn(ctx context.Context) bool {
 	k, cut := r.k, r.last
-	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks; a character may be cut, too
+	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks, and a character may be cut
 	room := k.client.catalog.current().context() - cut.usage.PromptTokens - cut.usage.CompletionTokens - continueMargin
 	if r.continued || cut.ending != truncated || begun == "" || cut.usage.PromptTokens == 0 || room < leastMore ||
 		!k.timeFor(ctx, minLongerTime) ||
@@ -229,7 +231,7 @@ func (r *reading) goOn(ctx context.Context) bool {
 		k.client.refused.Or(uint32(fieldContinue))
 		return true
 	case err != nil:
-		r.limit = len(r.answers) // as after any other further request that failed
+		r.limit = len(r.answers) // as after any failed further request
 		return true
 	}
 	a.turned = cut.turned
@@ -247,21 +249,20 @@ func (r *reading) goOn(ctx context.Context) bool {
 }
 
 const (
-	// continueMargin is what prompt and answer must leave of the context, in tokens: vLLM refuses what comes within 63
-	// of it.
+	// continueMargin is the part of the context, in tokens, that prompt and answer must leave free: vLLM refuses
+	// requests that come within 63 tokens of the limit.
 	continueMargin = 128
 
-	// overlapMost and overlapLeast, in bytes, are what an answer that goes on may say again of the end of what was
-	// sent.
+	// A continuation may repeat between overlapLeast and overlapMost bytes from the end of the text sent.
 	overlapMost, overlapLeast = 200, 16
 
-	// freshStart is how many bytes an answer that begins from the top has in common with what was sent.
+	// freshStart is the number of leading bytes that an answer which starts from the top shares with the text sent.
 	freshStart = 64
 )
 
-// splice returns a text and what an answer goes on with. vLLM answers with what is new, llama-server with all of it. It
-// reports false of an answer that begins the page from its top, as that of a server does which takes the text for a
-// turn of a conversation. The seam may lie anywhere: nothing is put in between.
+// splice joins a text and its continuation. vLLM answers with the new text only, llama-server with the whole text. It
+// returns false for an answer that starts the page from the top, as a server does that takes the text for a turn of a
+// conversation. The seam may be anywhere, so nothing is put in between.
 func splice(begun, next string) (string, bool) {
 	if strings.HasPrefix(next, begun) {
 		return next, true
@@ -270,7 +271,7 @@ func splice(begun, next string) (string, bool) {
 		return "", false
 	}
 	for n := min(overlapMost, len(begun), len(next)); n >= overlapLeast; n-- {
-		// What the text says more than once may well be said again.
+		// A text that occurs more than once may well occur again.
 		if again := next[:n]; strings.HasSuffix(begun, again) && strings.Index(begun, again) == len(begun)-n {
 			return begun + next[n:], true
 		}
@@ -284,7 +285,7 @@ func (r *reading) hotter() float64 {
 	return t
 }
 
-// turn turns the page as the next turn has it; where that cannot be made, as the one after it.
+// turn rotates the page by the next of the turns left or, if that fails, by the one after it.
 func (r *reading) turn(ctx context.Context, q question) (question, int, bool) {
 	for len(r.turns) > 0 {
 		t := r.turns[0]
@@ -297,8 +298,7 @@ func (r *reading) turn(ctx context.Context, q question) (question, int, bool) {
 	return q, 0, false
 }
 
-// add judges a further answer beside the others. One that agrees with an earlier one proves that: what both hold is on
-// the page.
+// add compares a further answer with the others. If it agrees with an earlier one, the loop in both is on the page.
 func (r *reading) add(a answer) {
 	r.last = a
 	if i := slices.IndexFunc(r.answers, func(earlier answer) bool { return agree(earlier, a) }); i >= 0 {
@@ -309,7 +309,7 @@ func (r *reading) add(a answer) {
 	r.answers = append(r.answers, r.last)
 }
 
-// result returns what the caller receives.
+// result returns the result for the caller.
 func (r *reading) result() Result {
 	a, k := r.best, r.k
 	out := Result{Text: a.kept(), Turned: a.turned, Model: cmp.Or(a.model, a.asked.target.model), Dialect: a.dialect,

@@ -19,27 +19,28 @@ import (
 )
 
 // TokenFunc returns an ID token for the audience. It is called before every try, often by several goroutines at once,
-// so it should keep tokens while they are good. It must obey ctx; it gets 10 s at most, and one that does not obey is
+// so it should cache tokens while they are valid. It must return when ctx ends, after 10 s at most; otherwise it is
 // abandoned.
 type TokenFunc func(ctx context.Context, audience string) (string, error)
 
-// server is where requests go, and what they need to be accepted there.
+// server holds the address of the server and the settings for requests to it.
 type server struct {
-	cfg  Config // with its defaults
-	base string // URL without a slash at its end
+	cfg  Config // with defaults applied
+	base string // URL without a trailing slash
 	http *http.Client
 
-	refused atomic.Uint32 // fields that the server refused by name: they are not sent any more
+	refused atomic.Uint32 // fields that the server rejected by name, which are no longer sent
 }
 
-// tokenLimit is how long a TokenFunc may take, outside the time of a try: a metadata server answers in milliseconds or
-// hangs.
+// tokenLimit limits the duration of a TokenFunc, which does not count towards Config.Timeout: a metadata server answers
+// within milliseconds or hangs.
 const tokenLimit = 10 * time.Second
 
 var errTokenLimit = fmt.Errorf("no token after %v", tokenLimit)
 
-// authorize obtains the credentials of the next request. It abandons a token function that does not obey its context. A
-// panic in it becomes an error: it would otherwise end the process from a goroutine that no caller can guard.
+// authorize obtains the credentials for the next request. It abandons a token function that ignores its context. A
+// panic in it is turned into an error, since it would otherwise end the process from a goroutine that no caller can
+// recover.
 func (s *server) authorize(ctx context.Context) (credentials, error) {
 	if s.cfg.Token == nil {
 		return credentials{key: s.cfg.APIKey}, nil
@@ -66,8 +67,8 @@ func (s *server) authorize(ctx context.Context) (credentials, error) {
 	return credentials{token: token, key: s.cfg.APIKey}, nil
 }
 
-// await returns what f returns, or the error of a context that ends before. f is then abandoned, and what it still
-// returns without an error is discarded.
+// await returns the result of f, or the context's error if it ends first. In that case f is abandoned, and its result
+// is passed to discard if it has no error.
 func await[T any](ctx context.Context, f func() (T, error), discard func(T)) (T, error) {
 	type outcome struct {
 		value T
@@ -93,16 +94,16 @@ func await[T any](ctx context.Context, f func() (T, error), discard func(T)) (T,
 	}
 }
 
-// notInHeader reports whether a token or key must not hold r.
+// notInHeader reports whether r is not allowed in a token or key.
 func notInHeader(r rune) bool { return r <= ' ' || r >= 0x7f }
 
-// addHeader adds the caller's header, without what identifies the client.
+// addHeader adds the caller's headers, except those that belong to the client.
 func (s *server) addHeader(ctx context.Context, h http.Header) {
 	if s.cfg.Header == nil {
 		return
 	}
 	s.cfg.Header(ctx, h)
-	for name := range h { // whatever its case: a map can be written to directly
+	for name := range h { // in any case, since the caller can write to the map directly
 		if strings.EqualFold(name, authorization) || strings.EqualFold(name, serverlessAuthorization) ||
 			strings.EqualFold(name, "Content-Type") {
 			delete(h, name)
@@ -115,10 +116,10 @@ const (
 	serverlessAuthorization = "X-Serverless-Authorization"
 )
 
-// credentials are those of one request.
+// credentials are the credentials for one request.
 type credentials struct{ token, key string }
 
-// apply sets the headers; it never adds to them, since two tokens are refused.
+// apply sets the headers. It replaces existing values, since a request with two tokens is refused.
 func (a credentials) apply(h http.Header) {
 	name := authorization
 	if a.key != "" {
@@ -130,7 +131,7 @@ func (a credentials) apply(h http.Header) {
 	}
 }
 
-// hide replaces the secrets in a text that a server sent back.
+// hide replaces the secrets in a text that a server has echoed.
 func (a credentials) hide(text string) string {
 	for _, secret := range []string{a.token, a.key} {
 		if secret != "" {
@@ -140,34 +141,35 @@ func (a credentials) hide(text string) string {
 	return text
 }
 
-// question is what a try asks besides the image. It can differ between the tries of one call.
+// question holds the parameters of a try other than the image. They can differ between the tries of one call.
 type question struct {
 	target      *target
 	temperature float64
-	maxTokens   int // 0 is the profile's; the context may leave less
+	maxTokens   int // 0 means the profile's; the context may leave less
 	layout      bool
 	undetected  bool   // without the server's own detection of loops
-	begun       string // the text that the answer is to go on from; empty: it is to begin
-	omitted     fields // that the server refuses
-	prompt      int    // tokens of the prompt, as an earlier answer counted them; 0 if none did
+	begun       string // the text that the answer is to continue; empty for a new answer
+	omitted     fields // rejected by the server
+	prompt      int    // tokens in the prompt, as counted in an earlier answer; 0 if unknown
 }
 
 // target is the model that requests are addressed to.
 type target struct {
 	model   string
 	profile Profile
-	limit   int // the context that the server states, in tokens; 0 if it was not asked
+	limit   int // the context stated by the server, in tokens; 0 if unknown
 }
 
-// context returns the size of prompt and answer together, in tokens; 0 if it is not known.
+// context returns the size of prompt and answer together, in tokens; 0 if unknown.
 func (t *target) context() int { return cmp.Or(t.limit, t.profile.Context) }
 
-// promptTokens is more than the prompt has besides its image, and more than vLLM counts for it before it looks at the
-// image.
+// promptTokens is an upper bound of the prompt's tokens other than the image, and of those that vLLM counts before it
+// processes the image.
 const promptTokens = 64
 
-// answerLimit returns max_tokens: what the question asks for, or what the context leaves beside an image of this size.
-// vLLM lowers it to that by itself, but refuses what exceeds the whole context; SGLang refuses both.
+// answerLimit returns max_tokens: the question's limit, or less if the context does not leave that much beside an image
+// of this size. vLLM lowers max_tokens by itself, but refuses values that exceed the whole context; SGLang refuses
+// both.
 func (q question) answerLimit(width, height int64) int {
 	size := q.target.context()
 	if size == 0 {
@@ -177,18 +179,18 @@ func (q question) answerLimit(width, height int64) int {
 	return max(1, min(q.maxTokens, size-prompt))
 }
 
-// fields is a set of the fields that a page can be read without. Most servers that do not know them ignore them; one
-// with strict checks, a gateway, or a vLLM whose operator has switched the detection off (vllm-project/vllm#46700)
-// refuses the request, and names them.
+// fields is a set of optional request fields. Most servers ignore fields that they do not know, but a server with
+// strict checks, a gateway, or a vLLM whose operator has switched the loop detection off (vllm-project/vllm#46700)
+// refuses the request and names them.
 type fields uint32
 
 const (
 	fieldDetection fields = 1 << iota
 	fieldTemplate
-	fieldContinue // of a further message, whose text is to be continued; without it the question has no meaning
+	fieldContinue // for a further message whose text is to be continued; without it the question makes no sense
 )
 
-// optional are the names by which servers refuse them, in lower case.
+// optional maps the fields to the names that servers use in refusals, in lower case.
 var optional = []struct {
 	field fields
 	names []string
@@ -198,7 +200,7 @@ var optional = []struct {
 	{fieldContinue, []string{"continue_final_message", "add_generation_prompt"}},
 }
 
-// sent returns the optional fields of the request.
+// sent returns the optional fields in the request.
 func (q question) sent() fields {
 	var sent fields
 	if !q.undetected {
@@ -215,10 +217,10 @@ func (q question) sent() fields {
 }
 
 // envelope returns the JSON before and after the base64 of the image: one user message with one image and, in layout
-// mode only, one word. No model of the family was trained on other words. An answer that is to go on follows as the
-// model's own message, which vLLM and llama-server leave open if told so in two fields.
+// mode only, one word. No model of the family was trained on other words. A text to be continued follows as the model's
+// own message, which vLLM and llama-server leave open if two fields say so.
 func envelope(mediaType string, q question) (prefix, suffix []byte) {
-	model, _ := json.Marshal(q.target.model) // a string, which can always be encoded
+	model, _ := json.Marshal(q.target.model) // cannot fail for a string
 	grounding, begun, detection, thinking := "", "]", "", ""
 	if q.layout {
 		grounding = `,{"type":"text","text":"grounding"}`
@@ -243,29 +245,29 @@ func envelope(mediaType string, q question) (prefix, suffix []byte) {
 	return prefix, suffix
 }
 
-// These make vLLM stop by itself when the end of the text is repetitionMinCount equal copies of at most
-// repetitionPattern tokens. Most servers that do not know the field ignore it.
+// These make vLLM stop when the text ends in repetitionMinCount equal copies of at most repetitionPattern tokens. Most
+// servers that do not know the field ignore it.
 //
-// It only saves GPU time, since the text is examined here anyway, and what the server cuts off is lost, so it must not
-// stop an honest page. Paper holds more equal pieces than one would think: leaders of 78 spaced dots on a line of
-// LaTeX, 113 on a wide one and 161 across A4 landscape, a form of 128 empty rows. Of 204 honest pages 100 copies of up
-// to 40 tokens stop nine, 130 copies of up to 30 one (198 times the word Ja), and 200 of up to 20 none; of 160 loops
-// that ran to 4096 tokens they stop 99, 97 and 87. So 130 cost 5 % more tokens on loops than 100 did. What they still
-// stop is read by a try that leaves the field out.
+// The detection only saves GPU time, since the client examines the text anyway, and the text that the server cuts off
+// is lost, so it must not stop honest pages. Paper can hold surprisingly many equal pieces: leaders of 78 spaced dots
+// on a line of LaTeX, 113 on a wide one and 161 across A4 landscape, a form of 128 empty rows. Of 204 honest pages, 100
+// copies of up to 40 tokens stop nine, 130 copies of up to 30 tokens stop one (198 times the word Ja), and 200 copies
+// of up to 20 tokens stop none; of 160 loops that ran to 4096 tokens they stop 99, 97 and 87. So 130 copies cost 5 %
+// more tokens on loops than 100. An honest page that is still stopped is read by a try without the field.
 const (
 	repetitionMinPattern = 1
 	repetitionMaxPattern = 30
 	repetitionMinCount   = 130
-	repetitionMeasured   = 4096 // tokens of the answers that these were measured with
+	repetitionMeasured   = 4096 // length of the answers with which these were measured, in tokens
 
-	// repetitionWork is how much a vLLM with the limits of vllm-project/vllm#46700 compares for one token of an answer
-	// without doubt, as patterns times copies. Its other limits, patterns of 2048 tokens and 1000 copies, are further
-	// away.
+	// repetitionWork is the work, patterns times copies, that a vLLM with the limits of vllm-project/vllm#46700 is
+	// certain to accept for each token of an answer. Its other limits, patterns of 2048 tokens and 1000 copies, are not
+	// reached.
 	repetitionWork = 10240
 )
 
-// repetitionPattern returns the longest pattern for an answer of so many tokens. A longer answer has room for enough
-// copies of a longer one, before max_tokens ends the loop.
+// repetitionPattern returns the longest pattern for answers of up to maxTokens tokens. Longer answers have room for
+// enough copies of a longer pattern before max_tokens ends the loop.
 func repetitionPattern(maxTokens int) int {
 	if maxTokens <= repetitionMeasured {
 		return repetitionMaxPattern
@@ -273,57 +275,57 @@ func repetitionPattern(maxTokens int) int {
 	return min(maxTokens/repetitionMinCount, repetitionWork/repetitionMinCount)
 }
 
-// maxBody is Cloud Run's limit for an HTTP/1 request body, in bytes; a bigger one is refused unread. Source: Cloud Run
+// maxBody is Cloud Run's limit for HTTP/1 request bodies, in bytes; a larger one is refused unread. Source: Cloud Run
 // quotas. It admits an image of about 24 MiB.
 const maxBody = 32 << 20
 
-// Image is one page, PNG or JPEG, right side up. It is read as a stream and never held whole.
+// Image is the image of one page: an upright PNG or JPEG. It is read as a stream and never buffered whole.
 type Image struct {
-	// Size is the exact number of bytes that the reader returns. A reader that returns another number fails the call.
+	// Size is the exact number of bytes that the reader returns; any other number makes the call fail.
 	Size int64
-	// Open returns the image from its first byte. It is called once per try, by the goroutine that called ExtractText,
-	// which also reads the first block; the rest is read by another one, up to io.EOF, and the reader closed. Its own
-	// error can be found with errors.Is, also one that is found only at the end, such as a checksum's; an answer that
-	// has arrived by then is discarded. When the context or a time-out ends the call, a Read may still be under way;
-	// its reader is closed once that returns.
+	// Open returns a reader of the image from its first byte. It is called once per try, by the goroutine that called
+	// ExtractText, which also reads the first block; another goroutine reads the rest up to io.EOF and closes the
+	// reader. Errors of the reader are wrapped. An error at the very end, such as a checksum mismatch, counts too: an
+	// answer that has already arrived is discarded. When the context or a time-out ends the call, a Read may still be
+	// in progress; the reader is closed once it returns.
 	Open func() (io.ReadCloser, error)
 
-	// Ink is how much of the page is print and not paper, from 0 to 1, as measured by the caller: a few words have
-	// InkOfPrint or more, dust and noise have less, a full page has some 0.1 to 0.9. 0 where it was not measured.
+	// Ink is the share of the page that is print rather than paper, from 0 to 1, as measured by the caller; 0 if not
+	// measured. A few words have at least InkOfPrint, dust and noise less, and a full page about 0.1 to 0.9.
 	Ink float64
-	// Look looks at the page itself where an answer is in doubt. It is called by the goroutine that called ExtractText,
-	// once per call at most, and never for a page whose first answer is good. Nil: there is nothing to see. Where it
-	// fails, the answer is judged without it.
+	// Look, if not nil, examines the page when an answer is doubtful. It is called by the goroutine that called
+	// ExtractText, at most once per call, and never for a page whose first answer is good. If it fails, the answer is
+	// judged without it.
 	Look func(ctx context.Context) (Look, error)
 
-	err error // why there is no Size
+	err error // the reason why Size is unknown
 }
 
-// Look is what can be seen of a page without reading it.
+// Look is the result of examining a page without reading it.
 type Look struct {
-	Ink float64 // as Image.Ink
-	// Turns are how the page may have to be turned to be upright, the likeliest first: 90 and 270 where its lines seem
-	// to run sideways, then 180, which cannot be seen. None: there is no print on it.
+	Ink float64 // like Image.Ink
+	// Turns lists the rotations that may make the page upright, the likeliest first: 90 and 270 if its lines seem to
+	// run sideways, then 180, which cannot be detected. It is empty if the page has no print.
 	Turns []Turn
 }
 
-// Turn is a way to turn a page.
+// Turn is a rotation of a page.
 type Turn struct {
 	Degrees int // clockwise: 90, 180 or 270
-	// Make returns the page, turned. It takes about as long as the page took to be made, so it is called only for a
-	// turn that is tried, once, by the goroutine that called ExtractText. The Image has its Ink, and no Look.
+	// Make returns the rotated page. It is called at most once, only for a rotation that is tried, by the goroutine
+	// that called ExtractText. The Image should have its Ink set, and no Look.
 	Make func(ctx context.Context) (Image, error)
 }
 
-// Bytes returns an Image in memory. The slice must not change while a call uses it.
+// Bytes returns an Image that reads b, which must not change while a call uses it.
 func Bytes(b []byte) Image {
 	return Image{Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(b)), nil
 	}}
 }
 
-// File returns an Image in a file, which is opened for every try and must not change while a call uses it. Only its
-// size is read at once; where that fails, the call returns the error, of KindImageSource.
+// File returns an Image that reads a file. The file is opened for every try, and must not change while a call uses the
+// Image. File itself only determines the size; if that fails, the call returns the error with KindImageSource.
 func File(path string) Image {
 	open := func() (io.ReadCloser, error) { return os.Open(path) }
 	info, err := os.Stat(path)
@@ -333,7 +335,7 @@ func File(path string) Image {
 	return Image{Size: info.Size(), Open: open}
 }
 
-// check refuses what no server would read, before anything is opened.
+// check returns an error for an image that no server would accept, before anything is opened.
 func (img Image) check() error {
 	switch {
 	case img.err != nil:
@@ -353,16 +355,16 @@ func tooLarge(size int64) error {
 		size, maxBody)
 }
 
-// imageError returns a refusal by this package's own look at the image.
+// imageError returns the error for an image that this package itself refuses.
 func imageError(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Phase: PhaseImage, Message: fmt.Sprintf(format, args...)}
 }
 
-// blockSize is how much of the image is read at once, in bytes: a multiple of 3, so that only the last block is padded,
-// and of a size whose base64 fills the 32 KiB buffer that net/http copies with.
+// blockSize is the number of bytes of the image that are read at a time: a multiple of 3, so that only the last block
+// is padded, whose base64 fills the 32 KiB buffer with which net/http copies.
 const blockSize = 24 << 10
 
-// block is a piece of the image, and its base64.
+// block is a piece of the image and its base64.
 type block struct {
 	image [blockSize]byte
 	text  [blockSize / 3 * 4]byte
@@ -372,29 +374,28 @@ var blocks = sync.Pool{New: func() any { return new(block) }}
 
 var errAbandoned = errors.New("the try is over")
 
-// body is the request as a stream: prefix, the image in base64, suffix. net/http reads and closes it in a goroutine of
-// its own that can outlive the call, so everything the call asks about it afterwards goes through its methods and
-// atomic fields.
+// body is the request body as a stream: prefix, the image in base64, suffix. net/http reads and closes it in a
+// goroutine that can outlive the call, so the call must use its methods and atomic fields to query it.
 type body struct {
 	size           int64 // of the image
-	prefix, length int64 // of the JSON before the image, and of everything
+	prefix, length int64 // of the JSON before the image, and of the whole body
 
 	inRead    sync.Mutex // guards the fields below, up to isClosed
 	src       io.ReadCloser
 	left      int64 // image bytes not yet read from src
 	block     *block
-	image     []byte // of block, not yet encoded
-	pending   []byte // ready to be handed out: prefix, text of block, or suffix
+	image     []byte // part of block that is not encoded yet
+	pending   []byte // ready to be returned: prefix, base64 of block, or suffix
 	suffix    []byte // until it is pending
 	isClosed  bool
 	closed    chan struct{}
-	abandoned atomic.Bool           // keeps a Read that comes too late away from the source
-	handed    atomic.Int64          // bytes handed out
-	failure   atomic.Pointer[error] // of the image's reader, or its wrong length
+	abandoned atomic.Bool           // keeps a late Read away from the source
+	handed    atomic.Int64          // bytes returned
+	failure   atomic.Pointer[error] // an error of the image's reader, or about its length
 }
 
-// openBody opens the image and reads its first block. The caller wraps the body before it sends it, and closes it in
-// any case.
+// openBody opens the image and reads its first block. The caller must call wrap before sending the body, and must close
+// it in any case.
 func openBody(img Image) (*body, error) {
 	src, err := img.Open()
 	if err != nil {
@@ -452,7 +453,8 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// endRead closes what Close left to it. The lock goes first: Close leaves the source to it only after abandoning.
+// endRead unlocks b, and then closes the source if Close left that to it. The order matters: Close does so only after
+// abandoning.
 func (b *body) endRead() {
 	b.inRead.Unlock()
 	if b.abandoned.Load() {
@@ -460,11 +462,11 @@ func (b *body) endRead() {
 	}
 }
 
-// advance makes something pending, or returns io.EOF or why there is nothing.
+// advance makes more data pending, or returns io.EOF or the error of the source.
 func (b *body) advance() error {
 	if len(b.image) == 0 && b.left > 0 {
 		if err := b.fill(); err != nil {
-			failed := err // a variable that escapes, where nothing fails, would cost an allocation for each block
+			failed := err // if err itself escaped, every block would cost an allocation
 			b.failure.Store(&failed)
 			return err
 		}
@@ -482,9 +484,9 @@ func (b *body) advance() error {
 	return nil
 }
 
-// fill reads the next block from the source. With the last one it makes sure that the source ends there, so that an
-// error that is found at the end, a checksum's for example, is known before the last byte leaves. A panic of the source
-// becomes an error: no caller can guard net/http's goroutine.
+// fill reads the next block from the source. After the last block it verifies that the source ends, so that an error at
+// the end, such as a checksum mismatch, is known before the last byte is sent. A panic in the source is turned into an
+// error, since no caller can recover it in net/http's goroutine.
 func (b *body) fill() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -517,8 +519,8 @@ func (b *body) fill() (err error) {
 	return io.ErrNoProgress
 }
 
-// Close implements io.Closer. It may be called more than once and while a Read is under way, which then closes the
-// source when it returns: not every source can bear both at once.
+// Close implements io.Closer. It may be called more than once, and during a Read, which then closes the source when it
+// returns: not every source allows both concurrently.
 func (b *body) Close() error {
 	b.abandoned.Store(true)
 	if !b.inRead.TryLock() {
@@ -534,7 +536,7 @@ func (b *body) Close() error {
 	return nil
 }
 
-// sourceError returns the source's error, nil if it had none so far.
+// sourceError returns the source's error, or nil if there has been none.
 func (b *body) sourceError() error {
 	if failed := b.failure.Load(); failed != nil {
 		return *failed
@@ -542,19 +544,18 @@ func (b *body) sourceError() error {
 	return nil
 }
 
-// whole reports whether everything was handed out.
+// whole reports whether the whole body has been returned.
 func (b *body) whole() bool { return b.handed.Load() == b.length }
 
-// imageSent returns how many bytes of the image were handed out.
+// imageSent returns the number of bytes of the image that have been returned.
 func (b *body) imageSent() int64 { return min(max(b.handed.Load()-b.prefix, 0)/4*3, b.size) }
 
-// maxPixels is where the server's image library (Pillow, twice its warning level) stops to read and vLLM answers 500,
-// which cannot be told from a failing GPU. So it is refused here.
+// maxPixels is the limit of the server's image library (Pillow, twice its warning level). Beyond it vLLM responds with
+// a 500 that cannot be distinguished from a failing GPU, so such images are refused here.
 const maxPixels = 178_956_970
 
-// mediaType returns the type by magic bytes; nothing is called JPEG by default. Other formats are refused although vLLM
-// would read some: llama-server and Ollama would not, and of a TIFF or GIF only the first page would be read, without a
-// word.
+// mediaType detects the type from the first bytes; it never assumes JPEG by default. Other formats are refused although
+// vLLM supports some: llama-server and Ollama do not, and only the first page of a TIFF or GIF would be read, silently.
 func mediaType(head []byte) (string, error) {
 	switch {
 	case isPNG(head):
@@ -572,7 +573,7 @@ func mediaType(head []byte) (string, error) {
 
 func isPNG(head []byte) bool { return bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")) }
 
-// imageSize returns the pixels of a PNG or JPEG by its first bytes; 0, 0 if those do not say.
+// imageSize returns the dimensions of a PNG or JPEG from its first bytes; 0, 0 if they are not there.
 func imageSize(head []byte) (width, height int64) {
 	if isPNG(head) {
 		return pngSize(head)
@@ -588,7 +589,7 @@ func checkPixels(width, height int64) error {
 	return nil
 }
 
-// pngSize reads the header chunk, which always comes first; 0, 0 if it is cut off.
+// pngSize returns the dimensions in the header chunk, which always comes first; 0, 0 if it is cut off.
 func pngSize(head []byte) (width, height int64) {
 	if len(head) < 24 {
 		return 0, 0
@@ -596,7 +597,7 @@ func pngSize(head []byte) (width, height int64) {
 	return int64(binary.BigEndian.Uint32(head[16:])), int64(binary.BigEndian.Uint32(head[20:]))
 }
 
-// jpegSize walks the segments up to the frame header; 0, 0 if that lies beyond head, as after a large colour profile or
+// jpegSize returns the dimensions in the frame header; 0, 0 if it lies beyond head, as after a large colour profile or
 // preview.
 func jpegSize(head []byte) (width, height int64) {
 	for at := 2; at+9 <= len(head) && head[at] == 0xff; {
@@ -613,7 +614,7 @@ func jpegSize(head []byte) (width, height int64) {
 	return 0, 0
 }
 
-// jpegOrientation returns the orientation that the first Exif segment states, 1 for upright; 0 where head holds none.
+// jpegOrientation returns the orientation in the first Exif segment, 1 for upright; 0 if head has none.
 func jpegOrientation(head []byte) int {
 	const app1, scan = 0xe1, 0xda
 	for at := 2; at+4 <= len(head) && head[at] == 0xff; {
@@ -627,7 +628,7 @@ func jpegOrientation(head []byte) int {
 			[]byte("Exif\x00\x00")); marker == app1 && ok {
 			return exifOrientation(block)
 		}
-		if marker == scan || end < at+4 { // the picture itself, or no segment
+		if marker == scan || end < at+4 { // image data, or not a segment
 			return 0
 		}
 		at = end
@@ -635,8 +636,8 @@ func jpegOrientation(head []byte) int {
 	return 0
 }
 
-// exifOrientation returns what an Exif block, which is a TIFF, states in its first directory; 0 for nothing that can be
-// meant.
+// exifOrientation returns the orientation in the first directory of an Exif block, which is a TIFF; 0 if there is no
+// valid one.
 func exifOrientation(b []byte) int {
 	const tag, short = 0x0112, 3
 	var order binary.ByteOrder = binary.LittleEndian
@@ -667,7 +668,7 @@ func exifOrientation(b []byte) int {
 	return 0
 }
 
-// pairs are the two characters of base64 for each twelve bits, the first in the low byte.
+// pairs maps twelve bits to two base64 characters, the first in the low byte.
 var pairs = func() (t [1 << 12]uint16) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	for i := range t {
@@ -676,8 +677,8 @@ var pairs = func() (t [1 << 12]uint16) {
 	return t
 }()
 
-// encodeBase64 does what base64.StdEncoding.Encode does, which is most of what a page costs the processor, in half of
-// the time: six bytes at once, twelve bits a look-up.
+// encodeBase64 is equivalent to base64.StdEncoding.Encode, which accounts for most of a page's CPU time, but twice as
+// fast: it handles six bytes at a time, and twelve bits per look-up.
 func encodeBase64(dst, src []byte) {
 	for len(src) >= 8 && len(dst) >= 8 {
 		v := binary.BigEndian.Uint64(src)

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// maxAnswer is how much of an answer is read, in bytes: a full context of text is some 100 KB.
+// maxAnswer limits the part of an answer that is read, in bytes: a full context of text has some 100 KB.
 const maxAnswer = 8 << 20
 
-// Usage counts tokens, as the server does.
+// Usage counts tokens, as reported by the server.
 type Usage struct{ PromptTokens, CompletionTokens int }
 
-// completion is the part of an answer that matters. Every server adds fields, older ones leave some out, any may be
+// completion is the part of an answer that is used. Every server adds fields, older ones omit some, and any may be
 // null.
 type completion struct {
 	Model   lenientString `json:"model"`
@@ -32,20 +32,20 @@ type completion struct {
 	Error json.RawMessage `json:"error"`
 
 	Fingerprint    lenientString   `json:"system_fingerprint"`
-	PromptLogprobs json.RawMessage `json:"prompt_logprobs"` // vLLM's, null unless asked for
+	PromptLogprobs json.RawMessage `json:"prompt_logprobs"` // vLLM's, null unless requested
 	Timings        json.RawMessage `json:"timings"`         // llama-server's
 }
 
-// Dialects of [Result]. The list only grows.
+// Dialects in a [Result]. New ones may be added.
 const (
 	DialectVLLM    = "vllm"
 	DialectLlama   = "llama-server"
-	DialectGateway = "gateway" // LiteLLM, whatever is behind it
+	DialectGateway = "gateway" // LiteLLM, in front of any server
 	DialectOther   = "other"
 )
 
-// dialect returns which server wrote an answer with a choice, by the fields that only it has. What copies vLLM's fields
-// puts a fingerprint of its own among them.
+// dialect returns the kind of server that wrote an answer with a choice, by its characteristic fields. Servers that
+// imitate vLLM's fields add a fingerprint of their own.
 func (c *completion) dialect() string {
 	switch fingerprint := string(c.Fingerprint); {
 	case c.Choices[0].Provider.present:
@@ -58,7 +58,7 @@ func (c *completion) dialect() string {
 	return DialectOther
 }
 
-// choice is the text and what is said of its end.
+// choice is the text and the reported reason for its end.
 type choice struct {
 	Message *struct {
 		Content   string        `json:"content"`
@@ -69,7 +69,7 @@ type choice struct {
 	Provider     passedOn      `json:"provider_specific_fields"`
 }
 
-// passedOn is what a gateway (LiteLLM) kept of the server's answer.
+// passedOn holds the fields of the server's answer that a gateway (LiteLLM) passes on.
 type passedOn struct {
 	StopReason   lenientString `json:"stop_reason"`
 	FinishReason lenientString `json:"native_finish_reason"`
@@ -87,8 +87,8 @@ func (p *passedOn) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// reason returns why the text ended. A gateway says stop for all that its own API has no word for, a loop and a server
-// that shuts down among them, and puts the truth beside it.
+// reason returns the reason why the text ended. A gateway reports stop for all reasons unknown to its own API,
+// including loops and a server that is shutting down, and passes on the original one separately.
 func (c choice) reason() string {
 	if c.FinishReason != "stop" && c.FinishReason != "" {
 		return c.FinishReason
@@ -103,8 +103,8 @@ func (c choice) reason() string {
 	return c.FinishReason
 }
 
-// lenientString and lenientInt decode any JSON value: the text does not depend on them, so an odd one must not spoil
-// the answer.
+// lenientString and lenientInt decode any JSON value: the text does not depend on them, so an unexpected type must not
+// invalidate the answer.
 type (
 	lenientString string
 	lenientInt    int
@@ -126,8 +126,8 @@ func (n *lenientInt) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// decodeAnswer reads the body of a 200, which is not yet success. With an error the answer holds nothing but its usage,
-// where that arrived.
+// decodeAnswer decodes the body of a 200, which does not by itself mean success. With an error, the answer has only its
+// usage, if that arrived.
 func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	if len(raw) > maxAnswer {
 		return answer{}, badResponse("the answer is longer than %d bytes", maxAnswer)
@@ -150,9 +150,9 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	return judge(a, choice.reason())
 }
 
-// text returns what the model read. llama-server takes the whole answer for thoughts where the model's template could
-// begin them, although the request has that switched off: an answer that is complete and has nothing else is the page's
-// text. One that a limit cut off may be thoughts.
+// text returns the text of the page. If the model's template supports thinking, llama-server may take the whole answer
+// for thoughts, even though the request switches thinking off. So thoughts count as the text of the page if the answer
+// is complete and has nothing else; in an answer that was cut off by a limit they may be real thoughts.
 func (c choice) text() string {
 	if c.Message.Content == "" && c.reason() == "stop" {
 		return withoutThoughts(string(c.Message.Reasoning))
@@ -160,9 +160,9 @@ func (c choice) text() string {
 	return withoutThoughts(c.Message.Content)
 }
 
-// withoutThoughts returns the text without what the model thought before it: a server without a parser for that, or
-// with a template that does not know the switch, leaves it in the answer. Where a limit cut the answer off while it
-// thought, there is no text.
+// withoutThoughts returns the text without the model's thoughts, which a server without a parser for them, or with a
+// template without the switch, leaves in the answer. If a limit cut the answer off among its thoughts, there is no
+// text.
 func withoutThoughts(text string) string {
 	thoughts, ok := strings.CutPrefix(strings.TrimLeft(text, " \t\r\n"), "<think>")
 	if !ok {
@@ -172,9 +172,9 @@ func withoutThoughts(text string) string {
 	return strings.TrimLeft(text, "\r\n")
 }
 
-// judge reads the finish reason, and the text itself: a loop can end in any way.
+// judge judges an answer by its finish reason and by the text itself, since a loop can have any finish reason.
 func judge(a answer, reason string) (answer, error) {
-	withoutText := answer{usage: a.usage} // it has been paid for
+	withoutText := answer{usage: a.usage} // already paid for
 	switch reason {
 	case "":
 		return withoutText, badResponse("the answer does not say how it ended")
@@ -195,19 +195,20 @@ func judge(a answer, reason string) (answer, error) {
 	return a.examine(), nil
 }
 
-// maxRefusal is how much of an error body is read, in bytes: vLLM's validation messages can repeat the whole image.
+// maxRefusal limits the part of an error body that is read, in bytes: vLLM's validation messages can repeat the whole
+// image.
 const maxRefusal = 64 << 10
 
-// refusal is what could be read of an error body. Servers write it in at least eight shapes.
+// refusal is a decoded error body. Servers use at least eight formats.
 type refusal struct {
 	message string
-	kind    string // "type", and "code" where that is a word
+	kind    string // "type", and "code" if that is a word
 	param   string
-	json    bool // by the server itself: platforms answer in text or HTML
-	routing bool // by the server's routing, before anything that knows models
+	json    bool // from the server itself: platforms respond with text or HTML
+	routing bool // from the server's routing, which does not know models
 }
 
-// readRefusal turns a status other than 200 into an error.
+// readRefusal returns the error for a response with a status other than 200.
 func readRefusal(resp *http.Response, auth credentials) *Error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	r := decodeRefusal(body)
@@ -215,7 +216,7 @@ func readRefusal(resp *http.Response, auth credentials) *Error {
 		Kind: classify(resp.StatusCode, r), Phase: PhaseRead, Status: resp.StatusCode,
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After")), Platform: !r.json,
 		Message: cmp.Or(cleanText(auth.hide(r.message)), http.StatusText(resp.StatusCode)),
-		Err:     err, // the status says enough; the reason for a cut goes along
+		Err:     err, // the status is sufficient; the read error is added
 	}
 	if e.Kind == KindBadRequest {
 		e.named, e.context = r.named(), r.context()
@@ -223,13 +224,13 @@ func readRefusal(resp *http.Response, auth credentials) *Error {
 	return e
 }
 
-// closings complete a JSON text that was cut off inside a string or after one; the first is for text that is complete.
+// closings complete JSON that was cut off inside or after a string; the first is for complete JSON.
 var closings = []string{"", `"}}`, `"}`, `"}]}`, `"]}}`, `"]}`, `}}`, `}`}
 
-// decodeRefusal never fails: what is not understood is kept as text.
+// decodeRefusal decodes an error body. It never fails: a body in an unknown format is kept as text.
 func decodeRefusal(body []byte) refusal {
 	body = bytes.TrimSpace(body)
-	for cut := range min(6, len(body)) { // what was cut off may end within an escape sequence
+	for cut := range min(6, len(body)) { // the cut may be within an escape sequence
 		for _, closing := range closings {
 			var fields map[string]json.RawMessage
 			if body[0] == '{' && json.Unmarshal(append(bytes.Clone(body[:len(body)-cut]), closing...), &fields) == nil {
@@ -264,7 +265,7 @@ func readFields(fields map[string]json.RawMessage) refusal {
 	return r
 }
 
-// locations returns where the request is wrong, as FastAPI's checks list it.
+// locations returns the locations of errors in the request, as listed by FastAPI.
 func locations(detail json.RawMessage) string {
 	var problems []struct {
 		Loc []any `json:"loc"`
@@ -281,9 +282,9 @@ func locations(detail json.RawMessage) string {
 	return strings.Join(all, " ")
 }
 
-// inside returns the server's own refusal out of the message of a gateway. LiteLLM's goes "litellm.BadRequestError:
-// Hosted_vllmException - ", then the server's JSON, an empty line and a sentence of its own. Gateways behind gateways
-// are looked through as well: what is inside is shorter, so this ends.
+// inside extracts the server's own refusal from the message of a gateway. LiteLLM's message is
+// "litellm.BadRequestError: Hosted_vllmException - ", followed by the server's JSON, an empty line and a sentence of
+// its own. Gateways behind gateways are unwrapped too; this ends because the inner message is always shorter.
 func (r refusal) inside() refusal {
 	if !strings.HasPrefix(r.message, "litellm.") {
 		return r
@@ -296,7 +297,7 @@ func (r refusal) inside() refusal {
 	body := r.message[at+len(" - "):]
 	var whole json.RawMessage
 	if json.NewDecoder(strings.NewReader(body)).Decode(&whole) == nil {
-		body = string(whole) // without what follows it
+		body = string(whole) // without the text after it
 	}
 	inner := decodeRefusal([]byte(body))
 	if !inner.json {
@@ -306,10 +307,10 @@ func (r refusal) inside() refusal {
 	return inner
 }
 
-// input is where a message about a request begins to repeat it.
+// input matches the point at which a message about a request starts to repeat it.
 var input = regexp.MustCompile(`\binput(?:_value)?['"]?\s*[:=]`)
 
-// words returns the beginning of the message in lower case, without what it repeats of the request.
+// words returns the beginning of the message in lower case, without any repeated part of the request.
 func (r refusal) words() string {
 	start := strings.ToLower(clip(r.message, maxMessage))
 	if at := input.FindStringIndex(start); at != nil {
@@ -318,7 +319,7 @@ func (r refusal) words() string {
 	return start
 }
 
-// named returns the optional fields that a refusal names.
+// named returns the optional fields that the refusal names.
 func (r refusal) named() fields {
 	var named fields
 	all := strings.ToLower(r.param) + " " + r.words()
@@ -330,11 +331,11 @@ func (r refusal) named() fields {
 	return named
 }
 
-// size is how vLLM, SGLang and OpenAI's API name the size of the context that a request exceeds.
+// size matches the size of the context that a request exceeds, as stated by vLLM, SGLang and OpenAI's API.
 var size = regexp.MustCompile(`(?:max_model_len=(?:max_total_tokens=)?|maximum context length (?:is|of) )(\d{1,9})\b`)
 
-// context returns the size of the server's context, in tokens, if the request exceeded it; 0 if the refusal does not
-// say.
+// context returns the size of the server's context, in tokens, if the refusal states that the request exceeded it;
+// otherwise 0.
 func (r refusal) context() int {
 	if m := size.FindStringSubmatch(r.words()); m != nil {
 		n, _ := strconv.Atoi(m[1]) // nine digits
@@ -343,7 +344,7 @@ func (r refusal) context() int {
 	return 0
 }
 
-// asText returns the text of a JSON string, "" for null, and the JSON of anything else.
+// asText returns the value of a JSON string, "" for null, and the JSON of any other value.
 func asText(raw json.RawMessage) string {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
@@ -352,7 +353,7 @@ func asText(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// classify is the table of statuses. Where the same status means several things, the body decides.
+// classify returns the kind of error for a status. If a status is ambiguous, the body decides.
 func classify(status int, r refusal) Kind {
 	switch {
 	case status == http.StatusBadRequest:
@@ -375,14 +376,14 @@ func classify(status int, r refusal) Kind {
 		return KindTimeout
 	case status == http.StatusInternalServerError && unreachable(r):
 		return KindUnavailable
-	// LiteLLM's own limit is over: the page is on the GPU, as with ours.
+	// LiteLLM's own time-out: the page is on the GPU, as after the client's.
 	case status == http.StatusRequestTimeout && strings.HasPrefix(r.message, "litellm.Timeout"):
 		return KindTimeout
-	// JSON comes from the server, text from the platform in front of it, but for the two words that the server's web
-	// framework (Starlette) uses where no code handled an exception.
+	// JSON comes from the server, and text from the platform in front of it, except for the message that the server's
+	// web framework (Starlette) sends for unhandled exceptions.
 	case status == http.StatusInternalServerError && (r.json || r.message == "Internal Server Error"):
 		return KindBackendFailed
-	// A proxy answers 408 when it did not get the whole request.
+	// A proxy responds 408 if it did not receive the whole request.
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return KindUnavailable
 	case status >= 400:
@@ -391,7 +392,8 @@ func classify(status int, r refusal) Kind {
 	return KindBadResponse
 }
 
-// classifyBadRequest looks at the beginning only: validation messages repeat their input further on.
+// classifyBadRequest returns the kind of error for a 400. It examines only the beginning of the message, since
+// validation messages repeat their input later on.
 func classifyBadRequest(r refusal) Kind {
 	start := strings.ToLower(clip(r.message, 200))
 	for _, sign := range []string{"failed to load", "failed to apply", "cannot identify image"} {
@@ -402,14 +404,14 @@ func classifyBadRequest(r refusal) Kind {
 	switch {
 	case strings.Contains(start, "invalid model name passed in model="): // LiteLLM
 		return KindWrongModel
-	case strings.Contains(r.kind, "no_db_connection"): // LiteLLM, which looks an unknown key up
+	case strings.Contains(r.kind, "no_db_connection"): // LiteLLM, which looks up unknown keys
 		return KindUnauthenticated
 	}
 	return KindBadRequest
 }
 
-// unreachable reports whether a gateway says that it could not connect to the server: the page has not arrived there.
-// That a connection was lost later is another matter, since the page may be the reason.
+// unreachable reports whether a gateway could not connect to the server, so that the page did not arrive. A connection
+// lost later does not count, since the page may be the cause.
 func unreachable(r refusal) bool {
 	start := strings.ToLower(clip(r.message, 200))
 	for _, sign := range []string{"cannot connect to host", "connect call failed", "all connection attempts failed",
@@ -421,13 +423,14 @@ func unreachable(r refusal) bool {
 	return false
 }
 
-// isWrongModel: a server that knows no such model says so in its error shape; routing and platforms answer otherwise.
+// isWrongModel reports whether the server itself, rather than its routing or a platform, says that it does not have the
+// model.
 func isWrongModel(r refusal) bool {
 	all := strings.ToLower(r.message) + " " + r.kind + " " + r.param
 	return r.json && !r.routing && (strings.Contains(all, "model") || strings.Contains(r.kind, "notfounderror"))
 }
 
-// retryAfter reads seconds or a date; 0 if there is none or it is past.
+// retryAfter parses a Retry-After header with seconds or a date; it returns 0 if there is none or if it is past.
 func retryAfter(header string) time.Duration {
 	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
 		return max(0, time.Duration(seconds)*time.Second)

@@ -1,28 +1,28 @@
 package ocr
 
-// run is a part of a text that repeats itself: each byte is what it was one period before.
+// run is a periodic part of a text: each byte equals the one a period before.
 type run struct{ start, end, period int }
 
 func (r run) copies() int { return (r.end - r.start) / r.period }
 
 const (
-	// loopPiece is the longest piece, in bytes, that is searched for: most of a page.
+	// loopPiece is the length of the longest piece searched for, in bytes: most of a page.
 	loopPiece = 4 << 10
 
-	// loopWindow is how many bytes are compared at once to find where they were before, and so what a run repeats at
-	// least.
+	// loopWindow is the number of bytes compared to find an earlier occurrence, and thus the minimum that a run
+	// repeats.
 	loopWindow = 32
 )
 
-// runs returns what repeats itself at least once in a text, in the order in which it is noticed. Each window of the
-// text is looked up among those of the last loopPiece bytes, by a hash that rolls along; where it was a moment ago,
-// that distance may be a period, and is followed to both sides as far as it holds. It takes time in proportion to the
-// text, of which the bytes compared are the measure, and the same memory for any.
+// runs returns the parts of a text that repeat themselves at least once, in the order of detection. It looks up each
+// window of the text among those of the last loopPiece bytes by a rolling hash; the distance to the previous occurrence
+// may be a period, which is then followed in both directions as far as it holds. It takes time proportional to the
+// length of the text, as measured by the bytes compared, and constant memory.
 func runs(text string) (found []run, compared int) {
 	const factor, bits = 0x9E3779B97F4A7C15, 14
 	var (
-		seen     = make([]int32, 1<<bits) // by hash: 1 + where a window last began
-		followed [loopPiece + 1]int32     // by period: how far it was followed
+		seen     = make([]int32, 1<<bits) // by hash: 1 + start of the last window
+		followed [loopPiece + 1]int32     // by period: end of the part followed
 		hash     uint64
 		top      uint64 = 1 // factor to the power of loopWindow
 	)

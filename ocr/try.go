@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// Try is the record of one request for a page. It holds no text, no token and no key.
+// Try is the record of one request for a page. It contains no text, token or key.
 type Try struct {
 	Number int       // 1-based, within one call of ExtractText
-	Start  time.Time // when the try began, after the wait that went before it
-	// Phases is how long the try was in each [Phase]; 0 for one that it did not reach or passed over, as an answer that
-	// arrives before the whole request is sent passes over PhaseWait.
+	Start  time.Time // start of the try, after any wait before it
+	// Phases holds the time spent in each [Phase]; 0 for a phase that was not reached or was skipped, such as PhaseWait
+	// if the answer arrives before the whole request is sent.
 	Phases [PhaseRead + 1]time.Duration
 
-	Model       string // that was asked for
-	ImageSent   int64  // bytes of the image, before base64, that were passed to the connection
-	Status      int    // of HTTP; 0 if none arrived
-	ServedModel string // that answered, as the server names it; empty without a complete answer
-	Ending      string // of a complete answer, as judged by its text too: complete, truncated or repetition
-	Usage       Usage  // of an answer, also of one that was aborted
+	Model       string // requested model
+	ImageSent   int64  // bytes of the image, before base64, passed to the connection
+	Status      int    // HTTP status; 0 if none arrived
+	ServedModel string // model named in a complete answer
+	Ending      string // of a complete answer, judged by its text as well: complete, truncated or repetition
+	Usage       Usage  // of an answer, even an aborted one
 
-	Kind  Kind  // of the error; empty after a complete answer
-	Phase Phase // that the error names; 0 after a complete answer
+	Kind  Kind  // kind of the error; empty after a complete answer
+	Phase Phase // phase in the error; 0 after a complete answer
 }
 
-// Duration returns how long the try took, without the wait before it.
+// Duration returns the duration of the try, without any wait before it.
 func (t Try) Duration() time.Duration {
 	var sum time.Duration
 	for _, d := range t.Phases {
@@ -39,26 +39,26 @@ func (t Try) Duration() time.Duration {
 	return sum
 }
 
-// errOwnTimeout is the end of Config.Timeout, as opposed to the caller's deadline.
+// errOwnTimeout is the cause when Config.Timeout ends a try, as opposed to the caller's deadline.
 var errOwnTimeout = errors.New("the time for one try is over")
 
-// exchange is one request under way.
+// exchange is one request in progress.
 type exchange struct {
 	server *server
 	caller context.Context // of the call
-	ctx    context.Context // the same, ended by Config.Timeout at the latest
+	ctx    context.Context // the same, limited by Config.Timeout
 	auth   credentials
 	body   *body // nil until the image is open
 
 	mu      sync.Mutex
 	reused  bool // the connection had carried a request before
 	reached Phase
-	since   time.Time // it was reached
+	since   time.Time // the phase was reached
 	spent   [PhaseRead + 1]time.Duration
 	over    bool
 }
 
-// run sends the page once and reads the answer. Nothing is repeated here.
+// run sends the page once and reads the answer, without retries.
 func (x *exchange) run(img Image, q question) (answer, error) {
 	x.since = time.Now()
 	x.reach(PhaseToken)
@@ -86,8 +86,8 @@ func (x *exchange) run(img Image, q question) (answer, error) {
 	return x.post(q)
 }
 
-// reach begins a later phase. It never goes back: an early answer can overtake the upload. net/http calls it from
-// goroutines of its own, also after the end.
+// reach enters a later phase; it never goes back, since an early answer can overtake the upload. net/http's goroutines
+// call it, even after the end.
 func (x *exchange) reach(p Phase) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -105,14 +105,14 @@ func (x *exchange) end() {
 	x.over = true
 }
 
-// settle adds the time since the last change to the phase that was reached. mu is held.
+// settle adds the time since the last change to the current phase. The caller must hold mu.
 func (x *exchange) settle() {
 	now := time.Now()
 	x.spent[x.reached] += now.Sub(x.since)
 	x.since = now
 }
 
-// inPhase returns how long the try has been in a phase.
+// inPhase returns the time spent in a phase.
 func (x *exchange) inPhase(p Phase) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -120,7 +120,7 @@ func (x *exchange) inPhase(p Phase) time.Duration {
 	return x.spent[p]
 }
 
-// connected notes what kind of connection the request got.
+// connected records whether the request uses a reused connection.
 func (x *exchange) connected(reused bool) {
 	x.reach(PhaseUpload)
 	x.mu.Lock()
@@ -128,8 +128,8 @@ func (x *exchange) connected(reused bool) {
 	x.reused = reused
 }
 
-// stale reports whether a connection that broke may be one that the server had just closed for being idle: the page
-// then went nowhere.
+// stale reports whether a broken connection may be one that the server had just closed because it was idle, so that the
+// page did not arrive.
 func (x *exchange) stale() bool {
 	waited := x.inPhase(PhaseWait)
 	x.mu.Lock()
@@ -162,8 +162,8 @@ func (x *exchange) post(q question) (answer, error) {
 	x.server.addHeader(x.caller, req.Header)
 	req.Header.Set("Content-Type", "application/json")
 	x.auth.apply(req.Header)
-	// It ends with the context also where the image's reader hangs: net/http waits for the body's Read to return,
-	// whatever the context says.
+	// await returns when the context ends even if the image's reader hangs: net/http would wait for the body's Read to
+	// return.
 	resp, err := await(x.ctx, func() (*http.Response, error) { return x.server.http.Do(req) },
 		func(late *http.Response) { late.Body.Close() })
 	if err != nil {
@@ -183,7 +183,8 @@ func (x *exchange) post(q question) (answer, error) {
 	return a, err
 }
 
-// receive reads a 200. The answer counts only if the server had the whole page, and the source has not failed.
+// receive reads a response with status 200. The answer counts only if the server has received the whole page and the
+// source has not failed.
 func (x *exchange) receive(resp *http.Response) (answer, error) {
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
@@ -206,7 +207,7 @@ func (x *exchange) receive(resp *http.Response) (answer, error) {
 	return decodeAnswer(raw, x.auth)
 }
 
-// sourceError returns the failure of the image's source, nil if it has none.
+// sourceError returns the error of the image's source, or nil if there is none.
 func (x *exchange) sourceError() error {
 	err := x.body.sourceError()
 	switch {
@@ -218,8 +219,8 @@ func (x *exchange) sourceError() error {
 	return causeError(KindImageSource, PhaseUpload, err)
 }
 
-// broken returns why no complete answer came: the image's reader goes first, then the caller's context, our time-out,
-// the network.
+// broken returns the error for an incomplete exchange, blaming, in this order, the image's reader, the caller's
+// context, the time-out, or the network.
 func (x *exchange) broken(err error) error {
 	select {
 	case <-x.body.closed: // the source is no longer in use
@@ -245,7 +246,7 @@ func (x *exchange) broken(err error) error {
 	return failed
 }
 
-// unfinished says what a time-out in each phase left undone.
+// unfinished describes the state after a time-out in each phase.
 var unfinished = [...]string{
 	PhaseConnect: "not connected",
 	PhaseUpload:  "page not sent",

@@ -1,4 +1,4 @@
-// Command empty is a function of the functions framework that does nothing: what no start can undercut.
+// Command empty is a functions-framework function that does nothing. Its start is a lower bound.
 package main
 
 import (

@@ -1,5 +1,4 @@
-// Command function is the function as it is deployed: what the Go buildpack's generated main program does, and nothing
-// else.
+// Command function is the function as deployed: it does what the main program does that the Go buildpack generates.
 package main
 
 import (

@@ -1,8 +1,8 @@
-// Command yardstick is the function that one writes first, and that most of those in use are: read the object, base64
-// it, marshal the request, send it with an ID token, write the text. It is written with care, as a process of its own:
-// clients are made once and at first use, connections are kept, the generation is pinned, every error is looked at.
-// What it lacks is what bucketocr is about: no claim, so that a copy of an event is read twice; no status before the
-// end; no limits, no time of its own, no look at what the image is, nothing that drains at SIGTERM.
+// Command yardstick is a naive baseline, like most functions in use: it reads the object, encodes it in base64,
+// marshals the request, sends it with an ID token, and writes the text. It is a carefully written program: clients are
+// created once, on first use, connections are reused, the generation is pinned, and every error is handled. It lacks
+// what bucketocr is about: it has no claim, so a duplicate event is read twice; no status before the end; no limits or
+// deadlines; no inspection of the image; and no drain on SIGTERM.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// clients are made once, at the first event.
+// clients are created once, at the first event.
 type clients struct {
 	objects   *storage.Client
 	documents *firestore.Client
@@ -58,7 +58,7 @@ var made = sync.OnceValues(func() (clients, error) {
 func handle(w http.ResponseWriter, r *http.Request) {
 	event, err := cloudevents.NewEventFromHTTPRequest(r)
 	if err != nil {
-		http.Error(w, "no CloudEvent", http.StatusBadRequest)
+		http.Error(w, "invalid CloudEvent", http.StatusBadRequest)
 		return
 	}
 	var object struct {
@@ -77,7 +77,7 @@ func handle(w http.ResponseWriter, r *http.Request) {
 	slog.Info("done", "object", object.Name)
 }
 
-// extract takes one object to its text.
+// extract reads one object and stores its text.
 func extract(ctx context.Context, bucket, name string, generation int64) error {
 	c, err := made()
 	if err != nil {
@@ -107,7 +107,7 @@ func read(ctx context.Context, c *storage.Client, bucket, name string, generatio
 	if os.Getenv("YARDSTICK_EXACT") == "" {
 		return io.ReadAll(r)
 	}
-	image := make([]byte, r.Attrs.Size) // what a careful reader of profiles changes first
+	image := make([]byte, r.Attrs.Size) // the first improvement that a profile suggests
 	_, err = io.ReadFull(r, image)
 	return image, err
 }

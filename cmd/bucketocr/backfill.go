@@ -19,20 +19,23 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 )
 
-const backfillHelp = `Delivers the events of objects that are in a bucket already, as if they had just been dropped: all below gs://BUCKET/PREFIX, or
-with --local those of a folder, to the bucketocr up process that runs there.
+const backfillHelp = `Delivers events for the objects that are already in a bucket, as if they had just been uploaded:
+all objects below gs://BUCKET/PREFIX or, with --local, the files of a folder, to the bucketocr up
+process that is running there.
 
-Objects that are finished are skipped, and those in work as well: the sweep finishes them. Objects that came after the start are
-left to their own events. When the function refuses, all deliveries wait and are then retried one at a time; a dozen refusals in a
-row, some seven minutes where they come at once, end the run. Ctrl-C ends it too: run it again, or continue after the name that it
-prints (--after). Nothing is read twice in any case.
+Objects whose documents are finished or in progress are skipped; the sweep takes care of the
+latter. Objects created after the run began are left to their own events. When the function
+refuses an event, all deliveries pause and are then retried one at a time; a dozen refusals in a
+row, about seven minutes if they come at once, end the run. Ctrl-C ends it too: run it again, or
+continue after the name that it prints (--after). In no case is anything read twice.
 
-By POST each event waits for its object's end, so --in-flight should not be above what the function takes: FUNCTION_MAX_INSTANCES
-× FUNCTION_CONCURRENCY, 8 by default. For buckets of millions publish to a topic instead (--topic; deploy.sh makes
-bucketocr-backfill): Pub/Sub then delivers at the platform's pace, for a week, and this command only lists.
+A POST takes until its object has been processed, so --in-flight should not exceed what the
+function can take: FUNCTION_MAX_INSTANCES × FUNCTION_CONCURRENCY, 8 by default. For buckets with
+millions of objects, publish to a topic instead (--topic; deploy.sh creates bucketocr-backfill):
+this command then only lists, and Pub/Sub delivers at the platform's pace for up to a week.
 
-Exits with 1 where an object failed or could not be delivered. It costs a list operation for each thousand objects, and a read
-for each image among them; a bar on a terminal lists twice.
+Exits with 1 if any object failed or could not be delivered. Costs one list operation per thousand
+objects and one read per image; the progress bar on a terminal lists twice.
 ` + placeText + targetText + `
 Example: bucketocr backfill gs://my-scans/2025/ --dry-run
          bucketocr backfill gs://my-scans \
@@ -48,29 +51,29 @@ func backfillFlags(fs *pflag.FlagSet) action {
 	return f.run
 }
 
-// newBackfillCmd declares the flags of backfill and reconcile alike.
+// newBackfillCmd declares the flags that backfill and reconcile share.
 func newBackfillCmd(fs *pflag.FlagSet, name string) *backfillCmd {
 	f := &backfillCmd{name: name, dir: placeFlag(fs)}
 	batches := ""
 	if name == "backfill" {
-		batches = " (with --topic batches of 100)"
+		batches = " (with --topic, batches of 100)"
 	}
 	fs.BoolVar(&f.dry, "dry-run", false, "count objects, bytes and pages, estimate the GPU time, and deliver nothing")
-	fs.IntVar(&f.limit, "limit", 0, "deliver no more than `N` events; 0: all")
-	fs.Float64Var(&f.rate, "rate", 0, "deliver no more than `N` events a second; 0: as fast as they are taken")
-	fs.IntVar(&f.inFlight, "in-flight", 8, "deliver `N` at the same time"+batches)
-	fs.StringVar(&f.include, "include", "", "only names that match one of these `GLOBS`, as INCLUDE has them")
-	fs.StringVar(&f.exclude, "exclude", "", "no names that match one of these `GLOBS`")
-	fs.StringVar(&f.after, "after", "", "only names after `NAME`: where an earlier run was stopped")
-	fs.BoolVar(&f.json, "json", false, "a line of JSON for each object and for the sum")
+	fs.IntVar(&f.limit, "limit", 0, "deliver at most `N` events; 0: all")
+	fs.Float64Var(&f.rate, "rate", 0, "deliver at most `N` events per second; 0: as fast as the function accepts them")
+	fs.IntVar(&f.inFlight, "in-flight", 8, "deliver `N` events concurrently"+batches)
+	fs.StringVar(&f.include, "include", "", "only names that match one of these `GLOBS`, written as in INCLUDE")
+	fs.StringVar(&f.exclude, "exclude", "", "skip names that match one of these `GLOBS`")
+	fs.StringVar(&f.after, "after", "", "only names after `NAME`, at which an earlier run stopped")
+	fs.BoolVar(&f.json, "json", false, "print a line of JSON for each object and for the totals")
 	figuresFlag(fs, &f.figures)
 	f.target.flags(fs)
 	section(fs, "Selection", "limit", "include", "exclude", "after")
 	return f
 }
 
-// backfillCmd is one call of backfill, or of reconcile, which chooses by age and looks for documents without an object
-// besides.
+// backfillCmd is one run of backfill or of reconcile. The latter selects by age and also looks for documents without an
+// object.
 type backfillCmd struct {
 	name                                    string
 	dir                                     *string
@@ -117,25 +120,25 @@ func (f *backfillCmd) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-// check finds what is wrong with the arguments before anything is asked.
+// check validates the arguments before any request is made.
 func (f *backfillCmd) check(args []string) error {
 	_, _, gs := gsName(strings.Join(args, ""))
 	switch {
 	case *f.dir == "" && (len(args) != 1 || !gs):
 		return errors.New("name one bucket: gs://BUCKET or gs://BUCKET/PREFIX; or a folder with --local")
 	case *f.dir != "" && len(args) > 1:
-		return errors.New("with --local at most a prefix of names in the folder")
+		return errors.New("with --local, give at most a prefix of names in the folder")
 	case f.limit < 0, !(f.rate >= 0), f.inFlight < 1, f.inFlight > 1000:
-		return errors.New("--limit and --rate are not negative, --in-flight is 1 to 1000")
+		return errors.New("--limit and --rate must not be negative, and --in-flight must be 1 to 1000")
 	case f.topic != "" && (f.target.to != "" || *f.dir != ""):
-		return errors.New("--topic goes with neither --to nor --local")
+		return errors.New("--topic cannot be combined with --to or --local")
 	}
 	var err error
 	f.filter, err = event.NewFilter(globList(f.include), globList(f.exclude))
 	return err
 }
 
-// globList takes patterns apart at their commas.
+// globList splits patterns at their commas.
 func globList(s string) []string {
 	var globs []string
 	for g := range strings.SplitSeq(s, ",") {
@@ -180,9 +183,9 @@ func (f *backfillCmd) options(sys system, p *place, args []string) (*backfill.Op
 	return o, err
 }
 
-// backfillReport shows what comes of a backfill.
+// backfillReport shows the progress and the results of a backfill.
 type backfillReport struct {
-	ctx      context.Context // of the run, whose ends are reported
+	ctx      context.Context // of the run that is reported
 	sys      system
 	p        *place
 	f        *backfillCmd
@@ -194,8 +197,8 @@ type backfillReport struct {
 	bad int64 // failed or undelivered
 }
 
-// countAll goes through the listing once more, beside the run and without asking for documents, so that the bar knows
-// how much there is.
+// countAll lists the objects a second time, concurrently with the run and without reading documents, to give the
+// progress bar its total.
 func (r *backfillReport) countAll(ctx context.Context, o backfill.Options) {
 	if !r.progress.bar || r.f.dry || r.f.json || r.f.limit > 0 {
 		return
@@ -207,7 +210,7 @@ func (r *backfillReport) countAll(ctx context.Context, o backfill.Options) {
 	}
 }
 
-// ended shows an object's end: each as JSON where that is wanted, else those that did not go well.
+// ended reports an object's result: with --json every one, otherwise only failures.
 func (r *backfillReport) ended(res backfill.Result) {
 	r.mu.Lock()
 	bad := res.What == backfill.Undelivered || res.What == string(document.OutcomeFailed)
@@ -241,7 +244,7 @@ func (r *backfillReport) ended(res backfill.Result) {
 	}
 }
 
-// why returns what a failed document says: the function's answer does not.
+// why returns the error in a failed document, which the function's response does not include.
 func (r *backfillReport) why(o document.Object) string {
 	heads, err := r.p.records.Heads(r.ctx, []string{o.ID()})
 	if err != nil || len(heads) == 0 || heads[0] == nil || heads[0].Error == nil {
@@ -250,7 +253,7 @@ func (r *backfillReport) why(o document.Object) string {
 	return failure(heads[0].Error)
 }
 
-// report ends the command with a table.
+// report prints the final table.
 func (r *backfillReport) report(sum backfill.Summary, err error) {
 	if r.f.json {
 		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{"sum": sum, "complete": err == nil,
@@ -278,7 +281,7 @@ func (r *backfillReport) report(sum backfill.Summary, err error) {
 	w.Flush()
 	switch {
 	case r.f.dry:
-		fmt.Fprintln(r.sys.stdout, "\nA dry run: nothing was delivered.")
+		fmt.Fprintln(r.sys.stdout, "\nDry run: nothing was delivered.")
 	case err != nil && sum.After != "":
 		fmt.Fprintf(r.sys.stdout, "\nStopped after %s and %s. Run it again, or continue with --after %s\n",
 			age(time.Since(r.progress.begun)), requests(sum.Requests), shellWord(sum.After))
@@ -290,7 +293,7 @@ func (r *backfillReport) report(sum backfill.Summary, err error) {
 	}
 }
 
-// requests is a count with its noun.
+// requests returns a count with its noun.
 func requests(n int64) string {
 	if n == 1 {
 		return "1 request"
@@ -298,22 +301,21 @@ func requests(n int64) string {
 	return count(n) + " requests"
 }
 
-// resultMeaning returns what a result means: an outcome as the table of outcomes has it, unless there is more to say
-// here.
+// resultMeaning explains a result: in words of its own, or with the summary in the table of outcomes.
 func resultMeaning(what string) string {
 	switch what {
 	case backfill.Left:
-		return "has a document and is unfinished: the sweep takes it"
+		return "has an unfinished document, which the sweep will process"
 	case backfill.Undelivered:
 		return "not delivered: run this again"
 	case backfill.Returned:
-		return "the bucket has the object after all"
+		return "the object exists after all"
 	case published:
-		return "the function takes it in its time: bucketocr stats"
+		return "the function will process it later: bucketocr stats"
 	case string(document.OutcomeDone):
 		return "text and status are written"
 	case string(document.OutcomeFailed):
-		return "the document says why: bucketocr show"
+		return "the document has the reason: bucketocr show"
 	case string(document.OutcomeBusy):
 		return "another worker holds the lease"
 	}
@@ -325,37 +327,37 @@ func resultMeaning(what string) string {
 	return ""
 }
 
-// skipMeaning returns what a reason to skip an object means.
+// skipMeaning explains a reason for skipping an object.
 func skipMeaning(reason string) string {
 	switch reason {
 	case backfill.SkipEnded:
 		return "done or failed already"
 	case backfill.SkipWork:
-		return "in work, or due for the sweep"
+		return "in progress, or due for the sweep"
 	case backfill.SkipNew:
-		return "came after the start: its own event is on the way"
+		return "created after this run began: its own event is on the way"
 	case backfill.SkipOld:
-		return "older than wanted"
+		return "too old for --newer-than"
 	case backfill.SkipYoung:
-		return "younger than wanted: its own event may be on the way"
+		return "too young for --older-than: its own event may be on the way"
 	case event.ReasonFolder:
 		return "a folder's placeholder"
 	case event.ReasonJunk:
-		return "a file that operating systems leave"
+		return "a file left by an operating system"
 	case event.ReasonExcluded:
 		return "excluded"
 	case event.ReasonNotIncluded:
 		return "not included"
 	case event.ReasonNotImage:
-		return "no image by type and name"
+		return "not an image by type and name"
 	}
 	return ""
 }
 
-// pagesHint says what is not known about the pages of a dry run.
+// pagesHint explains why the page count of a dry run is only a lower bound.
 func pagesHint(sum backfill.Summary) string {
 	if sum.PDFs == 0 {
-		return "one for each image; TIFFs may have more"
+		return "one per image; TIFFs may have more"
 	}
-	return fmt.Sprintf("at least: %s are PDFs, whose pages are counted when they are read", count(sum.PDFs))
+	return fmt.Sprintf("at least: the pages of %s PDFs are counted when they are read", count(sum.PDFs))
 }

@@ -97,7 +97,7 @@ func (o *office) source() []string {
 	return []string{"gs://" + o.bucket}
 }
 
-// backfillSum runs backfill --json and gives its last line.
+// backfillSum runs backfill --json and returns its last line.
 func (o *office) backfillSum(ctx context.Context, code int, args ...string) backfill.Summary {
 	o.t.Helper()
 	got, stdout, stderr := o.callIn(ctx, append(append([]string{"backfill", "--json"}, o.source()...), args...)...)
@@ -157,7 +157,7 @@ func testBackfillMany(t *testing.T, o *office, n int) {
 	}
 }
 
-// TestBackfillSays: what people read of it, and its exit codes.
+// TestBackfillSays: its output for people, and its exit codes.
 func TestBackfillSays(t *testing.T) { testBackfillSays(t, folderOffice(t)) }
 
 func testBackfillSays(t *testing.T, o *office) {
@@ -179,7 +179,7 @@ func testBackfillSays(t *testing.T, o *office) {
 	call(exitGood, []string{"GPU time", "on nvidia-h100 at 5.71 pages/s"}, "--dry-run")
 	call(exitFailed, []string{"no such file"}, "--dry-run", "--figures", "nowhere.json")
 	call(exitGood, []string{"to deliver", "not included"}, "--dry-run", "--include", "in/**")
-	call(exitFailed, []string{"not the function"}, "--to", o.elsewhere())
+	call(exitFailed, []string{"not the bucketocr function"}, "--to", o.elsewhere())
 	call(exitGood, []string{"listed", "done", "2", "requests"}, "--to", d.server.URL, "--limit", "2", "--exclude",
 		"*.txt")
 	call(exitGood, []string{"done or failed already"}, "--to", d.server.URL, "--exclude", "*.txt")
@@ -190,11 +190,11 @@ func testBackfillSays(t *testing.T, o *office) {
 	call(exitFailed, []string{"bad.png  ocr_failed: the engine failed"}, "--to", d.server.URL, "--exclude", "*.txt")
 	call(exitUsage, []string{"--in-flight"}, "--in-flight", "0")
 	call(exitUsage, []string{"brace"}, "--include", "{a,b}.png")
-	call(exitUsage, []string{"not the address"}, "--to", "f.run.app")
+	call(exitUsage, []string{"not an http or https URL"}, "--to", "f.run.app")
 	o.want(exitUsage, nil, "backfill", "s3://x")
 }
 
-// elsewhere is the address of something else.
+// elsewhere returns the address of a server that is not the function.
 func (o *office) elsewhere() string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "<h1>hello")

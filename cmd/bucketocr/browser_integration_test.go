@@ -24,14 +24,16 @@ import (
 
 var pageURL = regexp.MustCompile(`(?m)(?:^page +| at )(http://127\.0\.0\.1:\d+)/\?key=(\w+)$`)
 
-// serving runs a command that serves a page until the test ends, lets the browser in, and gives the page's address.
+// serving runs a command that serves a page until the test ends, admits the browser, and returns the page's address.
 func (d *desk) serving(tab *browsertest.Tab, until string, args ...string) string {
 	d.t.Helper()
 	ctx, stop := context.WithCancelCause(context.Background())
 	out := newOutput()
 	code := make(chan int)
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	go func() { code <- run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil}, args) }()
+	go func() {
+		code <- run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""}, args)
+	}()
 	d.t.Cleanup(func() {
 		stop(signaled{os.Interrupt})
 		if c := <-code; c != exitInterrupted {
@@ -50,7 +52,7 @@ func (d *desk) serving(tab *browsertest.Tab, until string, args ...string) strin
 	return found[1]
 }
 
-// drop lets a file fall on the page, as a mouse would.
+// drop drops a file on the page, as a mouse would.
 func dropOn(tab *browsertest.Tab, name string, data []byte) {
 	browsertest.Eval[any](tab, fmt.Sprintf(`(() => {
 		const bytes = Uint8Array.from(atob(%q), (c) => c.charCodeAt(0)), carried = new DataTransfer();
@@ -66,7 +68,7 @@ func statusOf(name string) string {
 }
 
 // TestPageOverBothStores: a file is dropped on the page, moves to done, and is opened, its image beside its text;
-// another one fails, says why, and is tried again with success. What is there already is not overwritten unasked.
+// another one fails, shows the reason, and is retried with success. An existing file is not overwritten without asking.
 func TestPageOverBothStores(t *testing.T) {
 	for _, store := range []string{"folder", "firestore"} {
 		t.Run(store, func(t *testing.T) {
@@ -90,7 +92,7 @@ func TestPageOverBothStores(t *testing.T) {
 			tab.Until(`document.querySelector('.scan img').naturalWidth === 60`)
 
 			dropOn(tab, "dropped.png", apptest.PNG(62))
-			tab.Until(`document.querySelector('.tray .said')?.innerText.includes('there already')`)
+			tab.Until(`document.querySelector('.tray .said')?.innerText.includes('already exists')`)
 			tab.Click(`.tray .choices button:nth-child(3)`)
 			dropOn(tab, "notes.txt", []byte("no image"))
 			tab.Until(`document.querySelector('.tray .wrong')?.innerText.includes('neither an image nor a PDF')`)
@@ -105,8 +107,8 @@ func TestPageOverBothStores(t *testing.T) {
 			tab.Click(`[data-act="retry"]`)
 			tab.Until(`document.querySelector('.reading')?.innerText.includes('read after all')`)
 			tab.Key("a")
-			tab.Until(`document.querySelector('[data-act="card-service"] .big').innerText === '0 of 8 at once' && document.querySelector('[data-act="card-passes"] .big').innerText.endsWith('ago')`)
-			tab.Until(`Number(document.querySelector('[data-act="card-today"] .big span').innerText) >= 2 && document.querySelector('.calm')?.innerText === 'Nothing needs you.'`)
+			tab.Until(`document.querySelector('[data-act="card-service"] .big').innerText === '0 of at most 8' && document.querySelector('[data-act="card-passes"] .big').innerText.endsWith('ago')`)
+			tab.Until(`Number(document.querySelector('[data-act="card-today"] .big span').innerText) >= 2 && document.querySelector('.calm')?.innerText === 'Nothing needs your attention.'`)
 			tab.Key("\x1b")
 			tab.Until(`document.querySelector('#view').hidden && document.querySelectorAll('.thumb img').length === 2`)
 			tab.Key("/", "after")
@@ -205,7 +207,7 @@ func TestUIBesideUp(t *testing.T) {
 	tab.Until(`document.querySelector('.reading')?.innerText.includes('read') && document.querySelector('.scan img').naturalWidth === 71`)
 }
 
-// TestPagePort: a port that is taken and an address that is none end the command before anything is done.
+// TestPagePort: a port in use and an invalid address end the command before it does anything.
 func TestPagePort(t *testing.T) {
 	d := newDesk(t, nil)
 	for _, at := range []string{"127.0.0.1:99999", "nonsense", "192.0.2.1:80"} {

@@ -6,5 +6,5 @@ import "syscall"
 
 const exeSuffix = ""
 
-// ownGroup keeps a terminal's Ctrl-C from a child.
+// ownGroup returns attributes that keep a terminal's Ctrl-C from reaching a child process.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -4,7 +4,7 @@ import "syscall"
 
 const exeSuffix = ".exe"
 
-// ownGroup keeps a terminal's Ctrl-C from a child.
+// ownGroup returns attributes that keep a terminal's Ctrl-C from reaching a child process.
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }

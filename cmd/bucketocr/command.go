@@ -17,12 +17,13 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// system is what a command has of the outside.
+// system holds everything that a command uses of its environment.
 type system struct {
 	stdout, stderr io.Writer
-	lookup         func(name string) (string, bool)       // the environment
-	backoff        func(attempt int) (wait time.Duration) // until a local redelivery
+	lookup         func(name string) (string, bool)       // environment variable
+	backoff        func(attempt int) (wait time.Duration) // before a local redelivery
 	stdin          io.Reader
+	engines        string // folder of compiled decoders; "": none
 }
 
 // Exit codes of all commands.
@@ -40,19 +41,19 @@ type command struct {
 	group group
 	short string // one sentence
 	help  func() string
-	// flags declares the command's flags and returns what runs when they are read.
+	// flags declares the command's flags and returns the action to run once they are parsed.
 	flags func(fs *pflag.FlagSet) action
-	words completer // completes the arguments that are no flags
+	words completer // completes arguments other than flags
 }
 
-// action does a command's work with the arguments that are no flags, and returns an exit code; it has told the reason
-// by then.
+// action runs a command with its arguments other than flags and returns an exit code, after printing the reason for a
+// failure.
 type action func(ctx context.Context, sys system, args []string) int
 
-// text is help that is always the same.
+// text returns a function that returns a fixed help text.
 func text(help string) func() string { return func() string { return help } }
 
-// cobra returns the command as the library takes it. Its exit code goes to code.
+// cobra returns the command for the library. Running it stores the exit code in code.
 func (c command) cobra(ctx context.Context, sys system, code *int) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: strings.TrimSpace(c.name + " " + c.args), Short: c.short, Long: c.help(),
@@ -65,15 +66,16 @@ func (c command) cobra(ctx context.Context, sys system, code *int) *cobra.Comman
 	return cmd
 }
 
-// complain says in one sentence why a command's arguments or settings are wrong. An empty name is the program's.
+// complain prints why a command's arguments or settings are wrong, in one sentence, and returns the exit code for it.
+// An empty name stands for the program itself.
 func complain(sys system, name string, err error) int {
 	program := strings.TrimSpace("bucketocr " + name)
 	fmt.Fprintf(sys.stderr, "%s: %s (%s --help says more)\n", program, clean(err.Error()), program)
 	return exitUsage
 }
 
-// fail says why a command could not do its work, or that it was told to stop: its work is not all done then, whatever
-// the reason.
+// fail prints why a command failed, and returns its exit code. A command that was told to stop is reported as stopped,
+// since its work is incomplete whatever the error.
 func fail(ctx context.Context, sys system, name string, err error) int {
 	if ctx.Err() != nil {
 		return exitInterrupted
@@ -85,12 +87,12 @@ func fail(ctx context.Context, sys system, name string, err error) int {
 	return exitFailed
 }
 
-// signaled is why a context ended: a person or the platform wants us to stop.
+// signaled is the cause of a context that was cancelled by a signal from the user or the platform.
 type signaled struct{ os.Signal }
 
 func (s signaled) Error() string { return s.String() }
 
-// stoppedCode is the exit code after a signal: Ctrl-C is an interruption, SIGTERM an orderly end.
+// stoppedCode returns the exit code after a signal: Ctrl-C is an interruption, SIGTERM an orderly shutdown.
 func stoppedCode(ctx context.Context) int {
 	if s, ok := errors.AsType[signaled](context.Cause(ctx)); ok && s.Signal == syscall.SIGTERM {
 		return exitGood
@@ -98,7 +100,7 @@ func stoppedCode(ctx context.Context) int {
 	return exitInterrupted
 }
 
-// rootCause returns the innermost error: what the operating system said, without the call that it said it to.
+// rootCause returns the innermost error: the operating system's message without the failed call.
 func rootCause(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -109,10 +111,10 @@ func rootCause(err error) error {
 	}
 }
 
-// when is a moment given as one, as a day, or as how long ago.
+// when is a flag value for a moment, given as a time, a day, or an age.
 type when struct{ time.Time }
 
-// String is [pflag.Value].
+// String implements [pflag.Value].
 func (w *when) String() string {
 	if w == nil || w.IsZero() {
 		return ""
@@ -120,10 +122,10 @@ func (w *when) String() string {
 	return w.Format(time.RFC3339)
 }
 
-// Type is [pflag.Value].
+// Type implements [pflag.Value].
 func (*when) Type() string { return "TIME" }
 
-// Set is [pflag.Value].
+// Set implements [pflag.Value].
 func (w *when) Set(s string) error {
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		w.Time = time.Now().Add(-d)
@@ -145,22 +147,22 @@ func (w *when) Set(s string) error {
 	return errors.New("write it as 90m or 7d (ago), 2026-11-24, or 2026-11-24T10:00:00Z")
 }
 
-// choice is a flag's value that is one of some words.
+// choice is a flag value that must be one of a set of words.
 type choice struct {
 	value string
 	of    []string
 }
 
-// String is [pflag.Value].
+// String implements [pflag.Value].
 func (c *choice) String() string { return c.value }
 
-// Type is [pflag.Value].
+// Type implements [pflag.Value].
 func (*choice) Type() string { return "WORD" }
 
-// Set is [pflag.Value].
+// Set implements [pflag.Value].
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.of, s) {
-		return fmt.Errorf("it is one of %s", strings.Join(c.of, ", "))
+		return fmt.Errorf("must be one of %s", strings.Join(c.of, ", "))
 	}
 	c.value = s
 	return nil

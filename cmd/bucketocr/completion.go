@@ -13,8 +13,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const completionHelp = `Writes a script to standard output that completes commands, flags, statuses, codes, warnings and, with --local, the names of
-objects in your shell. The one for bash needs the package bash-completion.
+const completionHelp = `Writes a shell completion script to standard output. It completes commands, flags, statuses,
+codes, warnings and, with --local, object names. The script for bash needs the package
+bash-completion.
 
 Example: source <(bucketocr completion bash)
          bucketocr completion zsh > "${fpath[1]}/_bucketocr"
@@ -24,10 +25,10 @@ Example: source <(bucketocr completion bash)
 
 func completionFlags(*pflag.FlagSet) action { return completion }
 
-// shells are those that scripts are written for.
+// shells lists the supported shells.
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
-// completion prints the script of a shell, which asks this program for the words.
+// completion prints the script for a shell; the script asks this program for the words.
 func completion(ctx context.Context, sys system, args []string) int {
 	if len(args) != 1 || !slices.Contains(shells, args[0]) {
 		return complain(sys, "completion", errors.New("name your shell: bash, zsh, fish or powershell"))
@@ -40,12 +41,13 @@ func completion(ctx context.Context, sys system, args []string) int {
 		"powershell": func() error { return root.GenPowerShellCompletionWithDesc(sys.stdout) },
 	}
 	if err := script[args[0]](); err != nil {
-		return fail(ctx, sys, "completion", fmt.Errorf("the script cannot be written: %w", err))
+		return fail(ctx, sys, "completion", fmt.Errorf("cannot write the script: %w", err))
 	}
 	return exitGood
 }
 
-// completer returns the words that an argument or a flag's value may be. local is the value of the command's --local.
+// completer returns the candidates for an argument or a flag's value that starts with begun. local is the value of the
+// command's --local.
 type completer func(sys system, local, begun string) ([]string, cobra.ShellCompDirective)
 
 // Completers of arguments.
@@ -54,24 +56,24 @@ var (
 	nothing    = fixed()
 )
 
-// files completes the names of files.
+// files completes file names.
 func files(system, string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveDefault
 }
 
-// folders completes the names of folders.
+// folders completes folder names.
 func folders(system, string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// fixed completes words that are always the same.
+// fixed returns a completer for a fixed set of words.
 func fixed(words ...string) completer {
 	return func(system, string, string) ([]string, cobra.ShellCompDirective) {
 		return words, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// listed completes the last of words separated by commas.
+// listed returns a completer for the last word of a comma-separated list.
 func listed(words []string) completer {
 	return func(_ system, _, begun string) (all []string, _ cobra.ShellCompDirective) {
 		before := begun[:strings.LastIndexByte(begun, ',')+1]
@@ -82,10 +84,11 @@ func listed(words []string) completer {
 	}
 }
 
-// mostNames is how many names of objects are offered.
+// mostNames is the maximum number of object names offered.
 const mostNames = 200
 
-// objectNames completes the names of a folder's objects. Over Google Cloud none are offered: a Tab key costs nothing.
+// objectNames completes the names of a folder's objects. With Google Cloud it offers none: pressing Tab must not cost
+// anything.
 func objectNames(sys system, local, begun string) (names []string, _ cobra.ShellCompDirective) {
 	if local == "" {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -105,7 +108,7 @@ func objectNames(sys system, local, begun string) (names []string, _ cobra.Shell
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// flagWords are the words that flags of these names take, in whatever command.
+// flagWords returns the completers of flags by name, for all commands.
 func flagWords() map[string]completer {
 	statuses := make([]string, 0, 5)
 	for _, s := range document.Statuses() {
@@ -117,7 +120,7 @@ func flagWords() map[string]completer {
 	}
 }
 
-// completeWords has a command complete its arguments and the values of its flags.
+// completeWords registers the completers of a command's arguments and flags.
 func completeWords(cmd *cobra.Command, sys system, words completer) {
 	as := func(c completer) cobra.CompletionFunc {
 		return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
@@ -137,7 +140,7 @@ func completeWords(cmd *cobra.Command, sys system, words completer) {
 		if name, _ := pflag.UnquoteUsage(f); strings.Contains(name, "|") {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, as(fixed(strings.Split(name, "|")...)))
 		} else if c, ok := known[f.Name]; ok {
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, as(c)) // fails for a flag that is not there
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, as(c)) // fails only for an undeclared flag
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local"
 )
 
-// completed returns what a shell is offered for the last word.
+// completed returns the completions of the last word.
 func completed(t *testing.T, words ...string) []string {
 	t.Helper()
 	code, stdout, _ := called(append([]string{"__complete"}, words...)...)

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// counts is how far the objects of a folder have come. Its methods may be called concurrently.
+// counts tracks the progress of a folder's objects. Its methods may be called concurrently.
 type counts struct {
 	mu     sync.Mutex
 	states map[string]counted // by id
@@ -16,14 +16,14 @@ type counts struct {
 	ended  int                // objects, in this run
 }
 
-// counted is what of a record was counted.
+// counted is the part of a record that has been counted.
 type counted struct {
 	status     document.Status
 	generation int64
 	pages      int
 }
 
-// note counts a record as it is now. What was so before the run is no work of its.
+// note counts a record in its current state. States from before the run do not count as its work.
 func (c *counts) note(id string, r *document.Record, before bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,7 +41,7 @@ func (c *counts) note(id string, r *document.Record, before bool) {
 	}
 }
 
-// of returns how many records have a status.
+// of returns the number of records with a status.
 func (c *counts) of(s document.Status) (n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,11 +55,11 @@ func (c *counts) of(s document.Status) (n int64) {
 
 func (c *counts) inWork() int64 { return c.of(document.StatusProcessing) }
 
-// line says it in words. posting counts the deliveries that are under way or wait for a place.
+// line returns the counts in words. posting is the number of deliveries that are running or waiting to.
 func (c *counts) line(took time.Duration, posting int64) string {
 	working := c.inWork()
 	waiting := max(posting-working, 0) + c.of(document.StatusRetrying)
-	s := fmt.Sprintf("%s done, %s failed, %s in work, %s waiting",
+	s := fmt.Sprintf("%s done, %s failed, %s in progress, %s waiting",
 		count(c.of(document.StatusDone)), count(c.of(document.StatusFailed)), count(working), count(waiting))
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,13 +14,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const deleteHelp = `Deletes the documents of objects: text, pages and everything else that was kept of them. The objects stay where they are.
+const deleteHelp = `Deletes the documents of objects: text, pages and everything else stored about them. The objects
+themselves are kept.
 
-What is left of a document is a marker, status deleted, as an erased object leaves it: sweep, backfill, reconcile and up pass over that
-generation, and one that is uploaded later is read. The marker of an object that lives stays for good, that of others for a week.
+A marker with status deleted remains, as it does when an object is erased: sweep, backfill,
+reconcile and up skip that generation, while a later upload is read. The marker is kept for good
+if its object still exists, and for a week otherwise.
 
-It asks first; without a terminal it wants --yes. Exits with 1 where an object has no document. It costs two reads and a write, and a
-delete for each page.
+Asks for confirmation first; without a terminal, --yes is required. Exits with 1 if an object has
+no document. Costs two reads and a write per document, and one delete per page.
 ` + placeText + `
 Example: bucketocr delete gs://my-scans/inbox/a.png
          bucketocr delete --local inbox --yes a.png b.png
@@ -32,7 +34,7 @@ func deleteFlags(fs *pflag.FlagSet) action {
 	return d.run
 }
 
-// deleteCmd is one call of delete.
+// deleteCmd is one run of delete.
 type deleteCmd struct {
 	dir *string
 	yes bool
@@ -40,7 +42,7 @@ type deleteCmd struct {
 
 func (d *deleteCmd) run(ctx context.Context, sys system, args []string) int {
 	if len(args) == 0 {
-		return complain(sys, "delete", errors.New("name objects"))
+		return complain(sys, "delete", errors.New("name the objects"))
 	}
 	p, code := openPlace(sys, "delete", *d.dir)
 	if p == nil {
@@ -74,7 +76,7 @@ func (d *deleteCmd) run(ctx context.Context, sys system, args []string) int {
 	return code
 }
 
-// deleteOne leaves a marker in place of a document.
+// deleteOne replaces a document with a marker.
 func deleteOne(ctx context.Context, p *place, id string) error {
 	seen, err := p.records.Get(ctx, id)
 	if err != nil {
@@ -86,16 +88,16 @@ func deleteOne(ctx context.Context, p *place, id string) error {
 	return erase(ctx, p.records, p.objects, seen, false)
 }
 
-// live says which generation of an object is live.
+// live looks up the live generation of an object.
 type live interface {
 	Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error)
 }
 
-// erase leaves a marker in place of a document that was seen. One that was written since is deleted as well, or, where
-// it has to be as it was seen, [document.ErrNotAsSeen].
+// erase replaces a document with a marker. If the document has changed since it was seen, it is erased all the same or,
+// with asSeen, the error is [document.ErrNotAsSeen].
 func erase(ctx context.Context, records document.Store, objects live, seen *document.Stored, asSeen bool) error {
 	_, _, err := objects.Live(ctx, seen.Bucket, seen.Name)
-	lives := !errors.Is(err, document.ErrObjectGone) // or that is not known
+	lives := !errors.Is(err, document.ErrObjectGone) // true also if that is unknown
 	id := seen.Object().ID()
 	_, err = document.Update(ctx, records, id, document.Seen(seen),
 		func(old *document.Record) (*document.Change, error) {
@@ -113,11 +115,12 @@ func erase(ctx context.Context, records document.Store, objects live, seen *docu
 	return records.ClearPages(ctx, id, 0)
 }
 
-// errUnannounced is for a document that is to be told of first.
+// errUnannounced reports a document that must be announced before it may be deleted.
 var errUnannounced = errors.New("its end is not announced yet (NOTIFY_TOPIC): try again in some minutes")
 
-// marker is what stays of a document. That of an object that lives does not expire: its generation would be taken for
-// one that was never read. An end is announced where ends are: by the next sweep.
+// marker returns the change that replaces a document with a marker. The marker of a live object never expires, since
+// its generation would then look as if it had never been read. If results are announced, the next sweep announces the
+// deletion.
 func marker(old *document.Record, lives bool) (*document.Change, error) {
 	ev := document.Event{Kind: document.KindDeleted, ID: old.EventID, Time: old.EventTime, Object: old.Object(),
 		Owner: old.Owner}
@@ -138,10 +141,10 @@ func marker(old *document.Record, lives bool) (*document.Change, error) {
 	return change, nil
 }
 
-// confirm asks on the terminal. The error says what to say instead where there is none.
+// confirm asks for confirmation on the terminal. If there is none, the error names the flag to use instead.
 func confirm(sys system, question, instead string) (bool, error) {
 	if _, ok := sys.stdin.(terminalInput); !ok {
-		return false, errors.New("there is no terminal to ask on: say " + instead)
+		return false, errors.New("there is no terminal to ask on: use " + instead)
 	}
 	fmt.Fprintf(sys.stderr, "%s [y/N] ", question)
 	line, err := bufio.NewReader(sys.stdin).ReadString('\n')

@@ -26,8 +26,8 @@ import (
 )
 
 // TestRealDelivery: Pub/Sub's emulator pushes to a served function, which is killed and started again and again, while
-// objects are overwritten and events come twice. All that happens afterwards is what the platform and the sweep do by
-// themselves; then one document stands for each object, done, with the text of the generation that lives.
+// objects are overwritten and events are delivered twice. After that, only the platform and the sweep act; in the end
+// there is one document for each object, done, with the text of the live generation.
 func TestRealDelivery(t *testing.T) {
 	const objects, kills = 24, 3
 	c := newCloud(t)
@@ -71,9 +71,8 @@ func TestRealDelivery(t *testing.T) {
 	}
 }
 
-// front is what stays at one address while instances behind it come and go. As Cloud Run does, it holds requests while
-// there is no instance, and answers for one that died. (Refusing them all instead makes the emulator stop pushing for
-// good.)
+// front keeps one address while instances behind it are replaced. Like Cloud Run, it holds requests while there is no
+// instance, and responds for one that died. (Refusing them all instead makes the emulator stop pushing for good.)
 type front struct {
 	server *httptest.Server
 	target atomic.Pointer[url.URL]
@@ -144,7 +143,7 @@ func expireAll(t *testing.T, c *apptest.Cloud, objects map[string]document.Objec
 	}
 }
 
-// waitDone watches until every object's living generation is done.
+// waitDone waits until the live generation of every object is done.
 func waitDone(t *testing.T, c *apptest.Cloud, s *served, live map[string]document.Object) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)

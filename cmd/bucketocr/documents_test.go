@@ -104,13 +104,22 @@ func documented() map[string]covered {
 			"a server of one's own"),
 
 		// docs/performance.md
-		"go run -C bench . --quick":                              by("bench: TestBench"),
-		"go run -C bench . latency memory":                       by("bench: TestBench"),
-		"go run -C bench . --profile /tmp throughput":            by("bench: TestBench"),
+		"go run -C bench . --quick":                   by("bench: TestBench"),
+		"go run -C bench . latency memory":            by("bench: TestBench"),
+		"go run -C bench . peers":                     by("bench: TestPeers"),
+		"go run -C bench . --profile /tmp throughput": by("bench: TestBench"),
+		"go run -C bench . --rounds 5 start":          by("bench: TestBench"),
+		"go test ./internal/page -run '^$' -bench 'Kept$' -benchtime 3x": by(
+			"internal/page: TestEnginesAreCompiledBeforehand"),
+		"go test ./internal/page -run '^$' -bench AgainstPDFTools -benchtime 2x": notRun(
+			"it needs Poppler and MuPDF"),
+		"GODEBUG=inittrace=1 bucketocr version":                  by("cmd/bucketocr: TestVersion"),
 		"go test -tags nightly -run TestFrames -v ./internal/ui": by("internal/ui: TestFrames"),
-		"go test -tags nightly ./internal/plan/sim": by(
-			"internal/plan/sim: TestPlanIsConfirmed"),
-		"go test -tags nightly ./internal/plan/sim -run Million -million -v": by("internal/plan/sim: TestMillion"),
+		"go test -C bench -tags nightly ./internal/model":        by("bench/internal/model: TestPlanIsConfirmed"),
+		"go test -C bench -tags nightly ./internal/model -run Million -million -v -timeout 1h": by(
+			"bench/internal/model: TestMillion"),
+		"go test -C bench -tags nightly ./internal/model -run Pace -v": by(
+			"bench/internal/model: TestPaceAtTheStart TestPaceWhereAGPUDies TestPaceWhereAGPUSlows TestPaceAndPlan"),
 
 		// docs/servers.md, with the real servers
 		"./deploy.sh gpu": by("deploy: TestGPUFlags TestFirstMinutesOfEverything"),
@@ -134,8 +143,8 @@ func documented() map[string]covered {
 	}
 }
 
-// TestDocumentedCommands: every command of README and docs is run here, or by a test that there is, or is left out for
-// a reason; and a command of bucketocr is one, with flags that it has, also where it stands in a sentence.
+// TestDocumentedCommands: every command in README and docs is run here or by another test, or is excluded for a reason;
+// and every command of bucketocr exists, with its flags, even within a sentence.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	all := documented()

@@ -11,18 +11,17 @@ import (
 	"github.com/bucketocr/bucketocr/internal/plan"
 )
 
-// estimate is what delivering a dry run's objects takes at least, for each GPU of which the figures say how fast it
-// reads.
+// estimate is the minimum cost of reading the objects of a dry run with one GPU and model whose speed the figures give.
 type estimate struct {
 	GPU            string  `json:"gpu"`
 	PagesPerSecond float64 `json:"pagesPerSecond"`
-	Claim          bool    `json:"claim"` // the vendor's word, not measured here
+	Claim          bool    `json:"claim"` // the vendor's claim, not measured here
 	GPUSeconds     float64 `json:"gpuSeconds"`
-	// Money is by currency, and holds those prices alone that are filled in.
+	// Money is the cost by currency, from the prices that are filled in.
 	Money map[string]float64 `json:"money,omitempty"`
 }
 
-// estimates returns them for a dry run's sum, from the figures of that file.
+// estimates returns the estimates for a dry run's totals, from the figures in file.
 func estimates(file string, sum backfill.Summary) ([]estimate, error) {
 	figures, _, err := readFigures(file)
 	if err != nil || sum.Pages == 0 {
@@ -37,7 +36,7 @@ func estimates(file string, sum backfill.Summary) ([]estimate, error) {
 			Money: map[string]float64{}}
 		load := plan.Load{Burst: int(sum.Pages), PagesPerObject: 1, PageBytes: sum.Bytes / sum.Pages}
 		q := plan.Make(load, *s.Value, plan.DefaultSeqs, 0).Per1000
-		q.GPUSeconds = 1000 / *s.Value // without a GPU's start and idle time: bucketocr plan includes them
+		q.GPUSeconds = 1000 / *s.Value // excluding the GPU's start and idle time, which bucketocr plan includes
 		for _, c := range figures.Costs(q) {
 			if c.Money != nil {
 				e.Money[c.Currency] += *c.Money * float64(sum.Pages) / 1000
@@ -49,10 +48,10 @@ func estimates(file string, sum backfill.Summary) ([]estimate, error) {
 	return all, nil
 }
 
-// printEstimates says it in words.
+// printEstimates prints estimates as rows of a table.
 func printEstimates(w io.Writer, all []estimate) {
 	if len(all) == 0 {
-		fmt.Fprintf(w, "GPU time\tnot known\tno figure says how many pages a second a GPU reads (bucketocr plan --help)\n")
+		fmt.Fprintf(w, "GPU time\tunknown\tthe figures have no GPU's pages per second (bucketocr plan --help)\n")
 	}
 	for _, e := range all {
 		how := fmt.Sprintf("on %s at %.3g pages/s", e.GPU, e.PagesPerSecond)
@@ -65,7 +64,7 @@ func printEstimates(w io.Writer, all []estimate) {
 			money = append(money, fmt.Sprintf("%.2f %s", amount, plain(currency)))
 		}
 		if slices.Sort(money); len(money) > 0 {
-			fmt.Fprintf(w, "cost\t%s\tat least, of what has a price in the figures\n", strings.Join(money, " + "))
+			fmt.Fprintf(w, "cost\t%s\tat least, for what has a price in the figures\n", strings.Join(money, " + "))
 		}
 	}
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
-// eventarc is what Eventarc is in the cloud: it posts CloudEvents to the handler, over HTTP on this machine. Every user
-// and every page in a browser here can reach the port, so the handler takes events only with the endpoint's token, as
-// Cloud Run does with an ID token.
+// eventarc stands in for Eventarc: it posts CloudEvents to the handler over HTTP on this machine. Every local user and
+// every web page in a local browser can reach the port, so the handler accepts events only with the endpoint's token,
+// as Cloud Run does with an ID token.
 type eventarc struct {
 	endpoint folder.Endpoint
 	client   *http.Client
@@ -29,12 +29,12 @@ type eventarc struct {
 func newEventarc(handler http.Handler) (*eventarc, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("no port on this machine: %w", rootCause(err))
+		return nil, fmt.Errorf("cannot listen on this machine: %w", rootCause(err))
 	}
 	token := rand.Text()
 	p := &eventarc{
 		endpoint: folder.Endpoint{URL: "http://" + l.Addr().String(), Token: token},
-		client:   &http.Client{Transport: &http.Transport{}}, // no proxy, whatever the environment says
+		client:   &http.Client{Transport: &http.Transport{}}, // no proxy, regardless of the environment
 		server: &http.Server{Handler: withToken(l.Addr().String(), token, handler),
 			ReadHeaderTimeout: 10 * time.Second},
 	}
@@ -42,22 +42,22 @@ func newEventarc(handler http.Handler) (*eventarc, error) {
 	return p, nil
 }
 
-// withToken returns a handler that lets next have requests for the host alone, and with the bearer token alone.
+// withToken returns a handler that passes on to next only requests for host with the bearer token.
 func withToken(host, token string, next http.Handler) http.Handler {
 	want := []byte("Bearer " + token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.Host != host: // a name that was pointed at this machine
-			http.Error(w, "there is no such host here", http.StatusMisdirectedRequest)
+		case r.Host != host: // another name that resolves to this machine
+			http.Error(w, "unknown host", http.StatusMisdirectedRequest)
 		case subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1:
-			http.Error(w, "events are taken from this user's bucketocr only", http.StatusForbidden)
+			http.Error(w, "events are accepted only from this user's bucketocr", http.StatusForbidden)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// post sends an event and returns the outcome that it is answered with.
+// post sends an event and returns the outcome in the response.
 func (p *eventarc) post(ctx context.Context, ce cloudevents.Event) (document.Outcome, error) {
 	req, err := cloudevents.NewHTTPRequestFromEvent(ctx, p.endpoint.URL, ce)
 	if err != nil {

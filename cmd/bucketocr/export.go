@@ -16,14 +16,16 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const exportHelp = `Writes the texts of done documents to OUT: a folder (each text as NAME.md, over Firestore BUCKET/NAME.md), a file NAME.zip with the same
-in it, or NAME.jsonl with a line for each document, its text among its fields; - is standard output, as lines of JSON.
+const exportHelp = `Writes the texts of done documents to OUT: a folder (one NAME.md per text; from Firestore,
+BUCKET/NAME.md), an archive NAME.zip with the same files, or NAME.jsonl with one line per document
+that includes its text; - writes lines of JSON to standard output.
 
-It may be stopped and run again: what OUT has already is ignored, unless the document has changed since. In a .jsonl it then comes
-again at the end. --tables is for what is written, so choose another OUT for another format.
+An export can be stopped and run again: documents that OUT already holds are skipped unless they
+have changed since. In a .jsonl file a changed document is appended. --tables applies only to what
+this run writes, so choose another OUT for another format.
 
-Over Firestore it costs a read for each document that is gone through, one for each text, and one for each page of a text of more than
-900,000 bytes.
+With Firestore, costs one read per document examined, one per text, and one per page of texts
+longer than 900,000 bytes.
 ` + placeText + `
 Example: bucketocr export texts --prefix gs://my-scans/2025/
          bucketocr export --local inbox --tables markdown texts.zip
@@ -37,14 +39,14 @@ func exportFlags(fs *pflag.FlagSet) action {
 	return e.run
 }
 
-// exportCmd is one call of export.
+// exportCmd is one run of export.
 type exportCmd struct {
 	dir       *string
 	selection selection
 	tables    *choice
 }
 
-// exported is what becomes of the documents.
+// exported is the progress of an export.
 type exported struct {
 	p        *place
 	tables   tableFormat
@@ -76,18 +78,19 @@ func (e *exportCmd) run(ctx context.Context, sys system, args []string) int {
 		err = x.all(ctx, &e.selection)
 	}
 	x.progress.finish()
-	err = errors.Join(err, out.close()) // what was written is whole, whatever came between
+	err = errors.Join(err, out.close()) // complete the output even after an error
 	if err != nil {
 		if ctx.Err() != nil {
-			fmt.Fprintf(sys.stderr, "stopped after %s: the same command goes on\n", documents(int(x.written)))
+			fmt.Fprintf(sys.stderr, "stopped after %s: run the same command again to continue\n",
+				documents(int(x.written)))
 		}
 		return fail(ctx, sys, "export", err)
 	}
-	fmt.Fprintf(sys.stderr, "%s written, %s there already\n", documents(int(x.written)), count(x.before))
+	fmt.Fprintf(sys.stderr, "%s written, %s already up to date\n", documents(int(x.written)), count(x.before))
 	return exitGood
 }
 
-// count asks how many documents there are, where all are wanted.
+// count sets the total number of documents, if all are selected.
 func (e *exportCmd) count(ctx context.Context, x *exported) error {
 	if e.selection.prefix != "" || e.selection.warning != "" {
 		return nil
@@ -101,7 +104,7 @@ func (e *exportCmd) count(ctx context.Context, x *exported) error {
 	return err
 }
 
-// exportAtOnce is how many texts are read at the same time.
+// exportAtOnce is the number of texts read concurrently.
 const exportAtOnce = 8
 
 func (x *exported) all(ctx context.Context, s *selection) error {
@@ -115,7 +118,7 @@ func (x *exported) all(ctx context.Context, s *selection) error {
 		texts.Go(func() error { return x.one(going, r.Object().ID()) })
 		return nil
 	})
-	if bad := texts.Wait(); bad != nil { // why the listing ended
+	if bad := texts.Wait(); bad != nil { // the reason why the listing ended
 		return bad
 	}
 	return err
@@ -147,7 +150,7 @@ func (x *exported) one(ctx context.Context, id string) error {
 	return nil
 }
 
-// exportedText reads a document and its text; nil where it has none, or none any more.
+// exportedText returns a document and its text, or nil if the document has no text, or no longer exists.
 func exportedText(ctx context.Context, records document.Store, id string) (*document.Record, string, error) {
 	r, err := records.Get(ctx, id)
 	if err != nil || r == nil || r.Status != document.StatusDone {
@@ -159,9 +162,9 @@ func exportedText(ctx context.Context, records document.Store, id string) (*docu
 
 func (x *exported) entry(r *document.Record) string { return exportEntry(x.p.bucket, r) }
 
-// exportEntry returns the file of a document's text, with slashes; bucket is a folder's, empty where there may be
-// several. No two documents share one, and none needs a folder where another has its file. A name that no file can have
-// everywhere goes by the document's id.
+// exportEntry returns the slash-separated file name of a document's text; bucket is the folder's, empty if there may be
+// several. No two documents share a file, and no document's file is another's folder. A document whose name is not
+// portable uses its ID instead.
 func exportEntry(bucket string, r *document.Record) string {
 	name := r.Name
 	if bucket == "" {
@@ -185,5 +188,5 @@ func exportEntry(bucket string, r *document.Record) string {
 	return strings.Join(segments, "/")
 }
 
-// sameTime reports whether a file's time is a document's: archives keep seconds.
+// sameTime reports whether two times are equal to the second, the precision of archives.
 func sameTime(a, b time.Time) bool { return a.Unix() == b.Unix() }

@@ -18,16 +18,16 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// sink is where an export is written. Its methods are called one at a time.
+// sink is the destination of an export. Its methods are not called concurrently.
 type sink interface {
-	// has reports whether the document is there already, as it was at that time.
+	// has reports whether the sink already has the document in its version of that time.
 	has(id, entry string, updated time.Time) bool
 	add(entry string, r *document.Record, text string) error
-	// close makes what was added whole.
+	// close completes the output.
 	close() error
 }
 
-// openSink returns the one that a name means.
+// openSink returns the sink for an output name.
 func openSink(sys system, name string) (sink, error) {
 	switch {
 	case name == "-":
@@ -44,7 +44,7 @@ func openSink(sys system, name string) (sink, error) {
 	return treeSink{root}, err
 }
 
-// treeSink is a folder. No link in it is followed out of it.
+// treeSink writes to a folder. It follows no links out of it.
 type treeSink struct{ root *os.Root }
 
 func (t treeSink) has(_, entry string, updated time.Time) bool {
@@ -52,7 +52,7 @@ func (t treeSink) has(_, entry string, updated time.Time) bool {
 	return err == nil && info.Mode().IsRegular() && sameTime(info.ModTime(), updated)
 }
 
-// add writes the file under another name first: one with the right name is whole.
+// add writes to a temporary file and renames it, so that a file under its final name is always complete.
 func (t treeSink) add(entry string, r *document.Record, text string) error {
 	temp := path.Join(path.Dir(entry), ".writing-"+r.Object().ID()[:16])
 	return errors.Join(
@@ -65,7 +65,7 @@ func (t treeSink) add(entry string, r *document.Record, text string) error {
 
 func (t treeSink) close() error { return t.root.Close() }
 
-// withNewline is a text whose last line ends.
+// withNewline returns text with a final newline.
 func withNewline(text string) string {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		return text + "\n"
@@ -73,14 +73,14 @@ func withNewline(text string) string {
 	return text
 }
 
-// linesSink is a file with a line of JSON for each document, or standard output.
+// linesSink writes a line of JSON for each document to a file or to standard output.
 type linesSink struct {
 	out   io.Writer
 	file  *os.File             // nil: standard output
-	there map[string]time.Time // by id: when the document that is there was written
+	there map[string]time.Time // by ID: the update time of the exported document
 }
 
-// openLines goes on with a file. A line that a killed run left unfinished is cut off.
+// openLines opens a file for appending. An incomplete last line, left by a run that was killed, is cut off.
 func openLines(name string) (*linesSink, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *linesSink) goOn() error {
 			Updated time.Time `json:"updated"`
 		}
 		if json.Unmarshal(line, &there) != nil || there.ID == "" {
-			return errors.New("it is not an export: it contains a line that is not a document")
+			return errors.New("not an export: it contains a line that is not a document")
 		}
 		l.there[there.ID] = there.Updated
 		end += int64(len(line))
@@ -138,13 +138,13 @@ func (l *linesSink) close() error {
 	return l.file.Close()
 }
 
-// zipSink is an archive. It is written under another name and replaces an older one in the end, from which it has taken
-// what did not change.
+// zipSink writes an archive. It is written to a temporary file that finally replaces the old archive, whose unchanged
+// entries are copied.
 type zipSink struct {
 	name, temp string
 	file       *os.File
 	w          *zip.Writer
-	old        *zip.ReadCloser // nil: there is none
+	old        *zip.ReadCloser // nil if there is none
 	entries    map[string]*zip.File
 }
 
@@ -173,11 +173,10 @@ func (z *zipSink) has(_, entry string, updated time.Time) bool {
 }
 
 func (z *zipSink) add(entry string, r *document.Record, text string) error {
-	delete(z.entries, entry) // the older one
+	delete(z.entries, entry) // its older version
 	return addZipped(z.w, entry, r, text)
 }
 
-// addZipped adds a document's text to an archive.
 func addZipped(z *zip.Writer, entry string, r *document.Record, text string) error {
 	w, err := z.CreateHeader(&zip.FileHeader{Name: entry, Method: zip.Deflate, Modified: r.Updated.UTC()})
 	if err != nil {

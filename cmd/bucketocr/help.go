@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpWidth is how many columns help takes: those of a terminal that is not resized.
+// helpWidth is the width of help texts in columns: that of a standard terminal.
 const helpWidth = 80
 
 const exitCodesHelp = `Exit codes: 0 all good, 1 something failed, 2 wrong arguments or configuration, 130 interrupted.
@@ -53,23 +53,24 @@ func printHelp(w io.Writer, cmd *cobra.Command) {
 		}
 		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.short)
 	}
-	fmt.Fprintf(w, "\nbucketocr help COMMAND says more. Settings are variables of the environment:\nbucketocr help serve lists them.\n%s",
+	fmt.Fprintf(w, "\nbucketocr help COMMAND describes a command. Settings are environment variables,\nwhich bucketocr help serve lists.\n%s",
 		wrapped(exitCodesHelp))
 }
 
-// section names the part of a command's help that flags are listed in.
+// section lists flags under a title in a command's help.
 func section(fs *pflag.FlagSet, title string, names ...string) {
 	for _, name := range names {
-		_ = fs.SetAnnotation(name, sectionOf, []string{title}) // a flag that is not declared fails the test of help
+		// the test of the help texts fails for an undeclared flag
+		_ = fs.SetAnnotation(name, sectionOf, []string{title})
 	}
 }
 
 const (
 	sectionOf  = "section"
-	flagsTitle = "Flags" // of those of no section
+	flagsTitle = "Flags" // of the flags without a section
 )
 
-// printFlags lists flags by section.
+// printFlags prints flags by section.
 func printFlags(w io.Writer, fs *pflag.FlagSet) {
 	titles, sections := sectionsOf(fs)
 	for _, title := range titles {
@@ -77,10 +78,10 @@ func printFlags(w io.Writer, fs *pflag.FlagSet) {
 	}
 }
 
-// sectionsOf returns flags by the title of their section, in the order in which they were declared. Those of no section
-// come first.
+// sectionsOf returns flags by section, and the titles in order of declaration. Flags without a section come first.
 func sectionsOf(fs *pflag.FlagSet) (titles []string, sections map[string]*pflag.FlagSet) {
-	titles, sections = []string{flagsTitle}, map[string]*pflag.FlagSet{} // the first is never empty: it has --help
+	// the first section is never empty: it has --help
+	titles, sections = []string{flagsTitle}, map[string]*pflag.FlagSet{}
 	fs.VisitAll(func(f *pflag.Flag) {
 		title := flagsTitle
 		if named := f.Annotations[sectionOf]; named != nil {
@@ -98,7 +99,7 @@ func sectionsOf(fs *pflag.FlagSet) (titles []string, sections map[string]*pflag.
 	return titles, sections
 }
 
-// wrapped fills the lines of help. Lines that begin with a space, and examples, stay as they are.
+// wrapped wraps the paragraphs of a help text. Lines that begin with a space, and examples, are kept as they are.
 func wrapped(text string) string {
 	var out, paragraph strings.Builder
 	flush := func() {
@@ -117,7 +118,7 @@ func wrapped(text string) string {
 	return out.String()
 }
 
-// filled is a paragraph in lines of helpWidth at most, each after an indent.
+// filled returns a paragraph wrapped to helpWidth, with each line indented.
 func filled(paragraph, indent string) string {
 	var out strings.Builder
 	column := 0

@@ -15,7 +15,8 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // alone is a system without an environment.
 func alone(out, errs *bytes.Buffer) system {
-	return system{out, errs, func(string) (string, bool) { return "", false }, platformBackoff, strings.NewReader("")}
+	return system{out, errs, func(string) (string, bool) { return "", false }, platformBackoff,
+		strings.NewReader(""), ""}
 }
 
 // called runs a command without an environment.

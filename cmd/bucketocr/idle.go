@@ -1,6 +1,7 @@
 package main
 
-// idle says why nothing in a folder is read; empty over Google Cloud, where that is not known.
+// idle returns why nothing in the folder is being read; empty if bucketocr up is running, and for Google Cloud, where
+// it is unknown.
 func (p *place) idle() string {
 	if p.endpoint == nil {
 		return ""
@@ -8,5 +9,5 @@ func (p *place) idle() string {
 	if e, err := p.endpoint(); err == nil && answers(e.URL) {
 		return ""
 	}
-	return "bucketocr up is not running in this folder: what waits is read when it runs again."
+	return "bucketocr up is not running in this folder: waiting documents are read when it runs again."
 }

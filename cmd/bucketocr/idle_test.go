@@ -8,8 +8,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
-// TestIdle: that nothing reads what waits in a folder is said where bucketocr up does not run in it, also where one was
-// killed, which leaves its address; over Google Cloud it is not known.
+// TestIdle: waiting documents in a folder are reported as idle if bucketocr up is not running there, even if a killed
+// one left its address; for Google Cloud the state is unknown.
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	up := httptest.NewServer(nil)

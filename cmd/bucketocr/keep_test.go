@@ -31,7 +31,7 @@ func (o *office) listed(args ...string) []string {
 	return lines
 }
 
-// TestList: a line for each document that is selected.
+// TestList: one line for each selected document.
 func TestList(t *testing.T) { t.Parallel(); testList(t, folderOffice(t)) }
 
 func testList(t *testing.T, o *office) {
@@ -81,15 +81,15 @@ func testList(t *testing.T, o *office) {
 		t.Errorf("%v, %v", line, err)
 	}
 	for word, args := range map[string][]string{
-		"no status is called": {"--status", "finished"}, "the codes are unsupported_media,": {"--code", "bad_luck"},
-		"the warnings are truncated,": {"--warning", "x"}, "to select names say --prefix": {"in/"},
-		"not negative": {"--limit", "-1"},
+		"unknown status": {"--status", "finished"}, "the codes are unsupported_media,": {"--code", "bad_luck"},
+		"the warnings are truncated,": {"--warning", "x"}, "use --prefix to select names": {"in/"},
+		"must not be negative": {"--limit", "-1"},
 	} {
 		o.want(exitUsage, []string{word}, append([]string{"list"}, args...)...)
 	}
 }
 
-// TestDelete: a document and its pages go, a marker stays in their place, and the object is left alone. It asks first.
+// TestDelete: a document and its pages are replaced with a marker, and the object is kept. It asks first.
 func TestDelete(t *testing.T) { t.Parallel(); testDelete(t, folderOffice(t)) }
 
 func testDelete(t *testing.T, o *office) {
@@ -104,8 +104,8 @@ func testDelete(t *testing.T, o *office) {
 		r.Notified, r.Due = new(false), time.Now()
 	}))
 	url := "gs://" + o.bucket + "/"
-	o.want(exitUsage, []string{"there is no terminal to ask on: say --yes"}, "delete", url+"a.png")
-	o.want(exitUsage, []string{"name objects"}, "delete", "--yes")
+	o.want(exitUsage, []string{"there is no terminal to ask on: use --yes"}, "delete", url+"a.png")
+	o.want(exitUsage, []string{"name the objects"}, "delete", "--yes")
 	if r := o.now("a.png"); r.Status != document.StatusDone {
 		t.Fatal("it was deleted unasked")
 	}
@@ -134,7 +134,7 @@ func testDelete(t *testing.T, o *office) {
 	}
 }
 
-// TestDeleteAsks: on a terminal, and takes nothing but yes for it.
+// TestDeleteAsks: on a terminal it asks, and only yes confirms.
 func TestDeleteAsks(t *testing.T) {
 	t.Parallel()
 	o := folderOffice(t)
@@ -155,8 +155,8 @@ func TestDeleteAsks(t *testing.T) {
 	}
 }
 
-// TestDeletedIsNotReadAgain: up passes over the generation whose document was deleted, and removes its text; a new
-// upload is read.
+// TestDeletedIsNotReadAgain: up skips a generation whose document was deleted, and removes its text; a new upload is
+// read.
 func TestDeletedIsNotReadAgain(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
@@ -230,7 +230,7 @@ func testExport(t *testing.T, o *office) {
 				t.Fatal(err)
 			}
 		}
-		o.want(exitGood, []string{"0 documents written, 3 there already"}, "export", path)
+		o.want(exitGood, []string{"0 documents written, 3 already up to date"}, "export", path)
 		if got := read(t, path); !maps.Equal(got, first) {
 			t.Errorf("%s after nothing new: %q", name, got)
 		}
@@ -243,7 +243,7 @@ func testExport(t *testing.T, o *office) {
 		"tree": tree, "texts.zip": archive, "texts.jsonl": o.lines} {
 		path := filepath.Join(dir, name)
 		o.age(t, path, o.now("book.pdf").Object().ID())
-		o.want(exitGood, []string{"2 documents written, 2 there already"}, "export", path)
+		o.want(exitGood, []string{"2 documents written, 2 already up to date"}, "export", path)
 		if got := read(t, path); !maps.Equal(got, second) {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -258,7 +258,7 @@ func testExport(t *testing.T, o *office) {
 	if err := os.WriteFile(foreign, []byte("{\"a\":1}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	o.want(exitFailed, []string{"it is not an export"}, "export", foreign)
+	o.want(exitFailed, []string{"not an export"}, "export", foreign)
 }
 
 // age makes what an export holds of book.pdf older, as if it had been written a while ago: times are kept in seconds.

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// detail returns what a line says of a record after its name.
+// detail returns the part of a record's line after its name.
 func detail(r *document.Record) string {
 	switch {
 	case r.Status == document.StatusDone:
@@ -40,7 +40,7 @@ func pages(r *document.Record) string {
 	return pageCount(r.Pages)
 }
 
-// pageCount is a count with its noun.
+// pageCount returns a count with its noun.
 func pageCount(n int) string {
 	if n == 1 {
 		return "1 page"
@@ -55,7 +55,7 @@ func warnings(r *document.Record) string {
 	return ", warning: " + words(r.Warnings)
 }
 
-// words lists words of a document.
+// words joins words of a document, safe for a terminal.
 func words(all []string) string {
 	var b strings.Builder
 	for i, word := range all {
@@ -67,10 +67,10 @@ func words(all []string) string {
 	return b.String()
 }
 
-// gsURL is an object's address, harmless on a terminal.
+// gsURL returns an object's address, safe for a terminal.
 func gsURL(r *document.Record) string { return plain("gs://" + r.Bucket + "/" + r.Name) }
 
-// count writes a number with commas, for people.
+// count formats a number with thousands separators.
 func count(n int64) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -79,7 +79,7 @@ func count(n int64) string {
 	return s
 }
 
-// objects is a count with its noun.
+// objects returns a count with its noun.
 func objects(n int64) string {
 	if n == 1 {
 		return "1 object"
@@ -87,7 +87,7 @@ func objects(n int64) string {
 	return count(n) + " objects"
 }
 
-// age is a duration in its greatest unit, for people.
+// age formats a duration in its largest unit.
 func age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -100,7 +100,7 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
-// byteCount is a size in its greatest unit, for people.
+// byteCount formats a size in its largest unit.
 func byteCount(n int64) string {
 	switch {
 	case n < 1<<10:

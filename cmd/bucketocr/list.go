@@ -9,8 +9,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const listHelp = `Lists documents, a line for each: status, object, and what there is to say of it. Over Firestore it costs a read for each document that
-is gone through: with --prefix those of such names, with one --status those in it, else all.
+const listHelp = `Lists documents, one per line: status, object and details. With Firestore, costs one read per
+document examined: those whose names begin with --prefix, those with the --status if there is just
+one, otherwise all.
 ` + placeText + `
 Example: bucketocr list --status failed --prefix gs://my-scans/2025/
          bucketocr list --json | jq -r 'select(.pages > 10) | .name'
@@ -20,11 +21,11 @@ func listFlags(fs *pflag.FlagSet) action {
 	l := &listCmd{dir: placeFlag(fs)}
 	l.selection.flags(fs, false)
 	fs.BoolVar(&l.json, "json", false,
-		"each as a line of JSON, under the names of the document's fields, without its text")
+		"print each as a line of JSON with the document's field names, without its text")
 	return l.run
 }
 
-// listCmd is one call of list.
+// listCmd is one run of list.
 type listCmd struct {
 	dir       *string
 	selection selection
@@ -33,7 +34,7 @@ type listCmd struct {
 
 func (l *listCmd) run(ctx context.Context, sys system, args []string) int {
 	if len(args) > 0 {
-		return complain(sys, "list", fmt.Errorf("unknown argument %q: to select names say --prefix", args[0]))
+		return complain(sys, "list", fmt.Errorf("unknown argument %q: use --prefix to select names", args[0]))
 	}
 	if err := l.selection.check(); err != nil {
 		return complain(sys, "list", err)

@@ -26,16 +26,16 @@ import (
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
-// pagePort is where the live page is, unless something else listens there.
+// pagePort is the live page's default port.
 const pagePort = "7275"
 
-// pagePorts is how many ports from there on are tried.
+// pagePorts is the number of ports tried, from pagePort upwards.
 const pagePorts = 10
 
-// pageLimits bound the page images that the live page makes for a person, whatever the function's own limits are.
+// pageLimits bounds the page images that the live page makes, whatever the function's own limits are.
 var pageLimits = pageimage.Limits{MaxBytes: 512 << 20, MaxPixels: 120e6, MaxPages: 20_000}
 
-// livePage is the page while it is served.
+// livePage is a live page being served.
 type livePage struct {
 	url    string
 	server *http.Server
@@ -43,12 +43,12 @@ type livePage struct {
 	ended  chan struct{}
 }
 
-// listenPage takes the page's address: PORT or HOST:PORT, on this machine alone where no host is named; empty means
-// pagePort, or the next one that is free.
+// listenPage listens on the page's address: PORT, on the loopback interface, or HOST:PORT. If it is empty, listenPage
+// picks pagePort or the next free port.
 func listenPage(at string) (net.Listener, error) {
 	if at == "" {
 		first, _ := strconv.Atoi(pagePort)
-		for port := first; port < first+pagePorts; port++ { // the same one at each start, so that bookmarks work
+		for port := first; port < first+pagePorts; port++ { // a fixed order, so that bookmarks keep working
 			if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
 				return l, nil
 			}
@@ -60,12 +60,12 @@ func listenPage(at string) (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", at)
 	if err != nil {
-		return nil, fmt.Errorf("the page cannot be at %s: %w", at, rootCause(err))
+		return nil, fmt.Errorf("cannot serve the page at %s: %w", at, rootCause(err))
 	}
 	return l, nil
 }
 
-// servePage serves the page until ctx ends or it is closed.
+// servePage starts serving the page, until ctx ends or it is closed.
 func servePage(ctx context.Context, l net.Listener, at string, c ui.Config) *livePage {
 	if host, _, err := net.SplitHostPort(at); err == nil && host != "" {
 		c.Hosts = []string{strings.ToLower(host)}
@@ -87,8 +87,8 @@ func servePage(ctx context.Context, l net.Listener, at string, c ui.Config) *liv
 	return p
 }
 
-// pageKey returns the key of this user's live pages. It is kept, so that a browser that was let in once stays so,
-// whatever is looked at next; where it cannot be, the key is for this run alone.
+// pageKey returns the key of this user's live pages. It is stored, so that a browser admitted once can open every later
+// page; if it cannot be stored, the key is valid for this run only.
 func pageKey() string {
 	key := rand.Text()
 	cache, err := os.UserCacheDir()
@@ -106,18 +106,18 @@ func pageKey() string {
 		err = os.WriteFile(temp, []byte(key), 0o600)
 	}
 	if err == nil {
-		_ = os.Rename(temp, path) // whole: another process may read it
+		_ = os.Rename(temp, path) // atomically: another process may read it
 	}
 	return key
 }
 
-// isPageKey reports whether a key is one of ours: of at least 128 bits, in letters and digits.
+// isPageKey reports whether s has the form of a key: at least 128 bits, in letters and digits.
 func isPageKey(s string) bool {
 	return len(s) >= 26 &&
 		!strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 }
 
-// port is where it is served.
+// port returns the port of the page.
 func (p *livePage) port() string {
 	u, err := url.Parse(p.url)
 	if err != nil {
@@ -126,29 +126,29 @@ func (p *livePage) port() string {
 	return u.Port()
 }
 
-// close ends the page at once: who looks at it sees that it is gone.
+// close stops the page at once; open browsers show that it is gone.
 func (p *livePage) close() {
 	p.end()
 	_ = p.server.Close()
 	<-p.ended
 }
 
-// folderUpload puts files into the folder of a local run, if the filter takes them: else nothing would become of them.
+// folderUpload stores uploaded files in the folder of a local run. It refuses files that the filter would ignore.
 type folderUpload struct {
 	bucket *folder.Bucket
 	filter event.Filter
 }
 
-// notTaken says it of each reason of the filter.
+// notTaken maps the filter's reasons to messages.
 var notTaken = map[string]string{
-	event.ReasonFolder:      "It has no name.",
-	event.ReasonJunk:        "Files of this name are skipped: operating systems leave them.",
-	event.ReasonExcluded:    "EXCLUDE matches files of this name.",
-	event.ReasonNotIncluded: "INCLUDE does not take files of this name.",
-	event.ReasonNotImage:    "By its name this is neither an image nor a PDF.",
+	event.ReasonFolder:      "The file has no name.",
+	event.ReasonJunk:        "Files with this name are left by operating systems and are skipped.",
+	event.ReasonExcluded:    "EXCLUDE matches this name.",
+	event.ReasonNotIncluded: "INCLUDE does not match this name.",
+	event.ReasonNotImage:    "By its name, this is neither an image nor a PDF.",
 }
 
-// Put is [ui.Uploader].
+// Put implements [ui.Uploader].
 func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
 	ev := document.Event{Kind: document.KindFinalized, Object: document.Object{Bucket: f.bucket.Name(), Name: name}}
 	ev.ContentType = folder.ContentType(name)
@@ -165,40 +165,40 @@ func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, r
 	return err
 }
 
-// pageRetry asks for another try on behalf of who looks at the page.
+// pageRetry requests retries on behalf of the page's user.
 type pageRetry struct {
 	records document.Store
 	by      string
 }
 
-// Retry is [ui.Retrier].
+// Retry implements [ui.Retrier].
 func (p pageRetry) Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error {
 	_, err := document.Retry(ctx, p.records, seen, p.by, redo)
 	return err
 }
 
-// pageDelete deletes documents for who looks at the page, as bucketocr delete does.
+// pageDelete deletes documents for the page's user, as bucketocr delete does.
 type pageDelete struct {
 	records document.Store
 	objects live
 }
 
-// Delete is [ui.Deleter].
+// Delete implements [ui.Deleter].
 func (p pageDelete) Delete(ctx context.Context, seen *document.Stored) error {
 	err := erase(ctx, p.records, p.objects, seen, true)
 	if errors.Is(err, errUnannounced) {
-		return ui.Refusal("Its end is not announced yet: delete it in some minutes.")
+		return ui.Refusal("Its result has not been announced yet: delete it in a few minutes.")
 	}
 	return err
 }
 
-// pageExport exports documents for who looks at the page, as bucketocr export does.
+// pageExport exports documents for the page's user, as bucketocr export does.
 type pageExport struct {
 	records document.Store
-	bucket  string // of a folder; empty over Google Cloud
+	bucket  string // of a folder; empty for Google Cloud
 }
 
-// Export is [ui.Exporter].
+// Export implements [ui.Exporter].
 func (p pageExport) Export(ctx context.Context, w io.Writer, ids []string) error {
 	z := zip.NewWriter(w)
 	for _, id := range ids {
@@ -216,13 +216,13 @@ func (p pageExport) Export(ctx context.Context, w io.Writer, ids []string) error
 	return z.Close()
 }
 
-// pageSearch returns the search in texts that records have: those of a folder. Nil where they have none.
+// pageSearch returns the full-text search of a folder's records, or nil if records have none.
 func pageSearch(ctx context.Context, records any) func(context.Context, string, int) ([]ui.Hit, bool, error) {
 	local, ok := records.(*sqlite.Store)
 	if !ok {
 		return nil
 	}
-	if indexed, err := local.Indexed(ctx); err != nil || !indexed { // bucketocr up makes the index of an older folder
+	if indexed, err := local.Indexed(ctx); err != nil || !indexed { // bucketocr up indexes an older folder
 		return nil
 	}
 	return func(ctx context.Context, query string, limit int) ([]ui.Hit, bool, error) {
@@ -235,7 +235,7 @@ func pageSearch(ctx context.Context, records any) func(context.Context, string, 
 	}
 }
 
-// onPage names who looks at the page, as far as this machine knows.
+// onPage returns a name for the page's user.
 func onPage(sys system) string {
 	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
 		if who, ok := sys.lookup(name); ok && who != "" {
@@ -245,11 +245,11 @@ func onPage(sys system) string {
 	return "the page"
 }
 
-// noPage turns the live page of a local run off.
+// noPage is the value of --page that turns the live page off.
 const noPage = "off"
 
-// takePage takes the page's address early, so that a port that is taken ends the run before anything is started. With
-// --once there is no time to look at it, so the page must be asked for.
+// takePage listens on the page's address early, so that a port in use ends the run before anything is started. With
+// --once there is no time to look at the page, so it is served only on request.
 func (u *upRun) takePage() (err error) {
 	if u.pageAt == noPage || u.pageAt == "" && u.once {
 		return nil
@@ -258,7 +258,7 @@ func (u *upRun) takePage() (err error) {
 	return err
 }
 
-// startPage serves the live page over the folder and its records, where it is wanted.
+// startPage starts serving the live page of the folder, unless it is turned off.
 func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 	if u.pageOn == nil {
 		return
@@ -277,7 +277,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 	})
 }
 
-// closePage ends the page, or releases its address.
+// closePage stops the page, or releases its address if it was not started.
 func (u *upRun) closePage() {
 	switch {
 	case u.page != nil:

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
-// place opens what the office's commands work on.
+// place opens the place of the office's commands.
 func (o *office) place() *place {
 	o.t.Helper()
 	dir := ""
@@ -31,8 +31,8 @@ func (o *office) place() *place {
 	return p
 }
 
-// TestPageDeletesAsTheCommand: what the page deletes is what was seen, and leaves the markers that bucketocr delete
-// leaves.
+// TestPageDeletesAsTheCommand: the page deletes only documents as they were seen, and leaves the same markers as
+// bucketocr delete.
 func TestPageDeletesAsTheCommand(t *testing.T) { t.Parallel(); testPageDelete(t, folderOffice(t)) }
 
 func testPageDelete(t *testing.T, o *office) {
@@ -87,7 +87,7 @@ func testPageDelete(t *testing.T, o *office) {
 	}
 }
 
-// TestPageExportsAsTheCommand: the archive that the page makes of all documents is the one that bucketocr export makes.
+// TestPageExportsAsTheCommand: the page's archive of all documents equals that of bucketocr export.
 func TestPageExportsAsTheCommand(t *testing.T) { t.Parallel(); testPageExport(t, folderOffice(t)) }
 
 func testPageExport(t *testing.T, o *office) {

@@ -1,48 +1,48 @@
-// Command bucketocr runs the function here, and works with what it has done.
+// Command bucketocr runs the function locally and manages the documents that it has written.
 //
 // Files, in reading order:
 //
-//	main.go           the commands, and which one runs
-//	man.go            man pages of what --help says
+//	main.go           table of commands, and dispatch
+//	man.go            man pages from the help texts
 //	help.go           help, within 80 columns
 //	completion.go     completion in shells: commands, flags and words
-//	up.go             up: a folder as bucket, from its first scan to its last text
-//	screen.go         what up shows
-//	counts.go         how far it has come
-//	read.go           read: the text of files
-//	readfiles.go      its arguments, as files and pages
-//	readrun.go        the function over these files
+//	up.go             up: a folder as a bucket, from its first scan to its last text
+//	screen.go         up's output
+//	counts.go         up's progress
+//	read.go           read: text of files
+//	readfiles.go      read's arguments: files and pages
+//	readrun.go        the function applied to these files
 //	ocrservice.go     the OCR service of up
-//	child_unix.go     a child process that Ctrl-C does not reach
+//	child_unix.go     child processes that Ctrl-C does not reach
 //	child_windows.go  the same on Windows
-//	eventarc.go       delivery of events inside of up
+//	eventarc.go       delivery of events within up
 //	ui.go             ui: the live page alone
-//	livepage.go       the live page, as ui and up serve it
-//	idle.go           whether anything reads what waits
-//	operation.go      what the page's activity says of this process
+//	livepage.go       the live page of ui and up
+//	idle.go           whether waiting documents are being read
+//	operation.go      this process in the page's activity view
 //	serve.go          serve: the function as Cloud Run runs it
-//	backfill.go       backfill: what is in a bucket already
-//	reconcile.go      reconcile: what lost events left
-//	topic.go          backfill's delivery by way of a topic
-//	estimate.go       its estimate of time and cost
-//	retry.go          retry: another try
+//	backfill.go       backfill: events for existing objects
+//	reconcile.go      reconcile: repair after lost events
+//	topic.go          backfill's delivery through a topic
+//	estimate.go       backfill's estimate of time and cost
+//	retry.go          retry: another try for objects
 //	watch.go          watch: a line for each change
 //	show.go           show: one document
 //	list.go           list: a line for each document
 //	export.go         export: the texts of documents
-//	exportsink.go     the folder, archive or lines that they are written to
-//	selection.go      the documents that list and export go through
-//	tables.go         tables in texts, as people's tools have them
-//	delete.go         delete: documents, but not their objects
+//	exportsink.go     folders, archives and JSON lines to export to
+//	selection.go      documents selected by list and export
+//	tables.go         tables in texts, converted for other tools
+//	delete.go         delete: documents, without their objects
 //	stats.go          stats: counts
-//	plan.go           plan: what a load needs
-//	version.go        version: what this was built from
-//	target.go         the function that a command posts to
-//	place.go          the documents and objects that a command works with
-//	progress.go       how far a long command has come
-//	lines.go          records and numbers for people
-//	terminal.go       names and texts, harmless on a terminal
-//	command.go        what every command has: flags, streams, exit codes, errors
+//	plan.go           plan: capacity and cost of a load
+//	version.go        version: the program's build
+//	target.go         the function that commands post to
+//	place.go          the documents and objects that commands use
+//	progress.go       progress of long commands
+//	lines.go          records and numbers in words
+//	terminal.go       names and texts, safe for a terminal
+//	command.go        common to all commands: flags, streams, exit codes, errors
 package main
 
 import (
@@ -51,6 +51,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -60,7 +61,7 @@ import (
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 )
 
-// group is what a command is for, as help lists it.
+// group is the heading under which help lists a command.
 type group string
 
 // The groups of commands.
@@ -73,30 +74,31 @@ const (
 
 func commands() []command {
 	return []command{
-		{"up", "[--once] [DIR]", reading, "turn the images in a folder into text, here, without an account",
+		{"up", "[--once] [DIR]", reading, "turn the images in a folder into text, locally, without an account",
 			text(upHelp), upFlags, folders},
 		{"read", "FILE ... | -", reading, "read images and PDFs, and print their text", text(readHelp), readFlags,
 			files},
 		{"serve", "", reading, "serve the function as Cloud Run runs it, on $PORT", serveHelp, serveFlags, nothing},
-		{"ui", "[--local DIR]", looking, "look at the documents on a live page", text(uiHelp), uiFlags, nothing},
-		{"list", "[--status STATUSES]", looking, "list documents, a line for each", text(listHelp), listFlags, nothing},
-		{"watch", "[--status STATUSES]", looking, "show what happens, a line for each change", text(watchHelp),
+		{"ui", "[--local DIR]", looking, "browse the documents on a live page", text(uiHelp), uiFlags, nothing},
+		{"list", "[--status STATUSES]", looking, "list documents, one per line", text(listHelp), listFlags, nothing},
+		{"watch", "[--status STATUSES]", looking, "show documents as they change, one line per change", text(watchHelp),
 			watchFlags, nothing},
 		{"show", "OBJECT", looking, "show one object's document", text(showHelp), showFlags, objectNames},
-		{"export", "OUT | -", looking, "write the texts to a folder, an archive or lines of JSON", text(exportHelp),
+		{"export", "OUT | -", looking, "write texts to a folder, an archive or lines of JSON", text(exportHelp),
 			exportFlags, files},
 		{"stats", "[--since DURATION]", looking, "count documents, pages and tokens", text(statsHelp), statsFlags,
 			nothing},
-		{"retry", "[SELECTION | OBJECT ...]", again, "try again what failed, is stuck or was misread", text(retryHelp),
+		{"retry", "[SELECTION | OBJECT ...]", again, "retry objects that failed, are stuck or were misread",
+			text(retryHelp),
 			retryFlags, objectNames},
-		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", again, "deliver what is in a bucket already",
+		{"backfill", "gs://BUCKET[/PREFIX] | --local DIR", again, "deliver events for objects already in a bucket",
 			text(backfillHelp), backfillFlags, nothing},
 		{"reconcile", "gs://BUCKET[/PREFIX] | --local DIR", again,
-			"find what lost events left, and have it read or erased", text(reconcileHelp), reconcileFlags, nothing},
-		{"delete", "OBJECT ...", again, "delete documents; the objects stay", text(deleteHelp), deleteFlags,
+			"find and redeliver lost events", text(reconcileHelp), reconcileFlags, nothing},
+		{"delete", "OBJECT ...", again, "delete documents, but not their objects", text(deleteHelp), deleteFlags,
 			objectNames},
 		{"plan", "--gpu TYPE", planning, "estimate what a load needs and costs", text(planHelp), planFlags, nothing},
-		{"completion", "bash|zsh|fish|powershell", planning, "write a script that completes commands in your shell",
+		{"completion", "bash|zsh|fish|powershell", planning, "write a completion script for your shell",
 			text(completionHelp), completionFlags, shellNames},
 		{"man", "DIR", planning, "write man pages", text(manHelp), manFlags, files},
 		{"version", "", planning, "print the version", text(versionHelp), versionFlags, nothing},
@@ -105,13 +107,26 @@ func commands() []command {
 
 func main() {
 	pageimage.ServeIfDecoder()
-	os.Exit(run(untilSignal(),
-		system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin)},
-		os.Args[1:]))
+	sys := system{onTerminal(os.Stdout), onTerminal(os.Stderr), os.LookupEnv, platformBackoff, fromTerminal(os.Stdin),
+		engineFolder()}
+	os.Exit(run(untilSignal(), sys, os.Args[1:]))
 }
 
-// untilSignal is a context that ends at the first Ctrl-C or SIGTERM, or when the terminal is closed, which nohup keeps
-// from the process. The second signal ends the process at once.
+// engineFolder returns where compiled decoders are: what came with the program, as in a container's image, else a
+// folder in this user's cache; "" where there is none.
+func engineFolder() string {
+	if shipped := pageimage.ShippedEngines(); shipped != "" {
+		return shipped
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "bucketocr", "engines")
+}
+
+// untilSignal returns a context that ends at the first Ctrl-C or SIGTERM, or when the terminal is closed unless under
+// nohup. A second signal ends the process at once.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -121,18 +136,18 @@ func untilSignal() context.Context {
 	}
 	go func() {
 		s := <-signals
-		signal.Ignore(syscall.SIGHUP) // of one terminal that is closed the kernel and the shell may both say so
+		signal.Ignore(syscall.SIGHUP) // when a terminal is closed, both the kernel and the shell may send it
 		signal.Stop(signals)
 		cancel(signaled{s})
 	}()
 	return ctx
 }
 
-// run does one command and returns the exit code.
+// run executes a command and returns its exit code.
 func run(ctx context.Context, sys system, args []string) int {
 	code := exitGood
 	root := newRoot(ctx, sys, &code)
-	root.SetArgs(append([]string{}, args...)) // never nil, which would be the process's own
+	root.SetArgs(append([]string{}, args...)) // never nil, which means os.Args
 	if cmd, err := root.ExecuteC(); err != nil {
 		return complain(sys, strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), root.Name())), err)
 	}
@@ -141,7 +156,7 @@ func run(ctx context.Context, sys system, args []string) int {
 
 const rootHelp = "Images and PDFs dropped into a bucket become text in Firestore."
 
-// newRoot is the program: what it does without a command, and its commands.
+// newRoot returns the root command with all commands.
 func newRoot(ctx context.Context, sys system, code *int) *cobra.Command {
 	root := &cobra.Command{
 		Use: "bucketocr COMMAND [ARGUMENTS]", Long: rootHelp, Args: knownCommand, SilenceErrors: true,
@@ -172,7 +187,7 @@ func newRoot(ctx context.Context, sys system, code *int) *cobra.Command {
 	return root
 }
 
-// knownCommand refuses the name of a command that there is not.
+// knownCommand returns an error for the name of an unknown command.
 func knownCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -180,7 +195,7 @@ func knownCommand(root *cobra.Command, args []string) error {
 	return fmt.Errorf("no command %q%s", args[0], didYouMean(root.SuggestionsFor(args[0]), ""))
 }
 
-// unknownFlag says which flag was meant.
+// unknownFlag returns an error that suggests a flag with a similar name.
 func unknownFlag(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {

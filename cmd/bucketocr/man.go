@@ -14,7 +14,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const manHelp = `Writes a man page for the program and for each command into DIR, which is made: what help says, for man.
+const manHelp = `Writes a man page for the program and for each command, with the text of --help, into DIR, which
+is created if missing.
 
 Example: bucketocr man ~/.local/share/man/man1 && man bucketocr-up
 `
@@ -23,7 +24,7 @@ func manFlags(*pflag.FlagSet) action { return man }
 
 func man(ctx context.Context, sys system, args []string) int {
 	if len(args) != 1 {
-		return complain(sys, "man", errors.New("name the folder that the pages are written to"))
+		return complain(sys, "man", errors.New("name the folder for the man pages"))
 	}
 	if err := os.MkdirAll(args[0], 0o777); err != nil {
 		return fail(ctx, sys, "man", err)
@@ -39,7 +40,7 @@ func man(ctx context.Context, sys system, args []string) int {
 
 func manName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
 
-// manPage is a command's page in man's own language.
+// manPage returns a command's man page.
 func manPage(cmd *cobra.Command) []byte {
 	var b bytes.Buffer
 	short := cmd.Short
@@ -72,7 +73,7 @@ func manPage(cmd *cobra.Command) []byte {
 	return b.Bytes()
 }
 
-// manText writes the paragraphs of help. Lines that begin with a space, and examples, stay as they are.
+// manText writes the paragraphs of a help text. Lines that begin with a space, and examples, are kept as they are.
 func manText(b *bytes.Buffer, text string) {
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		b.WriteString(".PP\n")
@@ -87,7 +88,7 @@ func manText(b *bytes.Buffer, text string) {
 	}
 }
 
-// roff is text that means nothing to man but itself.
+// roff escapes text for man pages.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {

@@ -20,16 +20,16 @@ import (
 	"time"
 )
 
-// ocrModule is the module path of localocr, by which its source is recognised.
+// ocrModule is the first line of localocr's go.mod, which identifies its source.
 const ocrModule = "module github.com/bucketocr/bucketocr/localocr"
 
-// readyLine is what localocr prints when it listens.
+// readyLine is the prefix of the line that localocr prints once it listens.
 const readyLine = "listening "
 
 // ocrService is the OCR service of a local run: the user's own, or localocr as a child process.
 type ocrService struct {
 	url   string
-	cmd   *exec.Cmd // nil: the user's own
+	cmd   *exec.Cmd // nil for the user's own
 	stdin io.Closer
 	ended chan struct{} // closed when the child has ended
 	logs  *os.File
@@ -44,17 +44,17 @@ func (s *ocrService) describe() string {
 	return s.url
 }
 
-// wait ends with ctx, or with an error when the child exited unexpectedly.
+// wait blocks until ctx ends, or returns an error if the child exits unexpectedly.
 func (s *ocrService) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-s.ended: // never of a service that is not ours: nil
+	case <-s.ended: // nil, so never ready, for the user's own service
 		return fmt.Errorf("localocr exited unexpectedly: see %s", s.logs.Name())
 	}
 }
 
-// stop ends the child and waits for it.
+// stop stops the child and waits for it to exit.
 func (s *ocrService) stop() {
 	if !s.own() {
 		return
@@ -69,8 +69,8 @@ func (s *ocrService) stop() {
 	s.logs.Close()
 }
 
-// findOCR returns the service at OCR_URL, or builds and starts localocr, which writes to logs. What takes a while it
-// says on standard error: in a line that moves on a terminal, in one now and then elsewhere.
+// findOCR returns the service at OCR_URL, or builds and starts localocr, which writes to logs. It shows its progress on
+// standard error: in a status line on a terminal, otherwise in occasional lines.
 func findOCR(ctx context.Context, sys system, logs func() (*os.File, error)) (*ocrService, error) {
 	if url, ok := sys.lookup("OCR_URL"); ok && url != "" {
 		return &ocrService{url: url}, nil
@@ -89,8 +89,7 @@ func findOCR(ctx context.Context, sys system, logs func() (*os.File, error)) (*o
 	return startOCR(ctx, program, log)
 }
 
-// stage shows what is being done before anything is read, and how long all of it has taken so far. Its methods may be
-// called concurrently.
+// stage shows the current step of the start-up and the time that has passed. Its methods may be called concurrently.
 type stage struct {
 	out    io.Writer
 	footer *progress
@@ -109,7 +108,7 @@ func (s *stage) is(what string) { s.what.Store(&what) }
 
 func (s *stage) line(now time.Time) string { return *s.what.Load() + ": " + age(now.Sub(s.begun)) }
 
-// buildLog keeps what go build says, and has the stage say what it downloads. How much that is go does not tell.
+// buildLog keeps the output of go build and shows its downloads in the stage. The go command does not report sizes.
 type buildLog struct {
 	stage *stage
 	said  bytes.Buffer
@@ -124,8 +123,8 @@ func (b *buildLog) Write(said []byte) (int, error) {
 	return b.said.Write(said)
 }
 
-// buildOCR makes localocr from its source, takes what an earlier run has made, or finds it on PATH. Neither the folder
-// nor the working directory is searched: they may come from elsewhere, and what is found is run.
+// buildOCR builds localocr from its source, returns the program built by an earlier run, or finds it on PATH. It
+// searches neither the folder nor the working directory, which may be untrusted: the program found is run.
 func buildOCR(ctx context.Context, s *stage) (string, error) {
 	checkout := checkout()
 	program, err := cachedOCR(checkout)
@@ -144,24 +143,25 @@ func buildOCR(ctx context.Context, s *stage) (string, error) {
 		return program, nil
 	}
 	return "", errors.New(
-		"no OCR service: set OCR_URL to one, have Go installed and run this from a checkout of bucketocr " +
+		"no OCR service: set OCR_URL, or install Go and run this from a checkout of bucketocr " +
 			"(go run ./cmd/bucketocr up), or put localocr on PATH (go install github.com/bucketocr/bucketocr/localocr@latest)")
 }
 
-// compileOCR brings a program up to date with its source. The program that another run has started stays as it is.
+// compileOCR brings a program up to date with its source. It replaces the file, so another run that uses the program is
+// not disturbed.
 func compileOCR(ctx context.Context, s *stage, source, program string) error {
 	if err := os.MkdirAll(filepath.Dir(program), 0o700); err != nil {
 		return fmt.Errorf("localocr cannot be built: %w", err)
 	}
 	temp := filepath.Join(filepath.Dir(program), rand.Text()+exeSuffix)
 	defer os.Remove(temp)
-	linked := os.Link(program, temp) // another name of it, by which go build sees whether it is up to date
+	linked := os.Link(program, temp) // a second name, so that go build can tell whether it is up to date
 	if errors.Is(linked, fs.ErrNotExist) {
 		s.footer.printLine(s.out,
-			"building localocr, the OCR service of this run: the first time takes about half a minute, and what it downloads")
+			"building localocr, the OCR service of this run: the first time takes about half a minute, plus downloads")
 	}
 	err := goBuild(ctx, s, source, temp)
-	if err != nil && linked == nil && ctx.Err() == nil { // the old one may be damaged, which go build does not replace
+	if err != nil && linked == nil && ctx.Err() == nil { // go build does not replace an old one that is damaged
 		_ = os.Remove(temp)
 		err = goBuild(ctx, s, source, temp)
 	}
@@ -177,7 +177,7 @@ func compileOCR(ctx context.Context, s *stage, source, program string) error {
 	return nil
 }
 
-// goBuild builds the command in a folder.
+// goBuild builds the command in the folder source.
 func goBuild(ctx context.Context, s *stage, source, program string) error {
 	build, log := exec.CommandContext(ctx, "go", "build", "-o", program, "."), &buildLog{stage: s}
 	build.Dir, build.SysProcAttr = source, ownGroup()
@@ -190,25 +190,25 @@ func goBuild(ctx context.Context, s *stage, source, program string) error {
 	return nil
 }
 
-// unchanged reports whether two paths are names of one file.
+// unchanged reports whether two paths name the same file.
 func unchanged(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
 	return errors.Join(errA, errB) == nil && os.SameFile(infoA, infoB)
 }
 
-// cachedOCR returns where the localocr of a checkout is kept: in the user's own cache.
+// cachedOCR returns the path of a checkout's localocr in the user's cache.
 func cachedOCR(checkout string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("no place to keep localocr, the OCR service of this run: %w (or set OCR_URL)", err)
+		return "", fmt.Errorf("no cache folder for localocr, the OCR service of this run: %w (or set OCR_URL)", err)
 	}
 	sum := sha256.Sum256([]byte(checkout))
 	return filepath.Join(cache, "bucketocr", hex.EncodeToString(sum[:8]), "localocr"+exeSuffix), nil
 }
 
-// checkout returns the checkout that this program was built from: it is as trusted as the program. It is empty where
-// the build did not keep that (-trimpath).
+// checkout returns the checkout that this program was built from, which is as trusted as the program. It is empty if
+// the build did not record the path (-trimpath).
 func checkout() string {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok || !filepath.IsAbs(file) {
@@ -223,8 +223,8 @@ func isOCRSource(folder string) bool {
 	return filepath.IsAbs(folder) && err == nil && strings.HasPrefix(string(mod), ocrModule)
 }
 
-// startOCR starts the program and waits until it listens. It is out of reach of Ctrl-C, which has to let the work in
-// flight finish, and ends with this process in any case, for its standard input ends then. It closes logs in the end.
+// startOCR starts the program and waits until it listens. Ctrl-C does not reach the child, so that work in flight can
+// finish; it exits with this process in any case, because its standard input ends then. Stopping it closes logs.
 func startOCR(ctx context.Context, program string, logs *os.File) (*ocrService, error) {
 	s := &ocrService{cmd: exec.Command(program, "-parent-stdin"), ended: make(chan struct{}), logs: logs}
 	s.cmd.Stderr = logs

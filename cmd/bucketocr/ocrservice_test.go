@@ -34,7 +34,7 @@ func TestFirstRunSaysWhatItWaitsFor(t *testing.T) {
 			d.env = map[string]string{"TERM": "xterm"}
 			out, screen, code := newOutput(), newOutput(), make(chan int)
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil}
+			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil, ""}
 			go func() { code <- run(context.Background(), sys, append(line, d.dir)) }()
 			screen.until(t, "\r\x1b[Kbuilding localocr, downloading example.com/engine v1.2.3: ")
 			if err := os.WriteFile(goes, nil, 0o600); err != nil {
@@ -43,7 +43,7 @@ func TestFirstRunSaysWhatItWaitsFor(t *testing.T) {
 			if c := <-code; c != exitGood {
 				t.Errorf("exit code %d\n%s", c, screen)
 			}
-			want(t, screen, "building localocr, the OCR service of this run: the first time takes about half a minute, and what it downloads\n")
+			want(t, screen, "building localocr, the OCR service of this run: the first time takes about half a minute, plus downloads\n")
 			left := ""
 			for shown := range strings.SplitSeq(screen.String(), "\n") {
 				left += shown[strings.LastIndex(shown, "\x1b[K")+1:] + "\n"

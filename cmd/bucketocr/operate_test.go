@@ -13,7 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local"
 )
 
-// office is where an operator works: a folder, or Firestore with a bucket.
+// office is an operator's place of work: a folder, or Firestore with a bucket.
 type office struct {
 	t       *testing.T
 	records store
@@ -97,7 +97,7 @@ func (o *office) record(name string, s document.Status, change ...func(*document
 	return r
 }
 
-// now reads what stands there.
+// now reads the current record.
 func (o *office) now(name string) *document.Record {
 	o.t.Helper()
 	s, err := o.records.Get(o.t.Context(), document.Object{Bucket: o.bucket, Name: name}.ID())
@@ -107,7 +107,7 @@ func (o *office) now(name string) *document.Record {
 	return s.Record
 }
 
-// call runs a command here.
+// call runs a command in the office.
 func (o *office) call(args ...string) (code int, stdout, stderr string) {
 	return o.callIn(o.t.Context(), args...)
 }
@@ -120,10 +120,10 @@ func (o *office) callIn(ctx context.Context, args ...string) (code int, stdout, 
 
 func (o *office) system(out, errs interface{ Write([]byte) (int, error) }) system {
 	return system{out, errs, func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }, platformBackoff,
-		nil}
+		nil, ""}
 }
 
-// want runs a command and wants an exit code and some words.
+// want runs a command and checks its exit code and output.
 func (o *office) want(code int, words []string, args ...string) string {
 	o.t.Helper()
 	got, stdout, stderr := o.call(args...)
@@ -158,7 +158,7 @@ func testShow(t *testing.T, o *office) {
 	}
 	o.want(exitGood, []string{`"status":"done"`, `"promptTokens":1000`}, "show", "--json", id)
 	o.want(exitGood, []string{"failed  ocr_failed: the engine failed"}, "show", url+"bad.png")
-	o.want(exitFailed, []string{"there is no text", "ocr_failed"}, "show", "--text", url+"bad.png")
+	o.want(exitFailed, []string{"no text", "ocr_failed"}, "show", "--text", url+"bad.png")
 	o.want(exitGood, []string{"page 1", "10 × 20", "page 2", "corrupt: broken", "2 of 2"}, "show", "--pages",
 		url+"book.pdf")
 	if out := o.want(exitGood, nil, "show", "--text", url+"book.pdf"); out != "one\n\f\n\n" {
@@ -199,7 +199,7 @@ func testStats(t *testing.T, o *office) {
 	o.want(exitUsage, nil, "stats", "--since", "soon")
 }
 
-// TestWatch: each change is a line; what stood there long before the start is none.
+// TestWatch: each change is a line; older documents are not shown.
 func TestWatch(t *testing.T) { testWatch(t, folderOffice(t)) }
 
 func testWatch(t *testing.T, o *office) {
@@ -229,5 +229,5 @@ func testWatch(t *testing.T, o *office) {
 	if w.news(old) || !w.news(o.now("new.png")) {
 		t.Error("what stood there long before is news, or what just changed is none")
 	}
-	o.want(exitUsage, []string{"no status is called finished"}, "watch", "--status", "finished")
+	o.want(exitUsage, []string{"unknown status finished"}, "watch", "--status", "finished")
 }

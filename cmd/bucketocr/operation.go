@@ -8,15 +8,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
-// sweepEvery is how often Cloud Scheduler has the deployed function sweep.
+// sweepEvery is the interval at which Cloud Scheduler triggers the deployed function's sweep.
 const sweepEvery = 5 * time.Minute
 
-// compared is what bucketocr up does in place of reconciliations.
+// compared describes the substitute for reconciliations in bucketocr up.
 const compared = "bucketocr up compares the folder with its documents every second."
 
-// engine is what the operator's view shows of this process.
+// engine returns this process's state for the operator's view.
 func (u *upRun) engine() ui.Engine {
-	e := ui.Engine{Arrived: int(max(u.posting.Load()-inFlight, 0))} // the others are being read, or are about to
+	e := ui.Engine{Arrived: int(max(u.posting.Load()-inFlight, 0))} // the others are being read, or about to be
 	if at := u.scanned.Load(); at != 0 {
 		e.Scanned = time.Unix(0, at)
 	}
@@ -25,14 +25,14 @@ func (u *upRun) engine() ui.Engine {
 	return e
 }
 
-// operation is what the operator's view shows of a place beside its documents: another process does the work.
+// operation returns what the operator's view shows for a place whose documents another process writes.
 func (p *place) operation() ui.Operation {
 	if p.passes == nil {
-		return ui.Operation{Elsewhere: "It is shown on the page that bucketocr up serves: only that process knows it.",
+		return ui.Operation{Elsewhere: "Only the bucketocr up process knows this; its page shows it.",
 			Compared: compared}
 	}
 	return ui.Operation{
-		Elsewhere: "Each instance of the function has its own; their metric bucketocr.pace shows it.",
+		Elsewhere: "Each instance of the function has its own; the metric bucketocr.pace shows them.",
 		Sweep:     sweepEvery,
 		Passes: func(ctx context.Context, bucket string) (ui.Pass, error) {
 			past, err := backfill.LastPass(ctx, p.passes, bucket)

@@ -29,7 +29,7 @@ func book(n int) []byte {
 	return pagetest.PDF("", leaves)
 }
 
-// resident is how many MiB a process holds, and the decoders that it started: 0 where that cannot be told.
+// resident returns the memory of a process and its decoders in MiB, or 0 if unknown.
 func resident(pid int) (parent, child int) {
 	status := func(pid string) int {
 		b, _ := os.ReadFile("/proc/" + pid + "/status")
@@ -50,7 +50,7 @@ func resident(pid int) (parent, child int) {
 }
 
 // TestBookKilledThreeTimes: a PDF of 300 pages, and kill -9 in the middle, three times. Every page is paid for once,
-// plus those in flight at a kill, the progress stands in the document, and memory does not grow with the pages.
+// plus those in flight at a kill, the progress is in the document, and memory does not grow with the pages.
 func TestBookKilledThreeTimes(t *testing.T) {
 	const pages, inFlight = 300, 4
 	c := newCloud(t)
@@ -104,7 +104,7 @@ func TestBookKilledThreeTimes(t *testing.T) {
 	}
 }
 
-// TestUpTakesAll: files of every kind become text, and what was done to each page is shown.
+// TestUpTakesAll: files of every kind become text, and the processing of each page is shown.
 func TestUpTakesAll(t *testing.T) {
 	files := map[string][]byte{"book.pdf": book(2), "a.png": apptest.PNG(50)}
 	for _, name := range []string{"bw-gopher_ccittGroup4.tiff", "video-001.bmp", "video-005.gray.gif",

@@ -20,40 +20,42 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
-// store is what a record store offers to a person.
+// store is a record store as commands use it.
 type store interface {
 	document.Store
 	document.Watcher
 	document.Lister
 }
 
-// bucket is what a bucket offers to a person.
+// bucket is a bucket as commands use it.
 type bucket interface {
 	document.ObjectLister
 	document.Objects
 }
 
-// place is where a command finds documents and objects: Google Cloud as the environment says, or a folder.
+// place is the location of a command's documents and objects: Google Cloud as the environment selects it, or a folder.
 type place struct {
-	records  store
-	objects  bucket
-	bucket   string                          // the folder's; empty over Google Cloud, where there may be several
-	dir      string                          // the folder; empty over Google Cloud
-	where    string                          // for people
-	endpoint func() (folder.Endpoint, error) // of a running bucketocr up; nil over Google Cloud
-	passes   document.Store                  // where reconciliations keep how far they are; nil in a folder
+	records store
+	objects bucket
+	// name of the folder's bucket; empty for Google Cloud, where there may be several
+	bucket   string
+	dir      string                          // the folder; empty for Google Cloud
+	where    string                          // shown to the user
+	endpoint func() (folder.Endpoint, error) // of a running bucketocr up process; nil for Google Cloud
+	passes   document.Store                  // progress of reconciliations; nil for a folder
 	close    func() error
 }
 
-// placeText is the part about it of a command's help.
+// placeText describes places in the help of commands.
 const placeText = `
-The documents are those in Firestore: GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE and FIRESTORE_COLLECTION say where, the
-credentials are your own (gcloud auth application-default login), and FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST
-are honoured. With --local DIR they are those of a folder in which bucketocr up works or has worked; with FIRESTORE_EMULATOR_HOST set
-they are in the emulator, where up keeps them then.
+The documents are in Firestore, selected by GOOGLE_CLOUD_PROJECT, FIRESTORE_DATABASE and
+FIRESTORE_COLLECTION and accessed with your own credentials (gcloud auth application-default
+login); FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST are honoured. With --local DIR they are
+those of a folder that bucketocr up works on or has worked on; if FIRESTORE_EMULATOR_HOST is set,
+they are in the emulator, where up stores them in that case.
 `
 
-// whereTitle is the section of help about where documents and the function are.
+// whereTitle heads the section of help about the location of documents and function.
 const whereTitle = "Where"
 
 // placeFlag declares --local.
@@ -63,9 +65,9 @@ func placeFlag(fs *pflag.FlagSet) *string {
 	return dir
 }
 
-// openPlace finds the documents of the folder dir, or of Firestore where dir is empty. The caller closes the place. It
-// connects to an emulator at most, to check that it is there. A code other than 0 ends the command; the reason has been
-// printed.
+// openPlace returns the place for the folder dir, or for Firestore if dir is empty; the caller must close it. It makes
+// no connections, except to check that an emulator is running. If the exit code is not 0, the command must end with it;
+// the reason has been printed.
 func openPlace(sys system, name, dir string) (*place, int) {
 	cfg, err := config.LoadStores(sys.lookup)
 	if err != nil {
@@ -108,7 +110,7 @@ func localPlace(dir string) (*place, error) {
 	}, nil
 }
 
-// follow takes the documents from Firestore's emulator, where bucketocr up keeps them with the same environment.
+// follow switches p to the documents in Firestore's emulator, where bucketocr up stores them in the same environment.
 func (p *place) follow(cfg config.Config) error {
 	if err := emulatorAnswers(cfg); err != nil {
 		return errors.Join(err, p.close())
@@ -119,13 +121,13 @@ func (p *place) follow(cfg config.Config) error {
 	return nil
 }
 
-// ofBucket are the documents of one bucket, where a store has those of others, too.
+// ofBucket restricts a store to the documents of one bucket.
 type ofBucket struct {
 	store
 	bucket string
 }
 
-// List is [document.Lister].
+// List implements [document.Lister].
 func (o ofBucket) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	return o.store.List(ctx, q, func(s *document.Stored) error {
 		if s.Bucket != o.bucket {
@@ -135,7 +137,7 @@ func (o ofBucket) List(ctx context.Context, q document.Query, fn func(*document.
 	})
 }
 
-// Tally is [document.Lister]. It reads the documents: nothing counts by bucket.
+// Tally implements [document.Lister]. It reads the documents, since the store cannot count by bucket.
 func (o ofBucket) Tally(ctx context.Context) (document.Tally, error) {
 	t := document.Tally{Records: map[document.Status]int64{}}
 	err := o.List(ctx, document.Query{Names: &document.Names{}}, func(s *document.Stored) error {
@@ -147,7 +149,7 @@ func (o ofBucket) Tally(ctx context.Context) (document.Tally, error) {
 	return t, err
 }
 
-// Watch is [document.Watcher].
+// Watch implements [document.Watcher].
 func (o ofBucket) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	return o.store.Watch(ctx, func(id string, r *document.Record) error {
 		if r.Bucket != o.bucket {
@@ -157,7 +159,7 @@ func (o ofBucket) Watch(ctx context.Context, fn func(id string, r *document.Reco
 	})
 }
 
-// firestoreRecords are the records that the settings name. The emulator needs no real project.
+// firestoreRecords returns the store that cfg selects. The emulator needs no real project.
 func firestoreRecords(cfg config.Config) *firestore.Store {
 	return firestoreCollection(cfg, cfg.FirestoreCollection)
 }
@@ -183,7 +185,7 @@ func whereRecords(cfg config.Config) string {
 	return fmt.Sprintf("%s, project %s, collection %s", at, project(cfg), cfg.FirestoreCollection)
 }
 
-// emulatorAnswers checks at once what Google's clients would try for a minute.
+// emulatorAnswers checks that the Firestore emulator is reachable: Google's clients would retry for a minute.
 func emulatorAnswers(cfg config.Config) error {
 	if cfg.FirestoreEmulatorHost == "" {
 		return nil
@@ -196,11 +198,11 @@ func emulatorAnswers(cfg config.Config) error {
 	return conn.Close()
 }
 
-// errNoName says how an object is named.
+// errNoName reports an argument that names no object.
 var errNoName = errors.New(
-	"name an object as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder")
+	"name an object as gs://BUCKET/NAME or by its document's ID or, with --local, by its path in the folder")
 
-// name is an object's as a person names it here, harmless on a terminal.
+// name returns an object's name as the user would write it for p, safe for a terminal.
 func (p *place) name(r *document.Record) string {
 	if p.bucket != "" && r.Bucket == p.bucket {
 		return plain(r.Name)
@@ -208,7 +210,7 @@ func (p *place) name(r *document.Record) string {
 	return gsURL(r)
 }
 
-// ownURL is what the addresses of a folder's objects begin with, which people leave out; empty over Google Cloud.
+// ownURL returns the prefix of the addresses of a folder's objects, which is not shown; empty for Google Cloud.
 func (p *place) ownURL() string {
 	if p.bucket == "" {
 		return ""
@@ -216,7 +218,7 @@ func (p *place) ownURL() string {
 	return "gs://" + p.bucket + "/"
 }
 
-// ids are the ids of documents that a person names.
+// ids returns the document IDs for the objects named by args.
 func (p *place) ids(ctx context.Context, args []string) ([]string, error) {
 	var all []string
 	for _, arg := range args {
@@ -229,7 +231,7 @@ func (p *place) ids(ctx context.Context, args []string) ([]string, error) {
 	return all, nil
 }
 
-// id is the id of the document that a person names: gs://BUCKET/NAME, an id, a name in the folder, or a path that leads
+// id returns the ID of the document that arg names: gs://BUCKET/NAME, an ID, a name in the folder, or a path that leads
 // into it.
 func (p *place) id(ctx context.Context, arg string) (string, error) {
 	if bucket, name, ok := gsName(arg); ok {
@@ -263,8 +265,8 @@ func (p *place) id(ctx context.Context, arg string) (string, error) {
 	return ids[0], nil
 }
 
-// namesOf are the names of objects that an argument may mean: a name in the folder, or what a path that leads into it
-// ends in.
+// namesOf returns the object names that an argument may stand for: a name in the folder, or the last part of a path
+// that leads into it.
 func (p *place) namesOf(arg string) []string {
 	var names []string
 	if !filepath.IsAbs(arg) {
@@ -283,7 +285,7 @@ func (p *place) namesOf(arg string) []string {
 	return names
 }
 
-// gsName takes gs://BUCKET/NAME apart; the name may be empty.
+// gsName splits gs://BUCKET/NAME; the name may be empty.
 func gsName(arg string) (bucket, name string, ok bool) {
 	rest, ok := strings.CutPrefix(arg, "gs://")
 	bucket, name, _ = strings.Cut(rest, "/")

@@ -1,7 +1,7 @@
 //go:build !race
 
-// Hundreds of processes take minutes under the race detector, and find nothing more: what they do is tested in this
-// process, too.
+// Hundreds of processes take minutes under the race detector, and find no more: their code is also tested in this
+// process.
 
 package main
 
@@ -23,8 +23,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// call is a command line, and what the program does with it. Of stdout and stderr each part between bars is there; an
-// empty one means that nothing is; after = it is all that is there.
+// call is a command line and its expected results. Each part between bars must be in stdout or stderr; an empty one
+// means no output; after = it must be the whole output.
 type call struct {
 	line           string
 	code           int
@@ -152,7 +152,7 @@ func matches(t *testing.T, stream, got, want string) {
 	}
 }
 
-// more is how a refusal ends.
+// more is the end of error messages.
 func more(command string) string {
 	return " (bucketocr " + command + " --help says more)\n"
 }
@@ -190,32 +190,33 @@ func calls() []call {
 		{line: "completion", code: usage, stderr: "name your shell: bash, zsh, fish or powershell"},
 		{line: "completion tcsh", code: usage, stderr: "name your shell"},
 		{line: "man pages", changes: true},
-		{line: "man", code: usage, stderr: "=bucketocr man: name the folder that the pages are written to" +
+		{line: "man", code: usage, stderr: "=bucketocr man: name the folder for the man pages" +
 			more("man")},
 		{line: "man page.png", code: failed, stderr: "page.png"},
 		{line: "completion bash zsh", code: usage, stderr: "name your shell"},
 
 		// up
 		{line: "up --once none", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in none\n",
-			stderr: "ocr      http|reading what is in none"},
+			stderr: "ocr      http|reading the files in none"},
 		{line: "up --once scans", changes: true, stdout: "one.png|read|deep/two.png|2 done, 0 failed",
 			stderr: "done        one.png  1 page in |→ scans/.bucketocr/text/one.png.md"},
 		{line: "up --once --out made scans", changes: true, stdout: "→ made/one.png.md",
 			stderr: "texts    made|→ made/deep/two.png.md"},
 		{line: "up --once --verbose scans", changes: true, stdout: "2 done",
-			stderr: "records  scans/.bucketocr/records.db|endpoint http|processing  one.png|page 1      one.png"},
+			// on a busy machine a document may be done before the screen has looked at it
+			stderr: "records  scans/.bucketocr/records.db|endpoint http|page 1      one.png"},
 		{line: "up --once --out made.zip scans", changes: true, code: usage,
 			stderr: "--out made.zip is not a folder: bucketocr export writes archives and lines"},
 		{line: "up --once part", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in part\n",
-			stderr: `ignored: "page.png.crdownload", it has a name of files that are still being written: renamed, it is read`},
-		{line: "up missing", code: usage, stderr: "=bucketocr up: there is no folder missing: --create makes it\n"},
-		{line: "up --once missing", code: usage, stderr: "there is no folder missing"},
+			stderr: `ignored: "page.png.crdownload" has a name of files that are still being written: renamed, it is read`},
+		{line: "up missing", code: usage, stderr: "=bucketocr up: no folder missing: use --create to create it\n"},
+		{line: "up --once missing", code: usage, stderr: "no folder missing"},
 		{line: "up page.png", code: usage, stderr: "page.png is a file, not a folder: bucketocr read prints its text"},
-		{line: "up a b", code: usage, stderr: `one folder, not "b" as well`},
+		{line: "up a b", code: usage, stderr: `only one folder can be given: unexpected "b"`},
 		{line: "up --onec", code: usage, stderr: "=bucketocr up: no flag --onec; did you mean \"--once\"?" +
 			more("up")},
 		{line: "up -once", code: usage, stderr: `no flag --once; did you mean "--once"?`},
-		{line: "up --page here none", code: usage, stderr: "the page cannot be at here"},
+		{line: "up --page here none", code: usage, stderr: "cannot serve the page at here"},
 		{line: "up --once=maybe none", code: usage, stderr: "maybe"},
 
 		// read
@@ -232,16 +233,16 @@ func calls() []call {
 		{line: "read part", code: failed, stderr: "part  failed  no image or PDF in this folder"},
 		{line: "read --pages 2 two.tiff", stdout: "=read\n"},
 		{line: "read two.tiff --pages 1,2", stdout: "=read\n\f\nread\n"},
-		{line: "read --pages 3 two.tiff", code: failed, stderr: "two.tiff  failed  there is no page 3: it has 2 pages"},
+		{line: "read --pages 3 two.tiff", code: failed, stderr: "two.tiff  failed  no page 3: the file has 2 pages"},
 		{line: "read --pages 2-3 two.tiff", code: failed, stdout: "=read\n",
-			stderr: "there is no page 3: it has 2 pages"},
+			stderr: "no page 3: the file has 2 pages"},
 		{line: "read --pages x two.tiff", code: usage, stderr: "write pages as 1,3-5 or 7-"},
 		{line: "read --pages -2 two.tiff", code: usage, stderr: "write pages as 1,3-5 or 7-"},
 		{line: "read --pages", code: usage, stderr: "flag needs an argument: --pages"},
 		{line: "read table.png", stdout: "<table><tr><th>a</th>"},
 		{line: "read --tables markdown table.png", stdout: "=| a | b |\n| --- | --- |\n| 1 | 2 |\n"},
 		{line: "read --tables csv table.png", stdout: "=```csv\na,b\n1,2\n```\n"},
-		{line: "read --tables xls table.png", code: usage, stderr: "it is one of html, markdown, csv"},
+		{line: "read --tables xls table.png", code: usage, stderr: "must be one of html, markdown, csv"},
 		{line: "read --json page.png two.tiff",
 			stdout: `{"file":"page.png"|{"file":"two.tiff"|"page":[{"page":1,"text":"read"`,
 			stderr: "two.tiff  2 pages in"},
@@ -253,7 +254,7 @@ func calls() []call {
 		{line: "read texts.txt", code: failed, stderr: "texts.txt  failed  unsupported_media"},
 		{line: "read missing.png", code: failed, stderr: "missing.png  failed  no such file"},
 		{line: "read none", code: failed, stderr: "none  failed  no image or PDF in this folder"},
-		{line: "read gs://b/a.png", code: failed, stderr: "read takes files; bucketocr backfill is for buckets"},
+		{line: "read gs://b/a.png", code: failed, stderr: "read accepts files; use bucketocr backfill for buckets"},
 		{line: "read -", code: failed, stderr: "standard input is empty"},
 		{line: "read", code: usage, stderr: "=bucketocr read: name files or folders, or - for standard input" +
 			more("read")},
@@ -278,14 +279,14 @@ func calls() []call {
 		{line: "list --local inbox --limit 1", stdout: "a.png"},
 		{line: "list --local inbox --json --code corrupt", stdout: `{"id":"|"status":"failed"|"generation":"`},
 		{line: "list --local inbox --status finished", code: usage,
-			stderr: "no status is called finished: processing, retrying, done, failed, deleted"},
+			stderr: "unknown status finished: processing, retrying, done, failed, deleted"},
 		{line: "list --local inbox --code bad_luck", code: usage,
-			stderr: "no error code is called bad_luck; the codes are unsupported_media,"},
+			stderr: "unknown error code bad_luck; the codes are unsupported_media,"},
 		{line: "list --local inbox --warning red", code: usage,
-			stderr: "no warning is called red; the warnings are truncated,"},
-		{line: "list --local inbox --limit -1", code: usage, stderr: "--limit is not negative"},
+			stderr: "unknown warning red; the warnings are truncated,"},
+		{line: "list --local inbox --limit -1", code: usage, stderr: "--limit must not be negative"},
 		{line: "list --local inbox --limit many", code: usage, stderr: "many"},
-		{line: "list inbox", code: usage, stderr: `unknown argument "inbox": to select names say --prefix`},
+		{line: "list inbox", code: usage, stderr: `unknown argument "inbox": use --prefix to select names`},
 		{line: "list --sattus done", code: usage, stderr: `did you mean "--status"?`},
 
 		// show
@@ -306,7 +307,7 @@ func calls() []call {
 		{line: "show --local inbox --json --pages 'b two.png'", stdout: `"text":"page 1"|"text":"page 2"`},
 		{line: "show --local inbox bad.png", stdout: "failed  corrupt: the file is cut off"},
 		{line: "show --local inbox --text bad.png", code: failed,
-			stderr: "there is no text: the document is failed  corrupt: the file is cut off"},
+			stderr: "no text: the document is failed  corrupt: the file is cut off"},
 		{line: "show --local inbox stuck.png", stdout: "status      retrying"},
 		{line: "show --local inbox new.png", code: failed,
 			stderr: "=bucketocr show: new.png has no document in folder inbox\n"},
@@ -332,9 +333,9 @@ func calls() []call {
 
 		// export
 		{line: "export --local inbox -", stdout: `"text":"# A"|"text":"page 1\n\f\npage 2"`,
-			stderr: "=3 documents written, 0 there already\n"},
+			stderr: "=3 documents written, 0 already up to date\n"},
 		{line: "export --local inbox - --prefix sub", stdout: `"name":"sub/c.png"`,
-			stderr: "=1 document written, 0 there already\n"},
+			stderr: "=1 document written, 0 already up to date\n"},
 		{line: "export --local inbox - --warning truncated", stdout: `"name":"b two.png"`,
 			stderr: "1 document written"},
 		{line: "export --local inbox - --prefix nothing", stderr: "0 documents written"},
@@ -347,7 +348,7 @@ func calls() []call {
 		{line: "export --local inbox", code: usage,
 			stderr: "name one folder, NAME.zip, NAME.jsonl, or - for standard output"},
 		{line: "export --local inbox a b", code: usage, stderr: "name one folder"},
-		{line: "export --local inbox - --tables pdf", code: usage, stderr: "it is one of html, markdown, csv"},
+		{line: "export --local inbox - --tables pdf", code: usage, stderr: "must be one of html, markdown, csv"},
 		{line: "export --local inbox - --status done", code: usage, stderr: "no flag --status"},
 
 		// delete
@@ -357,53 +358,53 @@ func calls() []call {
 		{line: "delete --local inbox --yes lost.png", changes: true, stdout: "=deleted     lost.png\n"},
 		{line: "delete --local inbox --yes new.png a.png", changes: true, code: failed, stdout: "=deleted     a.png\n",
 			stderr: "=bucketocr delete: new.png: no document in folder inbox\n"},
-		{line: "delete --local inbox a.png", code: usage, stderr: "there is no terminal to ask on: say --yes"},
+		{line: "delete --local inbox a.png", code: usage, stderr: "there is no terminal to ask on: use --yes"},
 		{line: "delete --local inbox a.png", code: usage, stdin: []byte("y\n"),
-			stderr: "there is no terminal to ask on: say --yes"},
-		{line: "delete --local inbox --yes", code: usage, stderr: "name objects"},
+			stderr: "there is no terminal to ask on: use --yes"},
+		{line: "delete --local inbox --yes", code: usage, stderr: "name the objects"},
 		{line: "delete --yes a.png", code: usage, stderr: "name an object as gs://BUCKET/NAME"},
 
 		// retry
 		{line: "retry --local inbox --dry-run",
-			stdout: "selected           2  1 corrupt, 1 ocr_failed|A dry run: nothing was written."},
-		{line: "retry --local inbox --dry-run --code corrupt", stdout: "selected           1"},
+			stdout: "selected       2  1 corrupt, 1 ocr_failed|Dry run: nothing was written."},
+		{line: "retry --local inbox --dry-run --code corrupt", stdout: "selected       1"},
 		{line: "retry --local inbox --all", changes: true,
-			stdout: "to be tried again  2|bucketocr up is not running in this folder: it takes them when it is."},
+			stdout: "to be retried  2|bucketocr up is not running in this folder: it processes them when it next runs."},
 		{line: "retry --local inbox --all --json", changes: true,
 			stdout: `"retried":true|"generation":"|"sum":{"selected":2,"retried":2`},
-		{line: "retry --local inbox bad.png", changes: true, stdout: "to be tried again  1"},
-		{line: "retry --local inbox inbox/bad.png", changes: true, stdout: "to be tried again  1"},
-		{line: "retry --local inbox --code corrupt,ocr_failed", changes: true, stdout: "to be tried again  2"},
-		{line: "retry --local inbox --stuck", changes: true, stdout: "to be tried again  1"},
+		{line: "retry --local inbox bad.png", changes: true, stdout: "to be retried  1"},
+		{line: "retry --local inbox inbox/bad.png", changes: true, stdout: "to be retried  1"},
+		{line: "retry --local inbox --code corrupt,ocr_failed", changes: true, stdout: "to be retried  2"},
+		{line: "retry --local inbox --stuck", changes: true, stdout: "to be retried  1"},
 		{line: "retry --local inbox --status done --warning truncated", changes: true,
-			stdout: "left alone|in work, or nothing to read again"},
+			stdout: "skipped|in progress, or nothing to read again"},
 		{line: "retry --local inbox --status done --model m1 --prefix a", changes: true,
-			stdout: "to be tried again  1"},
-		{line: "retry --local inbox", code: usage, stderr: "there is no terminal to ask on: say --all"},
-		{line: "retry --local inbox nope.png", code: failed, stdout: "selected           0",
+			stdout: "to be retried  1"},
+		{line: "retry --local inbox", code: usage, stderr: "there is no terminal to ask on: use --all"},
+		{line: "retry --local inbox nope.png", code: failed, stdout: "selected       0",
 			stderr: "bucketocr retry: nope.png has no document in folder inbox"},
-		{line: "retry --local inbox --all bad.png", code: usage, stderr: "name objects, or select them; not both"},
+		{line: "retry --local inbox --all bad.png", code: usage, stderr: "name objects or select them, not both"},
 		{line: "retry --local inbox --code corrupt bad.png", code: usage, stderr: "not both"},
 		{line: "retry --local inbox --code foo", code: usage,
-			stderr: "no error code is called foo; the codes are unsupported_media, too_large,"},
+			stderr: "unknown error code foo; the codes are unsupported_media, too_large,"},
 		{line: "retry --local inbox --status retrying", code: usage,
-			stderr: "--status is failed or done, not retrying"},
-		{line: "retry --local inbox --status done", code: usage, stderr: "--status done wants --warning or --model"},
+			stderr: "--status must be failed or done, not retrying"},
+		{line: "retry --local inbox --status done", code: usage, stderr: "--status done requires --warning or --model"},
 		{line: "retry --local inbox --warning truncated", code: usage, stderr: "are for --status done"},
-		{line: "retry --local inbox --status done --warning red", code: usage, stderr: "no warning is called red"},
+		{line: "retry --local inbox --status done --warning red", code: usage, stderr: "unknown warning red"},
 		{line: "retry --local inbox --newer-than soon --dry-run", code: usage,
 			stderr: "write it as 90m or 7d (ago), 2026-11-24"},
-		{line: "retry --local inbox --older-than 0s --dry-run", stdout: "selected           2"},
-		{line: "retry --local inbox --rate 0 --dry-run", code: usage, stderr: "--rate is not 0"},
+		{line: "retry --local inbox --older-than 0s --dry-run", stdout: "selected       2"},
+		{line: "retry --local inbox --rate 0 --dry-run", code: usage, stderr: "--rate must be positive"},
 		{line: "retry --local inbox --all --now", code: usage, stderr: "bucketocr up is not running in this folder"},
 
 		// watch
 		{line: "watch inbox", code: usage, stderr: `unknown argument "inbox"`},
-		{line: "watch --local inbox --status finished", code: usage, stderr: "no status is called finished"},
+		{line: "watch --local inbox --status finished", code: usage, stderr: "unknown status finished"},
 
 		// backfill and reconcile
 		{line: "backfill --local inbox --dry-run",
-			stdout: "listed      5|skipped     4|done or failed already|to deliver  1|GPU time|A dry run: nothing was delivered."},
+			stdout: "listed      5|skipped     4|done or failed already|to deliver  1|GPU time|Dry run: nothing was delivered."},
 		{line: "backfill --local inbox --dry-run --json", stdout: `"sum":{|"complete":true`},
 		{line: "backfill --local inbox sub/ --dry-run", stdout: "listed      1|to deliver  0"},
 		{line: "backfill --local inbox --dry-run --include '*.gif'", stdout: "to deliver  0"},
@@ -411,15 +412,16 @@ func calls() []call {
 			stderr: "missing.json"},
 		{line: "backfill --local inbox", code: usage, stderr: "bucketocr up is not running in this folder"},
 		{line: "backfill --local inbox --to nowhere", code: usage, stderr: "nowhere"},
-		{line: "backfill --local inbox --topic t", code: usage, stderr: "--topic goes with neither --to nor --local"},
+		{line: "backfill --local inbox --topic t", code: usage,
+			stderr: "--topic cannot be combined with --to or --local"},
 		{line: "backfill --local inbox gs://another --dry-run", code: usage,
 			stderr: "the bucket of this folder is inbox"},
 		{line: "backfill --local inbox a b", code: usage, stderr: "at most a prefix"},
 		{line: "backfill", code: usage,
 			stderr: "name one bucket: gs://BUCKET or gs://BUCKET/PREFIX; or a folder with --local"},
 		{line: "backfill s3://scans", code: usage, stderr: "name one bucket"},
-		{line: "backfill gs://scans --in-flight 0", code: usage, stderr: "--in-flight is 1 to 1000"},
-		{line: "backfill gs://scans --rate NaN", code: usage, stderr: "--limit and --rate are not negative"},
+		{line: "backfill gs://scans --in-flight 0", code: usage, stderr: "--in-flight must be 1 to 1000"},
+		{line: "backfill gs://scans --rate NaN", code: usage, stderr: "--limit and --rate must not be negative"},
 		{line: "backfill gs://scans --exclude '{a,b}'", code: usage, stderr: "brace"},
 		{line: "reconcile --local inbox --dry-run", stdout: "listed      5|to deliver"},
 		{line: "reconcile --local inbox --dry-run --erase --older-than 0s",
@@ -429,13 +431,14 @@ func calls() []call {
 
 		// plan
 		{line: "plan --gpu nvidia-h100 --burst 1000000",
-			stdout: "figures  those built in|nvidia-h100 reads 5.71 pages/s|GPU_MAX_INSTANCES=3"},
+			stdout: "figures  built in|nvidia-h100 reads 5.71 pages/s|GPU_MAX_INSTANCES=3"},
 		{line: "plan --pages-per-second 1.5 --pages-per-hour 10000", stdout: "as given"},
 		{line: "plan --pages-per-second 1.5 --burst 1 --json", stdout: `"Plan":{`},
-		{line: "plan --gpu nvidia-h100 --burst 1000000 --max-gpus 1", code: failed, stdout: "The load is not held"},
+		{line: "plan --gpu nvidia-h100 --burst 1000000 --max-gpus 1", code: failed,
+			stdout: "The load cannot be handled"},
 		{line: "plan --burst 10", code: usage,
-			stderr: "how fast nvidia-l4 reads with lightonai/LightOnOCR-2-1B is not known|read were those built in"},
-		{line: "plan", code: usage, stderr: "say what comes: --pages-per-hour or --burst"},
+			stderr: "the speed of nvidia-l4 with lightonai/LightOnOCR-2-1B is unknown|figures read: built in"},
+		{line: "plan", code: usage, stderr: "give a load: --pages-per-hour or --burst"},
 		{line: "plan now", code: usage, stderr: `unknown argument "now"`},
 		{line: "plan --burst many", code: usage, stderr: "many"},
 		{line: "plan --figures missing.json --burst 1", code: usage, stderr: "missing.json"},
@@ -444,10 +447,10 @@ func calls() []call {
 		{line: "serve now", code: usage, stderr: `unknown argument "now"`},
 		{line: "serve --port 80", code: usage, stderr: "no flag --port"},
 		{line: "ui now", code: usage, stderr: `unknown argument "now"`},
-		{line: "ui --local inbox --newest -1", code: usage, stderr: "--newest -1: it takes 0 or more"},
-		{line: "ui --local inbox --listen nowhere", code: usage, stderr: "the page cannot be at nowhere"},
+		{line: "ui --local inbox --newest -1", code: usage, stderr: "--newest -1: must be 0 or more"},
+		{line: "ui --local inbox --listen nowhere", code: usage, stderr: "cannot serve the page at nowhere"},
 	}
-	// What is so for every command, and for every one that works over a folder.
+	// Common to all commands, and to all that work on a folder.
 	for _, c := range commands() {
 		all = append(all,
 			call{line: c.name + " --help", stdout: "Usage: bucketocr " + c.name + "|Example: |-h, --help"},

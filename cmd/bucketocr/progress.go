@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// Times of showing progress.
+// Intervals between updates of the progress shown.
 const (
 	barEvery  = 200 * time.Millisecond
-	lineEvery = 10 * time.Second // where there is no bar
+	lineEvery = 10 * time.Second // without a bar
 )
 
-// progress shows how far a long command has come: a bar that moves on a terminal, a plain line now and then elsewhere.
-// It writes to standard error, so that what a command says on standard output can be passed on. Its methods may be
-// called concurrently.
+// progress shows the progress of a long command: a progress bar on a terminal, otherwise an occasional line. It writes
+// to standard error, to keep standard output free for results. Its methods may be called concurrently.
 type progress struct {
 	out   io.Writer
 	bar   bool
@@ -24,25 +23,25 @@ type progress struct {
 	stop  chan struct{}
 	ended chan struct{}
 
-	words func(now time.Time) string // what is shown instead of a count; nil: a count
+	words func(now time.Time) string // text shown instead of a count; nil for a count
 
 	mu     sync.Mutex
 	done   int64
 	total  int64 // 0 while unknown
 	extra  string
-	showed bool   // a bar is on the screen's last line
-	last   string // what it shows
+	showed bool   // the bar is on the screen's last line
+	last   string // its content
 }
 
-// newProgress begins to show it, unless quiet.
+// newProgress starts a display of counts, unless quiet.
 func newProgress(sys system, quiet bool) *progress { return newFooter(sys, quiet, nil) }
 
-// newFooter shows words instead of a count.
+// newFooter starts a display of the given words instead of counts.
 func newFooter(sys system, quiet bool, words func(now time.Time) string) *progress {
 	p := &progress{out: sys.stderr, begun: time.Now(), stop: make(chan struct{}), ended: make(chan struct{}),
 		words: words}
 	if t, ok := sys.stderr.(*terminal); ok && movesCursor(sys) {
-		p.out, p.bar = t.raw, true // a bar is drawn by control characters; all else of it is ours
+		p.out, p.bar = t.raw, true // a bar needs control characters; the rest of its text is trusted
 	}
 	if quiet {
 		close(p.ended)
@@ -70,7 +69,7 @@ func (p *progress) loop(every time.Duration) {
 	}
 }
 
-// add counts one that is done, and says a word about how it goes.
+// add counts one more item as done. extra is shown after the count.
 func (p *progress) add(extra string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,14 +77,14 @@ func (p *progress) add(extra string) {
 	p.extra = extra
 }
 
-// of sets how much there is.
+// of sets the total.
 func (p *progress) of(total int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.total = total
 }
 
-// printLine writes a line, above the bar if there is one.
+// printLine writes a line, above the bar if one is shown.
 func (p *progress) printLine(out io.Writer, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,14 +92,14 @@ func (p *progress) printLine(out io.Writer, line string) {
 	fmt.Fprintln(out, line)
 }
 
-// hide clears the bar, so that something else can be written. It is drawn again soon.
+// hide clears the bar, so that something else can be written. The next update shows it again.
 func (p *progress) hide() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
 }
 
-// finish ends the showing and clears the bar. It may be called twice.
+// finish stops the display and clears the bar. It may be called twice.
 func (p *progress) finish() {
 	p.mu.Lock()
 	select {
@@ -138,10 +137,10 @@ func (p *progress) draw(now time.Time) {
 	p.showed, p.last = true, line
 }
 
-// barWidth is the bar's, in characters.
+// barWidth is the width of the bar, in characters.
 const barWidth = 24
 
-// line says it in words: how many of how many, how fast, how long yet.
+// line returns the progress in words: count, total, pace and remaining time.
 func (p *progress) line(now time.Time) string {
 	took := now.Sub(p.begun)
 	pace := float64(p.done) / max(took.Seconds(), 0.001)

@@ -13,17 +13,20 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const readHelp = `Reads images and PDFs, and writes their text to standard output: of files, of the images and PDFs in folders, and with - of
-standard input. Nothing is kept: no folder becomes a bucket, and no document is written. Progress and failures go to standard error.
+const readHelp = `Reads images and PDFs and writes their text to standard output. Arguments are files, folders whose
+images and PDFs are read, or - for standard input. Nothing is stored: no folder becomes a bucket
+and no document is written. Progress and failures go to standard error.
 
-The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started, as by bucketocr up. The other variables of
-bucketocr serve that are about reading hold too; RETRY_WINDOW is 5m unless it is set.
+OCR_URL names the OCR service. If it is not set, localocr is built and started, as by bucketocr
+up. The other variables of bucketocr serve that concern reading apply as well; RETRY_WINDOW
+defaults to 5m.
 
-The text of several files comes in their order, each below a line ==> NAME <==; pages are separated by a line with a form feed. --json
-writes a line for each file instead: file, status, pages, text, and the pages' own text, warnings and errors. --out writes files instead,
-NAME.md or with --json NAME.json.
+The texts of several files are printed in order, each below a line ==> NAME <==; pages are
+separated by a line with a form feed. --json writes one line per file instead: file, status,
+pages, text, and each page's own text, warnings and errors. --out writes files instead: NAME.md,
+or NAME.json with --json.
 
-Exits with 1 where a file, or a page that was asked for, could not be read.
+Exits with 1 if a file, or a page that was asked for, could not be read.
 
 Example: bucketocr read scan.png > scan.md
          bucketocr read --pages 1,3-5 book.pdf
@@ -33,14 +36,15 @@ Example: bucketocr read scan.png > scan.md
 
 func readFlags(fs *pflag.FlagSet) action {
 	c := &readCmd{}
-	fs.Var(&c.pages, "pages", "only these `PAGES` of each file: 1,3-5 or 7-; no others are sent to the OCR service")
-	fs.BoolVar(&c.json, "json", false, "a line of JSON for each file")
+	fs.Var(&c.pages, "pages",
+		"read only these `PAGES` of each file: 1,3-5 or 7-; others are not sent to the OCR service")
+	fs.BoolVar(&c.json, "json", false, "print a line of JSON for each file")
 	fs.StringVar(&c.out, "out", "", "write each text to a file in the folder `DIR`")
 	c.tables = tableFlag(fs)
 	return c.run
 }
 
-// readCmd is one call of read.
+// readCmd is one run of read.
 type readCmd struct {
 	pages  pageList
 	json   bool
@@ -49,7 +53,7 @@ type readCmd struct {
 
 	sys      system
 	progress *progress
-	several  bool // files: each gets a heading
+	several  bool // several files: each gets a heading
 	failed   bool
 }
 
@@ -83,7 +87,7 @@ func (c *readCmd) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-// checkTargets finds two files whose texts would be written to one.
+// checkTargets returns an error if the texts of two files would be written to the same file.
 func (c *readCmd) checkTargets(files []file) error {
 	if c.out == "" {
 		return nil
@@ -100,8 +104,8 @@ func (c *readCmd) checkTargets(files []file) error {
 	return nil
 }
 
-// target returns where the text of a file is written: its path below the folder, or its last part where it leads
-// elsewhere.
+// target returns the file that the text of f is written to: f's path below the folder, or only its last part if the
+// path leads out of it.
 func (c *readCmd) target(f file) string {
 	name := filepath.Clean(f.name)
 	switch {
@@ -116,7 +120,7 @@ func (c *readCmd) target(f file) string {
 	return filepath.Join(c.out, name+".md")
 }
 
-// ended writes what came of a file.
+// ended writes the result for a file.
 func (c *readCmd) ended(r fileRead) error {
 	c.failed = c.failed || r.err != nil
 	text, err := c.output(r)
@@ -148,7 +152,7 @@ func readableName(f file) string {
 	return f.name
 }
 
-// write puts a text where it is wanted, and says where that is if it is a file.
+// write writes a text to its destination, and returns the path if that is a file.
 func (c *readCmd) write(r fileRead, text string) (to string, err error) {
 	if c.out != "" {
 		path := c.target(r.file)
@@ -181,20 +185,20 @@ func (c *readCmd) output(r fileRead) (string, error) {
 	return withNewline(text), nil
 }
 
-// readLine is a file's line of JSON.
+// readLine is the line of JSON for a file.
 type readLine struct {
 	File     string          `json:"file"`
 	Status   document.Status `json:"status"`
-	Error    string          `json:"error,omitempty"` // for people
+	Error    string          `json:"error,omitempty"` // human-readable
 	Code     string          `json:"code,omitempty"`
-	Pages    int             `json:"pages"` // that the file has
-	Text     string          `json:"text"`  // of the pages that were wanted
+	Pages    int             `json:"pages"` // in the file
+	Text     string          `json:"text"`  // of the selected pages
 	Warnings []string        `json:"warnings,omitempty"`
 	Model    string          `json:"model,omitempty"`
 	Page     []readPage      `json:"page"`
 }
 
-// readPage is a page in it.
+// readPage is a page in a readLine.
 type readPage struct {
 	Page     int              `json:"page"`
 	Text     string           `json:"text"`

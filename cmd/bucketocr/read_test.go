@@ -20,7 +20,7 @@ func (d *desk) read(stdin []byte, args ...string) (code int, stdout, stderr stri
 	d.t.Helper()
 	var out, errs bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	sys := system{&out, &errs, lookup, func(int) time.Duration { return 0 }, bytes.NewReader(stdin)}
+	sys := system{&out, &errs, lookup, func(int) time.Duration { return 0 }, bytes.NewReader(stdin), ""}
 	for i, arg := range args {
 		if name, ours := strings.CutPrefix(arg, "./"); ours {
 			args[i] = filepath.Join(d.dir, name)
@@ -63,7 +63,7 @@ func TestRead(t *testing.T) {
 			[]string{"broken.png  failed  unsupported_media: "}},
 		{"./missing.png", nil, exitFailed, "", []string{"missing.png  failed  no such file"}},
 		{"./none*.png", nil, exitFailed, "", []string{"none*.png  failed  no such file"}},
-		{"gs://scans/a.png", nil, exitFailed, "", []string{"bucketocr backfill is for buckets"}},
+		{"gs://scans/a.png", nil, exitFailed, "", []string{"use bucketocr backfill for buckets"}},
 		{"-", nil, exitFailed, "", []string{"standard input  failed  standard input is empty"}},
 		{"", nil, exitUsage, "",
 			[]string{"name files or folders, or - for standard input (bucketocr read --help says more)"}},
@@ -85,8 +85,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadPages: pages that are not wanted are neither made nor sent, one that there is not is a failure, and one that
-// failed leaves the others.
+// TestReadPages: pages that are not selected are neither made nor sent; a page that does not exist is a failure; a
+// failed page does not affect the others.
 func TestReadPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"five.tiff": apptest.TIFF(5), "one.png": apptest.PNG(50)})
@@ -102,10 +102,10 @@ func TestReadPages(t *testing.T) {
 		{"--pages 4- ./five.tiff", exitGood, 2, "a page\n\f\na page\n", ""},
 		{"--pages 1,3-4 ./five.tiff", exitGood, 3, "a page\n\f\na page\n\f\na page\n", ""},
 		{"--pages 1-9 ./five.tiff", exitFailed, 5, strings.Repeat("a page\n\f\n", 4) + "a page\n",
-			"there is no page 6: it has 5 pages"},
-		{"--pages 7 ./five.tiff", exitFailed, 0, "", "there is no page 7: it has 5 pages"},
+			"no page 6: the file has 5 pages"},
+		{"--pages 7 ./five.tiff", exitFailed, 0, "", "no page 7: the file has 5 pages"},
 		{"--pages 1 ./one.png", exitGood, 1, "a page\n", ""},
-		{"--pages 2 ./one.png", exitFailed, 0, "", "there is no page 2: it has 1 page"},
+		{"--pages 2 ./one.png", exitFailed, 0, "", "no page 2: the file has 1 page"},
 		{"./five.tiff", exitGood, 5, strings.Repeat("a page\n\f\n", 4) + "a page\n", ""},
 	} {
 		before := d.ocr.Counts().Requests
@@ -169,7 +169,7 @@ func TestReadOut(t *testing.T) {
 	}
 }
 
-// TestReadWaitsForTheService: what the service refuses for a while is tried again, within RETRY_WINDOW.
+// TestReadWaitsForTheService: pages that the service refuses for a while are retried, within RETRY_WINDOW.
 func TestReadWaitsForTheService(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})

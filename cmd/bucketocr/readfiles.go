@@ -19,18 +19,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/folder"
 )
 
-// standardInput is the argument that names it.
+// standardInput is the argument for standard input.
 const standardInput = "-"
 
-// file is one that is to be read.
+// file is a file to read.
 type file struct {
-	name string // as the user named it, or found in a folder that he named
+	name string // as given by the user, or below the folder given
 	path string
-	err  error // why it cannot be
+	err  error // why it cannot be read
 }
 
-// findFiles returns the files that arguments name: themselves, those in folders that a bucket's filter takes, and what
-// a pattern matches where the shell has not filled it in. A file comes once.
+// findFiles returns the files for the arguments: files themselves, the files in folders that a bucket's filter accepts,
+// and the matches of patterns that the shell has not expanded. No file is returned twice.
 func findFiles(args []string) []file {
 	var files []file
 	for _, arg := range args {
@@ -50,13 +50,13 @@ func filesOf(arg string) []file {
 		return []file{{name: arg, path: arg}}
 	}
 	if _, _, gs := gsName(arg); gs {
-		return []file{{name: arg, path: arg, err: errors.New("read takes files; bucketocr backfill is for buckets")}}
+		return []file{{name: arg, path: arg, err: errors.New("read accepts files; use bucketocr backfill for buckets")}}
 	}
 	info, err := os.Stat(arg)
 	if matches, bad := filepath.Glob(arg); errors.Is(err, fs.ErrNotExist) && bad == nil && len(matches) > 0 {
 		var files []file
 		for _, match := range matches {
-			if !hidden(match) || hidden(arg) { // as shells do it
+			if !hidden(match) || hidden(arg) { // as shells do
 				files = append(files, filesOf(match)...)
 			}
 		}
@@ -66,13 +66,13 @@ func filesOf(arg string) []file {
 		return filesIn(arg)
 	}
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a file")
+		err = errors.New("not a file")
 	}
 	return []file{{arg, arg, err}}
 }
 
-// filesIn returns the files of a folder that a bucket's filter takes, in the order of their names. Hidden ones and
-// those that are still being written are left out, and links are not followed.
+// filesIn returns the files in a folder that a bucket's filter accepts, ordered by name. Hidden files and files that
+// are still being written are left out, and links are not followed.
 func filesIn(dir string) []file {
 	var files []file
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -107,8 +107,8 @@ func filesIn(dir string) []file {
 
 func hidden(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
 
-// spool copies standard input to a file in dir, since pages are read from where they lie. More than limit bytes are not
-// copied: they are refused later in any case.
+// spool copies standard input to a file in dir, since pages are read at random offsets. It stops soon after limit
+// bytes: a file that long is refused later in any case.
 func spool(stdin io.Reader, dir string, limit int64) (path string, err error) {
 	f, err := os.CreateTemp(dir, "stdin-")
 	if err != nil {
@@ -121,10 +121,10 @@ func spool(stdin io.Reader, dir string, limit int64) (path string, err error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// spooled are the files as a bucket: an object's name is a file's number.
+// spooled presents files as a bucket: an object's name is its file's number.
 type spooled []file
 
-// number returns the name of the i-th file's object. No filter leaves it out, whatever the file is called.
+// number returns the name of the i-th file's object, which no filter excludes whatever the file is called.
 func (spooled) number(i int) string { return fmt.Sprintf("%06d", i) }
 
 func (s spooled) find(name string) (file, error) {
@@ -135,7 +135,7 @@ func (s spooled) find(name string) (file, error) {
 	return s[i], nil
 }
 
-// Open is [document.Objects].
+// Open implements [document.Objects].
 func (s spooled) Open(_ context.Context, o document.Object) (document.Content, error) {
 	f, err := s.find(o.Name)
 	if err != nil {
@@ -153,7 +153,7 @@ func (s spooled) Open(_ context.Context, o document.Object) (document.Content, e
 	return document.Content{ReadCloser: opened, Size: info.Size()}, nil
 }
 
-// Live is [document.Objects]. There is one generation of each file.
+// Live implements [document.Objects]. Each file has one generation.
 func (s spooled) Live(_ context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	_, err := s.find(name)
 	return document.Object{Bucket: bucket, Name: name, Generation: onlyGeneration}, document.Attributes{}, err
@@ -161,7 +161,7 @@ func (s spooled) Live(_ context.Context, bucket, name string) (document.Object, 
 
 const onlyGeneration = 1
 
-// event is that of the i-th file's arrival. What a file is its bytes say.
+// event returns the event for the i-th file. It has no content type: the format is detected from the bytes.
 func (s spooled) event(bucket string, i int) document.Event {
 	return document.Event{
 		Kind: document.KindFinalized, ID: s.number(i), Time: time.Now(),
@@ -170,12 +170,12 @@ func (s spooled) event(bucket string, i int) document.Event {
 	}
 }
 
-// pageList are the numbers of pages that are wanted, as ranges; none: all.
+// pageList is a selection of pages, as ranges; empty selects all.
 type pageList []pageRange
 
 type pageRange struct{ from, to int } // to is included; 0: to the end
 
-// String is [pflag.Value].
+// String implements [pflag.Value].
 func (l *pageList) String() string {
 	var parts []string
 	for _, r := range *l {
@@ -191,10 +191,10 @@ func (l *pageList) String() string {
 	return strings.Join(parts, ",")
 }
 
-// Type is [pflag.Value].
+// Type implements [pflag.Value].
 func (*pageList) Type() string { return "PAGES" }
 
-// Set is [pflag.Value].
+// Set implements [pflag.Value].
 func (l *pageList) Set(s string) error {
 	var all pageList
 	for part := range strings.SplitSeq(s, ",") {
@@ -217,13 +217,13 @@ func (l *pageList) Set(s string) error {
 	return nil
 }
 
-// has reports whether a page is wanted.
+// has reports whether page n is selected.
 func (l pageList) has(n int) bool {
 	return len(l) == 0 ||
 		slices.ContainsFunc(l, func(r pageRange) bool { return n >= r.from && (n <= r.to || r.to == 0) })
 }
 
-// beyond returns a page that is wanted by its number and that a document of n pages does not have; 0 for none.
+// beyond returns a page that is selected explicitly but does not exist in a document of n pages; 0 if there is none.
 func (l pageList) beyond(n int) int {
 	for _, r := range l {
 		if last := max(r.from, r.to); last > n {

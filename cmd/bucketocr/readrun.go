@@ -22,11 +22,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
-// readBucket is the name of the bucket that files are read as.
+// readBucket is the bucket name used for files.
 const readBucket = "files"
 
-// readRun is the function over files of this machine and records that are thrown away: what is read, is read as in the
-// cloud.
+// readRun runs the function on local files, with records that are thrown away: files are read exactly as in the cloud.
 type readRun struct {
 	sys      system
 	files    spooled
@@ -39,12 +38,12 @@ type readRun struct {
 	dir      string // temporary
 }
 
-// notForRead are the variables about buckets, documents and listeners, which files have none of.
+// notForRead lists variables about buckets, documents and listeners, which do not apply to files.
 var notForRead = []string{"FIRESTORE_EMULATOR_HOST", "INCLUDE", "EXCLUDE", "OWNER_PATTERN", "NOTIFY_TOPIC",
 	"RECONCILE_BUCKETS"}
 
-// openRead finds the OCR service and sets up the function. The caller closes it. With errWrongSettings the
-// configuration is wrong.
+// openRead finds the OCR service and sets up the function; the caller must close it. The error is errWrongSettings if
+// the configuration is wrong.
 func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ *readRun, err error) {
 	r := &readRun{sys: sys, files: files, pages: pages}
 	defer func() {
@@ -52,7 +51,7 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ 
 			err = errors.Join(err, r.close())
 		}
 	}()
-	// What is wrong is said before anything is built or started.
+	// Check the settings before anything is built or started.
 	if _, err := config.Load(localSettings(sys, nil, true, notForRead...)); err != nil {
 		return nil, fmt.Errorf("%w:\n%w", errWrongSettings, err)
 	}
@@ -76,8 +75,9 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ 
 	}
 	backends := app.Backends{Objects: r.files, Records: r.records, Tokens: idtoken.New(),
 		Decoder: pageimage.NewDecoder()}
-	if r.handler, err = app.New(r.cfg, backends, slog.New(slog.DiscardHandler),
-		app.WithRetryDelay(sys.backoff)); err != nil {
+	log := slog.New(slog.DiscardHandler)
+	app.KeepEngines(backends.Decoder, sys.engines, log)
+	if r.handler, err = app.New(r.cfg, backends, log, app.WithRetryDelay(sys.backoff)); err != nil {
 		return nil, fmt.Errorf("%w:\n%w", errWrongSettings, err)
 	}
 	r.eventarc, err = newEventarc(r.handler)
@@ -86,11 +86,11 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ 
 
 var errWrongSettings = errors.New("wrong settings")
 
-// close ends what runs, at once, and removes what was kept.
+// close stops the run at once and removes its files.
 func (r *readRun) close() error {
 	var errs []error
 	if r.eventarc != nil {
-		// there is nothing to release: the records go
+		// no need to release records: they are thrown away
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = r.handler.Drain(ctx)
@@ -108,16 +108,16 @@ func (r *readRun) close() error {
 	return errors.Join(errs...)
 }
 
-// fileRead is what came of a file.
+// fileRead is the result for a file.
 type fileRead struct {
 	file   file
 	record *document.Record
-	pages  []document.Page // those that were wanted
-	err    error           // why there is nothing, or not all
+	pages  []document.Page // the selected pages
+	err    error           // why text is missing
 }
 
-// all reads the files, some at a time, and calls ended with each in its turn. The error is that of ended, of the OCR
-// service of our own, or the context's.
+// all reads the files, several at a time, and calls ended for each, in order. The error is from ended, from an OCR
+// service that it started, or from ctx.
 func (r *readRun) all(ctx context.Context, ended func(fileRead) error) error {
 	results := make([]chan fileRead, len(r.files))
 	for i := range results {
@@ -170,7 +170,7 @@ func (r *readRun) post(ctx context.Context, results []chan fileRead) {
 	posts.Wait()
 }
 
-// one reads a file to its end.
+// one reads the i-th file and returns its result.
 func (r *readRun) one(ctx context.Context, i int) fileRead {
 	res := fileRead{file: r.files[i]}
 	ev := r.files.event(readBucket, i)
@@ -183,7 +183,7 @@ func (r *readRun) one(ctx context.Context, i int) fileRead {
 	case err != nil:
 		res.err = err
 	case s == nil || !s.Status.Ended():
-		res.err = fmt.Errorf("it could not be read within %s (RETRY_WINDOW)", age(r.cfg.RetryWindow))
+		res.err = fmt.Errorf("not read within %s (RETRY_WINDOW)", age(r.cfg.RetryWindow))
 	case s.Status == document.StatusFailed:
 		res.record, res.err = s.Record, errors.New(failure(s.Error))
 	default:
@@ -214,7 +214,7 @@ func (r *readRun) deliver(ctx context.Context, ev document.Event) error {
 	}
 }
 
-// leaveOut has the pages that are not wanted count as read: so none is made, sent or paid for.
+// leaveOut marks the pages that are not selected as read, so that they are not rendered, sent or paid for.
 func (r *readRun) leaveOut(ctx context.Context, ev document.Event) error {
 	if len(r.pages) == 0 {
 		return nil
@@ -240,7 +240,7 @@ func (r *readRun) leaveOut(ctx context.Context, ev document.Event) error {
 	return err
 }
 
-// wanted returns the pages that were wanted. The error says which there are not, or which failed.
+// wanted returns the selected pages. The error lists those that do not exist or failed.
 func (r *readRun) wanted(ctx context.Context, rec *document.Record) ([]document.Page, error) {
 	pages, err := r.records.Pages(ctx, rec.Object().ID(), rec.Generation)
 	if err != nil {
@@ -264,7 +264,7 @@ func (r *readRun) wanted(ctx context.Context, rec *document.Record) ([]document.
 		}
 	}
 	if n := r.pages.beyond(rec.Pages); n > 0 {
-		errs = append(errs, fmt.Errorf("there is no page %d: it has %s", n, pageCount(rec.Pages)))
+		errs = append(errs, fmt.Errorf("no page %d: the file has %s", n, pageCount(rec.Pages)))
 	}
 	return kept, errors.Join(errs...)
 }
@@ -278,5 +278,5 @@ func pageOf(pages []document.Page, n int) (document.Page, bool) {
 	return document.Page{}, false
 }
 
-// failure is why an object or a page failed, for people.
+// failure returns the reason why an object or a page failed.
 func failure(e *document.Error) string { return e.Code + ": " + e.Message }

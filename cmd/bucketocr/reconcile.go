@@ -10,16 +10,19 @@ import (
 	"github.com/bucketocr/bucketocr/internal/backfill"
 )
 
-const reconcileHelp = `Finds what lost events left below gs://BUCKET/PREFIX, and delivers the events that did not come: of objects without a document, and
-with --erase of documents whose object is gone. With --local those of a folder, to the bucketocr up process that runs there.
+const reconcileHelp = `Finds what lost events have left undone below gs://BUCKET/PREFIX and delivers those events: for
+objects without a document and, with --erase, for documents whose object is gone. With --local,
+does the same for a folder, through the bucketocr up process that is running there.
 
-The deployed function does the same by itself every day (RECONCILE_BUCKETS); this command shows what it would find (--dry-run), and
-does it at once. Objects younger than an hour are left to their own events. The function decides: what INCLUDE and EXCLUDE leave
-out it ignores, and it erases only with ON_DELETE=erase; otherwise its answer is filtered. Each document to be erased is looked up
-in the bucket once more before, and one whose object was uploaded meanwhile stays.
+The deployed function does this every day (RECONCILE_BUCKETS); this command shows what it would
+find (--dry-run), or does it at once. Objects younger than an hour are left to their own events.
+The function decides: it ignores names that INCLUDE and EXCLUDE leave out, and it erases only with
+ON_DELETE=erase, answering "filtered" otherwise. Before a document is erased, its object is looked
+up once more; the document of an object that was uploaded meanwhile is kept.
 
-Refusals, Ctrl-C and --after are as for bucketocr backfill. Exits with 1 where an object failed or could not be delivered. It costs a
-list operation for each thousand objects and a read for each image among them, or with --erase a read for each document.
+Refusals, Ctrl-C and --after work as in bucketocr backfill. Exits with 1 if any object failed or
+could not be delivered. Costs one list operation per thousand objects and one read per image or,
+with --erase, one read per document.
 ` + placeText + targetText + `
 Example: bucketocr reconcile gs://my-scans --dry-run
          bucketocr reconcile gs://my-scans --erase
@@ -28,8 +31,8 @@ Example: bucketocr reconcile gs://my-scans --dry-run
 func reconcileFlags(fs *pflag.FlagSet) action {
 	f := newBackfillCmd(fs, "reconcile")
 	fs.Var(&f.older, "older-than",
-		"only what was created or written before this `TIME`: 24h (ago), 2026-11-24 or RFC 3339 (default 1h ago)")
-	fs.BoolVar(&f.erase, "erase", false, "have documents erased, too, whose object is gone")
+		"only objects created, or documents written, before this `TIME`: 24h (ago), 2026-11-24 or RFC 3339 (default 1h ago)")
+	fs.BoolVar(&f.erase, "erase", false, "also erase documents whose object is gone")
 	section(fs, "Selection", "older-than", "erase")
 	return func(ctx context.Context, sys system, args []string) int {
 		if f.older.IsZero() {

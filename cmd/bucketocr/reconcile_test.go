@@ -18,7 +18,7 @@ func testReconcileByHand(t *testing.T, o *office) {
 		t.Helper()
 		o.want(code, words, append(append([]string{"reconcile", "--to", d.server.URL}, o.source()...), args...)...)
 	}
-	call(exitGood, []string{"3", "younger than wanted", "to deliver", "0"}, "--dry-run")
+	call(exitGood, []string{"3", "too young for --older-than", "to deliver", "0"}, "--dry-run")
 	call(exitGood, []string{"to deliver", "3", "to erase", "1"}, "--dry-run", "--erase", "--older-than", "0s")
 	if d.requests != 0 {
 		t.Fatalf("a dry run made %d requests", d.requests)

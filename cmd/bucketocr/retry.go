@@ -22,16 +22,19 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const retryHelp = `Asks for another try of objects: their documents become retrying with fresh budgets, due now, and the next sweep takes them.
-Pages that were read stay and are not paid for again.
+const retryHelp = `Schedules objects for another try: their documents become retrying with fresh budgets, due now,
+and the next sweep processes them. Pages that have been read are kept and not paid for again.
 
-Without a selection all failed objects are retried: say --all, or yes where it asks. Name objects (gs://BUCKET/NAME, a document's id, with --local a path in
-the folder) to try just those. --stuck selects unfinished ones that the sweep should have taken long ago. --status done,
-with --warning or --model, re-reads finished ones, whole with --model, else the pages with that warning. They stay as they are
-until the new reading is complete, and if it fails. Those whose image is no longer in the bucket are left alone.
+Without a selection all failed objects are retried, which needs --all or confirmation on a
+terminal. To retry certain objects only, name them (gs://BUCKET/NAME, a document's ID or, with
+--local, a path in the folder). --stuck selects unfinished objects that the sweep should have
+processed long ago. --status done re-reads finished objects: all their pages with --model, or the
+pages with that warning with --warning. Their texts stay in place until the new reading is
+complete, and for good if it fails. Objects whose image is no longer in the bucket are skipped.
 
-Nothing is written over a document that a worker holds or that has changed since it was read. --dry-run counts and
-writes nothing. It costs one read for each document of the status, and two and a write for each that is tried again.
+A document that a worker holds, or that has changed since it was read, is never overwritten.
+--dry-run counts and writes nothing. Costs one read per document of the status, and two reads and
+a write per document retried.
 ` + placeText + targetText + `
 Example: bucketocr retry --code ocr_unavailable --newer-than 24h --dry-run
          bucketocr retry --status done --model lightonai/LightOnOCR-1B-1025
@@ -39,30 +42,30 @@ Example: bucketocr retry --code ocr_unavailable --newer-than 24h --dry-run
 
 func retryFlags(fs *pflag.FlagSet) action {
 	w := &retryCmd{dir: placeFlag(fs)}
-	fs.StringVar(&w.status, "status", "failed", "try those that are `failed|done`")
-	fs.BoolVar(&w.everything, "all", false, "all failed ones; without it a terminal is asked")
-	fs.BoolVar(&w.stuck, "stuck", false, "try unfinished ones that are stuck")
-	fs.DurationVar(&w.overdue, "overdue", 15*time.Minute, "with --stuck: for how long their turn has been over")
+	fs.StringVar(&w.status, "status", "failed", "retry objects that are `failed|done`")
+	fs.BoolVar(&w.everything, "all", false, "retry all failed objects without asking")
+	fs.BoolVar(&w.stuck, "stuck", false, "retry unfinished objects that are stuck")
+	fs.DurationVar(&w.overdue, "overdue", 15*time.Minute, "with --stuck: how long they must be overdue")
 	fs.StringVar(&w.codes, "code", "", "only those that failed with one of these error `CODES`, separated by commas")
 	fs.StringVar(&w.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
 	fs.StringVar(&w.warning, "warning", "", "with --status done: only those with this `WARNING`")
 	fs.StringVar(&w.model, "model", "", "with --status done: only those read by this `MODEL`")
 	fs.Var(&w.newer, "newer-than", "only those that ended after this `TIME`: 24h (ago), 2026-11-24 or RFC 3339")
 	fs.Var(&w.older, "older-than", "only those that ended before this `TIME`")
-	fs.IntVar(&w.limit, "limit", 0, "no more than `N`; 0: all")
-	fs.Float64Var(&w.rate, "rate", 100, "no more than `N` a second")
-	fs.BoolVar(&w.dry, "dry-run", false, "count them and write nothing")
+	fs.IntVar(&w.limit, "limit", 0, "at most `N` objects; 0: all")
+	fs.Float64Var(&w.rate, "rate", 100, "at most `N` objects per second")
+	fs.BoolVar(&w.dry, "dry-run", false, "only count, and write nothing")
 	fs.BoolVar(&w.now, "now", false,
-		"have a sweep begin at once: a POST to the function at --to, or to the running bucketocr up")
-	fs.StringVar(&w.by, "by", "", "`WHO` asks, for the document's retriedBy (default: you at this machine)")
-	fs.BoolVar(&w.json, "json", false, "a line of JSON for each object and for the sum")
+		"start a sweep at once, with a POST to the function at --to or to the running bucketocr up")
+	fs.StringVar(&w.by, "by", "", "record `WHO` as the document's retriedBy (default: you at this machine)")
+	fs.BoolVar(&w.json, "json", false, "print a line of JSON for each object and for the totals")
 	w.target.flags(fs)
 	section(fs, "Selection", "status", "all", "stuck", "overdue", "code", "prefix", "warning", "model", "newer-than",
 		"older-than", "limit")
 	return w.run
 }
 
-// retryCmd is one call of retry.
+// retryCmd is one run of retry.
 type retryCmd struct {
 	dir                                       *string
 	status, codes, prefix, warning, model, by string
@@ -72,7 +75,7 @@ type retryCmd struct {
 	limit                                     int
 	rate                                      float64
 	target                                    target
-	only, names                               []string // ids of named objects, and what they were named
+	only, names                               []string // IDs of the objects named, and their names as given
 	codeList                                  []string
 }
 
@@ -99,7 +102,7 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		sweep = poster.sweep
 	}
 	if !w.everything && !w.dry && len(args) == 0 && !w.selects() {
-		switch agreed, err := confirm(sys, "Try all failed documents in "+p.where+" again?",
+		switch agreed, err := confirm(sys, "Retry all failed documents in "+p.where+"?",
 			"--all, or select some (--dry-run counts them)"); {
 		case err != nil:
 			return complain(sys, "retry", err)
@@ -120,7 +123,7 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-// check finds what is wrong with the arguments before anything is asked.
+// check validates the arguments before any request is made.
 func (w *retryCmd) check(args []string) error {
 	var err error
 	if w.codeList, err = codeList(w.codes); err != nil {
@@ -128,28 +131,29 @@ func (w *retryCmd) check(args []string) error {
 	}
 	switch done := w.status == string(document.StatusDone); {
 	case w.status != string(document.StatusFailed) && !done:
-		return fmt.Errorf("--status is failed or done, not %s; --stuck is for unfinished ones", plain(w.status))
+		return fmt.Errorf("--status must be failed or done, not %s; use --stuck for unfinished objects",
+			plain(w.status))
 	case len(args) > 0 && (w.selects() || w.everything || done):
-		return errors.New("name objects, or select them; not both")
+		return errors.New("name objects or select them, not both")
 	case done && w.warning == "" && w.model == "":
-		return errors.New("--status done wants --warning or --model")
+		return errors.New("--status done requires --warning or --model")
 	case done && (w.codes != "" || w.stuck):
 		return errors.New("--code and --stuck are for objects that are not done")
 	case !done && (w.warning != "" || w.model != ""):
 		return errors.New("--warning and --model are for --status done")
 	case w.limit < 0 || !(w.rate > 0) || w.overdue < 0:
-		return errors.New("--limit, --rate and --overdue are not negative, and --rate is not 0")
+		return errors.New("--limit and --overdue must not be negative, and --rate must be positive")
 	}
 	return checkWarning(w.warning)
 }
 
-// selects reports whether a flag narrows down what is tried again.
+// selects reports whether a flag narrows the selection.
 func (w *retryCmd) selects() bool {
 	return w.codes != "" || w.prefix != "" || w.stuck || !w.newer.IsZero() || !w.older.IsZero() || w.warning != "" ||
 		w.model != "" || w.limit > 0
 }
 
-// who returns the name of the person who asks, unless --by says it.
+// who returns the default of --by: the current user at this machine.
 func who() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil && u.Username != "" {
@@ -161,7 +165,7 @@ func who() string {
 	return name
 }
 
-// codeNames returns the words of the table of codes.
+// codeNames returns all error codes.
 func codeNames() []string {
 	var names []string
 	for _, c := range document.Codes() {
@@ -170,7 +174,7 @@ func codeNames() []string {
 	return names
 }
 
-// warningNames returns the words of the table of warnings.
+// warningNames returns all warnings.
 func warningNames() []string {
 	var names []string
 	for _, w := range document.Warnings() {
@@ -179,10 +183,10 @@ func warningNames() []string {
 	return names
 }
 
-// retryAtOnce is how many documents are written at the same time.
+// retryAtOnce is the number of documents written concurrently.
 const retryAtOnce = 8
 
-// retryRun goes through the documents that a wish selects.
+// retryRun retries the documents that the flags select.
 type retryRun struct {
 	sys      system
 	p        *place
@@ -195,19 +199,19 @@ type retryRun struct {
 	sum retrySum
 }
 
-// retrySum is what came of it.
+// retrySum counts the results.
 type retrySum struct {
 	Selected int64            `json:"selected"`
 	Retried  int64            `json:"retried"`
-	Skipped  map[string]int64 `json:"skipped"` // why not
-	Codes    map[string]int64 `json:"codes"`   // of those selected
+	Skipped  map[string]int64 `json:"skipped"` // by reason
+	Codes    map[string]int64 `json:"codes"`   // of the selected documents
 	DryRun   bool             `json:"dryRun"`
 }
 
-// Why a selected object is not tried again.
+// Reasons for skipping a selected object.
 const (
-	skipChanged = "changed meanwhile"
-	skipNothing = "in work, or nothing to read again"
+	skipChanged = "changed in the meantime"
+	skipNothing = "in progress, or nothing to read again"
 	skipGone    = "no longer in the bucket"
 )
 
@@ -218,8 +222,8 @@ func newRetryRun(sys system, p *place, w *retryCmd) *retryRun {
 	return r
 }
 
-// errEnough ends the listing at the limit.
-var errEnough = errors.New("as many as were asked for")
+// errEnough stops the listing at the limit.
+var errEnough = errors.New("limit reached")
 
 func (r *retryRun) all(ctx context.Context) error {
 	defer r.progress.finish()
@@ -245,7 +249,7 @@ func (r *retryRun) all(ctx context.Context) error {
 	return cmp.Or(writes.Wait(), err)
 }
 
-// list goes through what the store can select by itself.
+// list calls fn for the documents that the store can select by itself.
 func (r *retryRun) list(ctx context.Context, fn func(*document.Stored) error) error {
 	switch {
 	case len(r.w.only) > 0:
@@ -273,7 +277,7 @@ func (r *retryRun) named(ctx context.Context, fn func(*document.Stored) error) e
 	return nil
 }
 
-// wanted is the part of the selection that no index knows.
+// wanted applies the part of the selection that no index supports.
 func (r *retryRun) wanted(s *document.Stored) bool {
 	w, ended := r.w, s.Finished
 	if ended.IsZero() {
@@ -300,7 +304,7 @@ func (r *retryRun) selected(s *document.Stored) {
 	r.sum.Codes[code]++
 }
 
-// one asks for another try of one record.
+// one schedules one record for another try.
 func (r *retryRun) one(ctx context.Context, s *document.Stored) error {
 	skip, err := r.write(ctx, s)
 	if err != nil {
@@ -345,7 +349,7 @@ func (r *retryRun) write(ctx context.Context, s *document.Stored) (skip string, 
 	return "", err
 }
 
-// redo picks the pages of done objects that are read again.
+// redo returns a function that selects the pages of done objects to read again.
 func (r *retryRun) redo() func(document.Page) bool {
 	switch {
 	case r.w.warning != "":
@@ -356,7 +360,7 @@ func (r *retryRun) redo() func(document.Page) bool {
 	return nil
 }
 
-// gone reports whether the bucket holds another generation by now, or none: the text could not be read again.
+// gone reports whether o's generation is no longer in the bucket, so that its text could not be read again.
 func (r *retryRun) gone(ctx context.Context, o document.Object) (bool, error) {
 	live, _, err := r.p.objects.Live(ctx, o.Bucket, o.Name)
 	if errors.Is(err, document.ErrObjectGone) {
@@ -365,7 +369,7 @@ func (r *retryRun) gone(ctx context.Context, o document.Object) (bool, error) {
 	return live.Generation != o.Generation, err
 }
 
-// report says what came of it.
+// report prints the results.
 func (r *retryRun) report(err error) {
 	if r.w.json {
 		_ = json.NewEncoder(jsonTo(r.sys.stdout)).Encode(map[string]any{"sum": r.sum, "complete": err == nil})
@@ -374,13 +378,13 @@ func (r *retryRun) report(err error) {
 	w := tabwriter.NewWriter(r.sys.stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	fmt.Fprintf(w, "selected\t%s\t%s\n", count(r.sum.Selected), codes(r.sum.Codes))
-	fmt.Fprintf(w, "to be tried again\t%s\n", count(r.sum.Retried))
+	fmt.Fprintf(w, "to be retried\t%s\n", count(r.sum.Retried))
 	for _, why := range slices.Sorted(maps.Keys(r.sum.Skipped)) {
-		fmt.Fprintf(w, "left alone\t%s\t%s\n", count(r.sum.Skipped[why]), why)
+		fmt.Fprintf(w, "skipped\t%s\t%s\n", count(r.sum.Skipped[why]), why)
 	}
 	switch {
 	case r.w.dry:
-		fmt.Fprintf(w, "\nA dry run: nothing was written.\n")
+		fmt.Fprintf(w, "\nDry run: nothing was written.\n")
 	case err == nil && r.sum.Retried > 0 && !r.w.now:
 		fmt.Fprintf(w, "\n%s\n", r.p.nextSweep())
 	}

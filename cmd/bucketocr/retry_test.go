@@ -19,7 +19,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// reader is an OCR service that counts what it reads, by the bytes of the image.
+// reader is an OCR service that counts the pages it reads, by the bytes of the image.
 type reader struct {
 	mu    sync.Mutex
 	reads map[string]int
@@ -43,7 +43,7 @@ func (r *reader) ExtractText(_ context.Context, img ocr.Image) (ocr.Result, erro
 	return ocr.Result{Text: "read again", Model: "m2"}, nil
 }
 
-// sweepAll has a worker take what is due, over the office's records and a bucket that holds the same objects.
+// sweepAll runs a sweep with the office's records and a bucket that has the same objects.
 func (o *office) sweepAll(bucket *documenttest.Bucket, r *reader) {
 	o.t.Helper()
 	p, err := worker.New(worker.Options{
@@ -67,8 +67,8 @@ func newLeaseID() func() string {
 	return func() string { mu.Lock(); defer mu.Unlock(); n++; return fmt.Sprint("lease-", n) }
 }
 
-// TestRetryMany: what failed and what is stuck is delivered once each, with fresh budgets; a dry run says the same
-// numbers and writes nothing. In the cloud's place there are fewer, for time's sake.
+// TestRetryMany: failed and stuck objects are delivered once each, with fresh budgets; a dry run shows the same numbers
+// and writes nothing. With Firestore there are fewer, to save time.
 func TestRetryMany(t *testing.T) { testRetryMany(t, folderOffice(t)) }
 
 func testRetryMany(t *testing.T, o *office) {
@@ -130,7 +130,7 @@ func testRetryMany(t *testing.T, o *office) {
 	}
 }
 
-// retrialSum runs retry --json and gives its last line.
+// retrialSum runs retry --json and returns its last line.
 func (o *office) retrialSum(args ...string) retrySum {
 	o.t.Helper()
 	lines := strings.Split(strings.TrimSpace(o.want(exitGood, nil, args...)), "\n")
@@ -183,7 +183,7 @@ func testRetrySelects(t *testing.T, o *office) {
 			t.Errorf("%v: %+v", c.args, sum)
 		}
 	}
-	o.want(exitGood, []string{"to be tried again", "no longer in the bucket"}, "retry", "--status", "done", "--warning",
+	o.want(exitGood, []string{"to be retried", "no longer in the bucket"}, "retry", "--status", "done", "--warning",
 		"truncated", "--by", "ann")
 	if r := o.now("in/cut.png"); r.Status != document.StatusDone || r.RetriedBy != "ann" || r.Text == "" ||
 		r.Rereading == nil {
@@ -196,13 +196,13 @@ func testRetrySelects(t *testing.T, o *office) {
 		word string
 		args []string
 	}{
-		{"no error code", []string{"--code", "bad_luck"}}, {"--warning or --model", []string{"--status", "done"}},
+		{"unknown error code", []string{"--code", "bad_luck"}}, {"--warning or --model", []string{"--status", "done"}},
 		{"failed or done", []string{"--status", "retrying"}}, {"not both", []string{"--code", "corrupt", "x"}},
-		{"no warning", []string{"--status", "done", "--warning", "x"}},
+		{"unknown warning", []string{"--status", "done", "--warning", "x"}},
 		{"write it as", []string{"--newer-than", "soon"}},
-		{"no address of the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
+		{"no address for the function", []string{"--now"}}, {"for --status done", []string{"--model", "m"}},
 	} {
-		if c.word == "no address of the function" && len(o.env) == 0 {
+		if c.word == "no address for the function" && len(o.env) == 0 {
 			c.word = "bucketocr up is not running"
 		}
 		o.want(exitUsage, []string{c.word}, append([]string{"retry"}, c.args...)...)

@@ -15,22 +15,22 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// firstLines is how many lines of a text a summary shows.
+// firstLines is the number of lines of each text in the summary.
 const firstLines = 6
 
-// screen shows what happens, a line for each object's end, and keeps the texts' files in line with the records. On a
-// terminal there is a footer below the lines that says how it goes.
+// screen prints a line for each finished object, and keeps the text files in step with the records. On a terminal it
+// also shows the overall progress in a footer.
 type screen struct {
 	u      *upRun
 	begun  time.Time
-	out    sink // nil: the texts are written to the folder alone
+	out    sink // nil: texts are written only to the folder
 	footer *progress
 	colour bool
 	counts counts
 	mu     sync.Mutex
-	shown  map[string]string // by id: what the last line said
+	shown  map[string]string // by ID: the state last shown
 
-	stopping atomic.Bool // what is released now is for the next run
+	stopping atomic.Bool // records released from now on are left to the next run
 }
 
 func newScreen(u *upRun) (*screen, error) {
@@ -53,7 +53,7 @@ func newScreen(u *upRun) (*screen, error) {
 	return s, nil
 }
 
-// close takes the footer away. It may be called twice.
+// close removes the footer. It may be called twice.
 func (s *screen) close() {
 	s.footer.finish()
 	if s.out != nil {
@@ -61,16 +61,16 @@ func (s *screen) close() {
 	}
 }
 
-// say writes a line.
+// say prints a line.
 func (s *screen) say(format string, args ...any) {
 	s.footer.printLine(s.u.sys.stderr, fmt.Sprintf(format, args...))
 }
 
-// colours of statuses, as terminals have them.
+// colours maps statuses to ANSI colour codes.
 var colours = map[document.Status]string{
 	document.StatusDone: "32", document.StatusFailed: "31", document.StatusRetrying: "33"}
 
-// sayStatus writes a line about a record.
+// sayStatus prints a line about a record.
 func (s *screen) sayStatus(r *document.Record, rest string) {
 	at, word := r.Updated.Local().Format(time.TimeOnly), plain(r.Status)
 	rest = plain(r.Name) + rest
@@ -86,8 +86,7 @@ func (s *screen) watch(ctx context.Context) error {
 	return s.u.records.Watch(ctx, func(_ string, r *document.Record) error { return s.show(ctx, r) })
 }
 
-// show writes the text of a finished record, and a line where its status is news. What was there before this run is
-// not.
+// show writes the text of a finished record, and prints a line if its status is new in this run.
 func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +98,7 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.counts.note(id, r, r.Updated.Before(s.begun))
 	path, err := s.writeText(ctx, r)
 	if err != nil {
-		s.say("bucketocr up: %s", oneLine(err.Error())) // one text's trouble is not the others'
+		s.say("bucketocr up: %s", oneLine(err.Error())) // an error with one text must not stop the others
 	}
 	if r.Updated.Before(s.begun) || r.Status == document.StatusProcessing && !s.u.verbose {
 		return nil
@@ -113,13 +112,13 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	}
 	about := detail(r)
 	if s.stopping.Load() && r.Status == document.StatusRetrying {
-		about = fmt.Sprintf("  %d of %s read; the next run goes on with it", r.PagesDone, pageCount(max(r.Pages, 1)))
+		about = fmt.Sprintf("  %d of %s read; the next run continues", r.PagesDone, pageCount(max(r.Pages, 1)))
 	}
 	s.sayStatus(r, about+tail)
 	return nil
 }
 
-// writeText brings the files of a text in line with its record, and returns the path that people are shown.
+// writeText brings the files of a text in step with its record, and returns the path to show.
 func (s *screen) writeText(ctx context.Context, r *document.Record) (string, error) {
 	path, err := s.u.bucket.WriteText(ctx, s.u.records, r)
 	if err != nil || path == "" || s.out == nil {
@@ -138,13 +137,14 @@ func (s *screen) writeText(ctx context.Context, r *document.Record) (string, err
 	return filepath.Join(s.u.out, filepath.FromSlash(entry)), nil
 }
 
-// pageLines shows on the screen what was done to make each page, where that is wanted, and passes the log on.
+// pageLines is a log handler that shows the processing steps of each page on the screen, if requested, and passes all
+// records on.
 type pageLines struct {
 	slog.Handler
 	screen *screen
 }
 
-// Enabled lets the lines about pages pass whatever the level of the log is.
+// Enabled accepts all levels, since lines about pages are shown whatever the level of the log.
 func (h pageLines) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h pageLines) Handle(ctx context.Context, r slog.Record) error {
@@ -168,7 +168,7 @@ func (h pageLines) WithGroup(name string) slog.Handler {
 	return pageLines{h.Handler.WithGroup(name), h.screen}
 }
 
-// short is a path as seen from the folder that the user named.
+// short returns a path below the folder as the user named it.
 func (s *screen) short(path string) string {
 	if path == "" {
 		return ""
@@ -183,7 +183,7 @@ func (s *screen) short(path string) string {
 	return path
 }
 
-// catchUp shows the last change of each object that the watch may have missed.
+// catchUp shows the final state of records whose last change the watch may have missed.
 func (s *screen) catchUp(ctx context.Context) {
 	for _, o := range s.u.bucket.Living() {
 		if r, err := s.u.records.Get(ctx, o.ID()); err == nil && r != nil {
@@ -192,7 +192,8 @@ func (s *screen) catchUp(ctx context.Context) {
 	}
 }
 
-// summary shows the first lines of every text that this run made and where it lies, and counts all of them.
+// summary prints the path and the first lines of every text from this run, and the totals. It returns the number of
+// failed objects.
 func (s *screen) summary(ctx context.Context) (int, error) {
 	s.catchUp(ctx)
 	s.footer.finish()
@@ -204,7 +205,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 		case err != nil:
 			return exitFailed, err
 		case r == nil || r.Generation != o.Generation || r.Status == document.StatusDeleted:
-			continue // not ours: skipped
+			continue // skipped: not an image
 		case r.Status == document.StatusFailed:
 			failed++
 			fmt.Fprintf(out, "%s\n  failed%s\n\n", plain(r.Name), reason(r.Record))
@@ -237,16 +238,16 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 	return exitGood, nil
 }
 
-// farewell says how a run that was stopped ended.
+// farewell prints how a run that was stopped ended.
 func (s *screen) farewell() {
 	if n := s.counts.inWork() + s.counts.of(document.StatusRetrying) + int64(s.u.bucket.Waiting()); n > 0 {
-		s.say("stopped: %s to be read yet; bucketocr up goes on with them", objects(n))
+		s.say("stopped: %s still to be read; run bucketocr up again to continue", objects(n))
 		return
 	}
-	s.say("stopped: nothing is left to be read")
+	s.say("stopped: nothing left to read")
 }
 
-// excerpt is the first lines of a text, indented.
+// excerpt returns the first lines of a text, indented.
 func excerpt(r *document.Record) string {
 	if r.Blank {
 		return "  (blank: no text on it)\n"

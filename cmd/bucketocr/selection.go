@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// selection is which documents a command goes through.
+// selection holds the flags that select documents.
 type selection struct {
 	statuses, codes, warning, prefix string
 	limit                            int
@@ -20,24 +20,23 @@ type selection struct {
 	codeList                         []string
 }
 
-// flags declares what selects documents. Commands about texts know those that are done, so for them there is neither
-// --status nor
+// flags declares the flags. Commands about texts deal only with done documents, so they have neither --status nor
 // --code.
 func (s *selection) flags(fs *pflag.FlagSet, textsOnly bool) {
 	if textsOnly {
 		s.statuses = string(document.StatusDone)
 	} else {
 		fs.StringVar(&s.statuses, "status", "", "only documents in one of these `STATUSES`, separated by commas")
-		fs.StringVar(&s.codes, "code", "", "only those with one of these error `CODES`, separated by commas")
+		fs.StringVar(&s.codes, "code", "", "only documents with one of these error `CODES`, separated by commas")
 		section(fs, "Selection", "status", "code")
 	}
-	fs.StringVar(&s.warning, "warning", "", "only those with this `WARNING`")
+	fs.StringVar(&s.warning, "warning", "", "only documents with this `WARNING`")
 	fs.StringVar(&s.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
-	fs.IntVar(&s.limit, "limit", 0, "no more than `N`; 0: all")
+	fs.IntVar(&s.limit, "limit", 0, "at most `N` documents; 0: all")
 	section(fs, "Selection", "warning", "prefix", "limit")
 }
 
-// check finds what is wrong with the flags.
+// check validates the flags.
 func (s *selection) check() (err error) {
 	if s.wanted, err = statusList(s.statuses); err != nil {
 		return err
@@ -46,12 +45,12 @@ func (s *selection) check() (err error) {
 		return err
 	}
 	if s.limit < 0 {
-		return errors.New("--limit is not negative")
+		return errors.New("--limit must not be negative")
 	}
 	return checkWarning(s.warning)
 }
 
-// codeList reads codes separated by commas.
+// codeList parses a comma-separated list of codes.
 func codeList(s string) ([]string, error) {
 	var all []string
 	for name := range strings.SplitSeq(s, ",") {
@@ -59,7 +58,7 @@ func codeList(s string) ([]string, error) {
 			continue
 		}
 		if document.Code(name).Code == "" {
-			return nil, fmt.Errorf("no error code is called %s; the codes are %s", plain(name),
+			return nil, fmt.Errorf("unknown error code %s; the codes are %s", plain(name),
 				strings.Join(codeNames(), ", "))
 		}
 		all = append(all, name)
@@ -69,13 +68,14 @@ func codeList(s string) ([]string, error) {
 
 func checkWarning(name string) error {
 	if name != "" && !slices.Contains(warningNames(), name) {
-		return fmt.Errorf("no warning is called %s; the warnings are %s", plain(name),
+		return fmt.Errorf("unknown warning %s; the warnings are %s", plain(name),
 			strings.Join(warningNames(), ", "))
 	}
 	return nil
 }
 
-// query is what the store can select by itself: with a prefix, and in a folder, in the order of names.
+// query returns the part of the selection that the store can apply by itself. The documents come in order of names if
+// there is a prefix, or in a folder.
 func (s *selection) query(p *place) document.Query {
 	prefix := s.prefix
 	if _, name, ok := gsName(prefix); ok {
@@ -94,7 +94,7 @@ func (s *selection) query(p *place) document.Query {
 	return document.Query{Names: &document.Names{}}
 }
 
-// each calls fn for the documents that are selected, without their text.
+// each calls fn for the selected documents, without their text.
 func (s *selection) each(ctx context.Context, p *place, fn func(*document.Stored) error) error {
 	n := 0
 	err := p.records.List(ctx, s.query(p), func(r *document.Stored) error {

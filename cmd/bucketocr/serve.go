@@ -16,8 +16,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/config"
 )
 
-const serveText = `Serves the function exactly as Cloud Run runs it, on $PORT (default 8080), configured by the environment alone.
-SIGTERM and Ctrl-C finish the work in flight or release it.
+const serveText = `Serves the function exactly as Cloud Run runs it, on $PORT (default 8080), configured by
+environment variables alone. On SIGTERM or Ctrl-C, work in flight is finished or released.
 
 Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 \
          GOOGLE_CLOUD_PROJECT=demo-bucketocr \
@@ -30,7 +30,7 @@ func serveHelp() string { return serveText + variables() }
 
 func serveFlags(*pflag.FlagSet) action { return serve }
 
-// serve runs the functions framework around the function.
+// serve runs the function in the Functions Framework.
 func serve(ctx context.Context, sys system, args []string) int {
 	if len(args) > 0 {
 		return complain(sys, "serve", fmt.Errorf("unknown argument %q", args[0]))
@@ -41,9 +41,9 @@ func serve(ctx context.Context, sys system, args []string) int {
 	}
 	if cfg.FunctionTarget != app.Target {
 		return complain(sys, "serve",
-			fmt.Errorf("FUNCTION_TARGET is %q, and the only function is %s", cfg.FunctionTarget, app.Target))
+			fmt.Errorf("FUNCTION_TARGET is %q, but the only function is %s", cfg.FunctionTarget, app.Target))
 	}
-	handler, err := app.Setup(cfg, sys.stderr)
+	handler, err := app.Setup(cfg, sys.stderr, sys.engines)
 	if err != nil {
 		return cannotServe(sys, err)
 	}
@@ -64,8 +64,8 @@ func cannotServe(sys system, err error) int {
 	return exitUsage
 }
 
-// listen serves the handler until that fails. The framework reads its target from the environment, offers no way to
-// stop it and does not say on which port it listens: port 0 is therefore made a real one first.
+// listen serves the handler until serving fails. The framework reads its target from the environment, cannot be
+// stopped, and does not report its port, so port 0 is replaced with a real one first.
 func listen(sys system, port int, handler http.Handler) error {
 	functions.HTTP(app.Target, handler.ServeHTTP)
 	if err := os.Setenv("FUNCTION_TARGET", app.Target); err != nil {
@@ -79,17 +79,17 @@ func listen(sys system, port int, handler http.Handler) error {
 	return funcframework.StartHostPort("", free)
 }
 
-// freePort returns the port, or any free one for 0, unless something listens there.
+// freePort returns the port, or a free one if it is 0, or an error if the port is in use.
 func freePort(port int) (string, error) {
 	l, err := net.Listen("tcp", fmt.Sprint(":", port))
 	if err != nil {
-		return "", fmt.Errorf("port %d cannot be listened on: %w", port, rootCause(err))
+		return "", fmt.Errorf("cannot listen on port %d: %w", port, rootCause(err))
 	}
 	_, free, err := net.SplitHostPort(l.Addr().String())
 	return free, errors.Join(err, l.Close())
 }
 
-// variables returns the table of all variables, for --help.
+// variables returns the table of variables for --help.
 func variables() string {
 	var out string
 	for _, v := range config.Variables() {

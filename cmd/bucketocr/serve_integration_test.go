@@ -25,8 +25,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// newCloud starts what a served function talks to: the Firestore emulator, a bucket, an OCR service that checks tokens,
-// and the metadata server that issues them.
+// newCloud starts the services that a served function uses: the Firestore emulator, a bucket, an OCR service that
+// checks tokens, and the metadata server that issues them.
 func newCloud(t *testing.T) *apptest.Cloud {
 	return apptest.New(t, apptest.Options{
 		Firestore: true,
@@ -38,7 +38,7 @@ func newCloud(t *testing.T) *apptest.Cloud {
 	})
 }
 
-// served is the program as a process of its own.
+// served is the program as a separate process.
 type served struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -77,7 +77,7 @@ func (s *served) wait() error {
 	return s.err
 }
 
-// post sends an event; status 0 means that no answer came.
+// post sends an event; status 0 means that there was no response.
 func (s *served) post(ce cloudevents.Event) (status int, outcome string) {
 	return apptest.Do(apptest.Request(s.t, s.t.Context(), s.url, ce))
 }
@@ -118,8 +118,8 @@ func fieldTypes(t *testing.T, c *apptest.Cloud, o document.Object) map[string]st
 	return types
 }
 
-// TestServe: one event gives one document with every field; copies, a newer generation and an older one leave
-// what one clean run leaves.
+// TestServe: one event results in one document with every field; duplicates, a newer generation and an older one
+// converge to the document of one clean run.
 func TestServe(t *testing.T) {
 	c := newCloud(t)
 	s := start(t, c)
@@ -219,7 +219,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestSIGTERM: work in flight is finished, the process ends with 0, also where a collector of traces and metrics hangs.
+// TestSIGTERM: work in flight is finished and the process exits with 0, even if the telemetry collector hangs.
 func TestSIGTERM(t *testing.T) {
 	t.Run("alone", func(t *testing.T) { testSIGTERM(t, newCloud(t)) })
 	t.Run("the collector hangs", func(t *testing.T) {

@@ -45,7 +45,7 @@ func runProgram(t *testing.T, env []string, args ...string) (code int, stderr st
 	return cmd.ProcessState.ExitCode(), errs.String()
 }
 
-// TestWrongSettings: all of them at once, by name, and a non-zero end.
+// TestWrongSettings: all wrong settings are reported at once, by name, with a non-zero exit code.
 func TestWrongSettings(t *testing.T) {
 	code, stderr := runProgram(t, []string{"OCR_TIMEOUT=soon", "INCLUDE=[a", "MAX_BYTES=-1"}, "serve")
 	for _, name := range []string{"OCR_URL", "OCR_TIMEOUT", "INCLUDE", "MAX_BYTES"} {
@@ -66,7 +66,7 @@ func TestPortInUse(t *testing.T) {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	code, stderr := runProgram(t, []string{"OCR_URL=http://127.0.0.1:1", "PORT=" + port}, "serve")
-	if code != exitFailed || !strings.Contains(stderr, "port "+port+" cannot be listened on: address already in use") {
+	if code != exitFailed || !strings.Contains(stderr, "cannot listen on port "+port+": address already in use") {
 		t.Errorf("%d: %s", code, stderr)
 	}
 }
@@ -84,11 +84,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"serve", "x"}, exitUsage, `unknown argument "x"`},
 		{[]string{"serve", "--fast"}, exitUsage, "-fast"},
 		{[]string{"up", "--help"}, exitGood, "-once"},
-		{[]string{"up", "a", "b"}, exitUsage, `one folder, not "b" as well`},
+		{[]string{"up", "a", "b"}, exitUsage, `only one folder can be given: unexpected "b"`},
 	} {
 		var out bytes.Buffer
 		code := run(context.Background(),
-			system{&out, &out, func(string) (string, bool) { return "", false }, platformBackoff, nil}, c.args)
+			system{&out, &out, func(string) (string, bool) { return "", false }, platformBackoff, nil, ""}, c.args)
 		if code != c.code || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%v: %d\n%s", c.args, code, out.String())
 		}

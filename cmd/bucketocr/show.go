@@ -16,8 +16,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const showHelp = `Shows the document of one object, named as gs://BUCKET/NAME or by its document's id; with --local by its path in the folder.
-Exits with 1 where there is none, or where --text is asked for and there is no text.
+const showHelp = `Shows the document of one object, given as gs://BUCKET/NAME or by its document's ID or, with
+--local, by its path in the folder. Exits with 1 if there is none, or if --text is given and the
+document has no text.
 ` + placeText + `
 Example: bucketocr show gs://my-scans/inbox/a.png
          bucketocr show --local examples/samples --text lion-1912.png
@@ -26,13 +27,13 @@ Example: bucketocr show gs://my-scans/inbox/a.png
 func showFlags(fs *pflag.FlagSet) action {
 	s := &showCmd{dir: placeFlag(fs)}
 	fs.BoolVar(&s.text, "text", false,
-		"the text alone, as the model wrote it; on a terminal without control characters")
-	fs.BoolVar(&s.pages, "pages", false, "each page's document too")
-	fs.BoolVar(&s.json, "json", false, "as JSON, under the names of the document's fields")
+		"print only the text, as the model wrote it (without control characters on a terminal)")
+	fs.BoolVar(&s.pages, "pages", false, "also show each page's document")
+	fs.BoolVar(&s.json, "json", false, "print JSON with the document's field names")
 	return s.run
 }
 
-// showCmd is one call of show.
+// showCmd is one run of show.
 type showCmd struct {
 	dir               *string
 	text, pages, json bool
@@ -86,10 +87,10 @@ func (s *showCmd) print(ctx context.Context, out io.Writer, p *place, id string,
 	return nil
 }
 
-// printText writes a document's text whole, wherever it lies.
+// printText writes a document's whole text, wherever it is stored.
 func printText(ctx context.Context, out io.Writer, records store, r *document.Record) error {
 	if r.Status != document.StatusDone {
-		return fmt.Errorf("there is no text: the document is %s%s", plain(r.Status), reason(r))
+		return fmt.Errorf("no text: the document is %s%s", plain(r.Status), reason(r))
 	}
 	text, err := document.Text(ctx, records, r)
 	if err != nil {
@@ -99,7 +100,7 @@ func printText(ctx context.Context, out io.Writer, records store, r *document.Re
 	return err
 }
 
-// printJSON writes the document on a line, and each page on one.
+// printJSON writes the document and each page, one line each.
 func printJSON(out io.Writer, r *document.Record, pages []document.Page) error {
 	doc, err := document.EncodeRecord(r)
 	if err != nil {
@@ -129,15 +130,15 @@ func printJSON(out io.Writer, r *document.Record, pages []document.Page) error {
 	return nil
 }
 
-// recordLine is a document as a line of JSON: with its id, and its generation as a string as in Cloud Storage's own
-// JSON, since tools that read numbers as floating point cannot hold it.
+// recordLine is a document as a line of JSON, with its ID. The generation is a string, as in Cloud Storage's JSON: it
+// does not fit the floating-point numbers of many tools.
 type recordLine struct {
 	ID string `json:"id"`
 	*document.Record
 	Generation int64 `json:"generation,string"`
 }
 
-// pageLine is one of its pages.
+// pageLine is a page as a line of JSON.
 type pageLine struct {
 	*document.Page
 	Generation int64 `json:"generation,string"`
@@ -149,7 +150,7 @@ func encodeLine(out io.Writer, line any) error {
 	return e.Encode(line)
 }
 
-// printRecord writes a document for people: what says something, and no text.
+// printRecord writes a document in readable form: the fields that are set, without the text.
 func printRecord(out io.Writer, p *place, id string, r *document.Record) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer w.Flush()
@@ -216,7 +217,7 @@ func printTimes(line func(string, string, ...any), r *document.Record) {
 	}
 }
 
-// moment is a time for people; empty for none.
+// moment formats a time; empty for the zero time.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -251,13 +252,13 @@ func (s *showCmd) printPage(out io.Writer, pg document.Page) {
 		state += ", blank"
 	}
 	if pg.Source == document.SourcePDFText {
-		state = byteCount(int64(len(pg.Text))) + " of text, as the file has it"
+		state = byteCount(int64(len(pg.Text))) + " of text, from the file itself"
 	}
 	if pg.Source == document.SourceCopy {
 		state += ", copied"
 	}
 	if pg.Turned != 0 {
-		state += fmt.Sprintf(", turned by %d°", pg.Turned)
+		state += fmt.Sprintf(", rotated by %d°", pg.Turned)
 	}
 	if len(pg.Blocks) > 0 {
 		state += fmt.Sprintf(", %d blocks", len(pg.Blocks))

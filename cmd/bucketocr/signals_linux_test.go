@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// openTerminal makes a terminal. What is written to it is dropped.
+// openTerminal returns a terminal whose output is dropped.
 func openTerminal(t *testing.T) (master, terminal *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -77,8 +77,8 @@ func cachedBelow(t *testing.T) string {
 	return strings.TrimPrefix(program, cache)
 }
 
-// TestUpEndsWithItsTerminal: a terminal that is closed is a Ctrl-C: the page that is being read is finished and its
-// text is written, and the OCR service of the run has ended with it. The kernel and the shell may both send the signal.
+// TestUpEndsWithItsTerminal: closing the terminal acts like Ctrl-C: the page being read is finished and its text is
+// written, and the OCR service of the run has exited. The kernel and the shell may both send the signal.
 func TestUpEndsWithItsTerminal(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
@@ -103,7 +103,7 @@ func TestUpEndsWithItsTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	master.Close()
-	out.until(t, "stopping: 1 object in work")
+	out.until(t, "stopping: 1 object in progress")
 	_ = cmd.Process.Signal(syscall.SIGHUP)
 	gate.Open()
 	_ = cmd.Wait()
@@ -116,7 +116,7 @@ func TestUpEndsWithItsTerminal(t *testing.T) {
 	}
 }
 
-// TestUpSecondCtrlC: ends at once, whatever is in work, and so does the OCR service of the run; the next run goes on.
+// TestUpSecondCtrlC: the run and its OCR service exit at once, whatever is in progress; the next run continues.
 func TestUpSecondCtrlC(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
@@ -134,7 +134,7 @@ func TestUpSecondCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Process.Signal(os.Interrupt)
-	out.until(t, "stopping: 1 object in work")
+	out.until(t, "stopping: 1 object in progress")
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
@@ -147,7 +147,7 @@ func TestUpSecondCtrlC(t *testing.T) {
 	}
 }
 
-// TestNohup: a process that is to outlive its terminal does.
+// TestNohup: a process started with nohup outlives its terminal.
 func TestNohup(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
@@ -172,5 +172,5 @@ func TestNohup(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exitGood {
 		t.Errorf("ended with %s\n%s", cmd.ProcessState, out)
 	}
-	want(t, out, "stopping", "stopped: nothing is left to be read")
+	want(t, out, "stopping", "stopped: nothing left to read")
 }

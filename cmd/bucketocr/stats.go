@@ -16,34 +16,34 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const statsHelp = `Counts documents by status and failed ones by code, names the oldest unfinished one, and says how much was read, in all and
-lately.
+const statsHelp = `Counts documents by status and failed ones by code, names the oldest unfinished one, and shows how
+much was read in total and recently.
 
-Over Firestore the counts cost one read for each thousand documents; besides, each failed and unfinished document and each that
-was done within --since costs one.
+With Firestore, counting costs one read per thousand documents, plus one read for each failed or
+unfinished document and for each that was done within --since.
 ` + placeText + `
 Example: bucketocr stats --since 24h
 `
 
 func statsFlags(fs *pflag.FlagSet) action {
 	s := &statsCmd{dir: placeFlag(fs)}
-	fs.DurationVar(&s.since, "since", time.Hour, "how far back to look for the pace")
-	fs.BoolVar(&s.json, "json", false, "as JSON")
+	fs.DurationVar(&s.since, "since", time.Hour, "period over which to compute the pace")
+	fs.BoolVar(&s.json, "json", false, "print JSON")
 	return s.run
 }
 
-// statsCmd is one call of stats.
+// statsCmd is one run of stats.
 type statsCmd struct {
 	dir   *string
 	since time.Duration
 	json  bool
 }
 
-// statsResult is what stats finds out.
+// statsResult is the result of stats.
 type statsResult struct {
 	Documents map[document.Status]int64 `json:"documents"` // by status
 	Codes     map[string]int64          `json:"codes"`     // of failed ones
-	Overdue   int64                     `json:"overdue"`   // unfinished ones whose turn with the sweep has come
+	Overdue   int64                     `json:"overdue"`   // unfinished ones that are due for the sweep
 	Oldest    *oldest                   `json:"oldest,omitempty"`
 
 	Pages            int64 `json:"pages"`
@@ -53,14 +53,14 @@ type statsResult struct {
 	Lately lately `json:"lately"`
 }
 
-// oldest is the unfinished document that has waited longest.
+// oldest is the oldest unfinished document.
 type oldest struct {
 	Object string    `json:"object"`
 	Since  time.Time `json:"since"`
 	Code   string    `json:"code,omitempty"`
 }
 
-// lately is what was done within a while.
+// lately counts what was done within a period.
 type lately struct {
 	Seconds      float64 `json:"seconds"`
 	Documents    int64   `json:"documents"`
@@ -167,7 +167,7 @@ func (s *statsCmd) print(sys system, p *place, f *statsResult) {
 			plain(strings.TrimPrefix(f.Oldest.Object, p.ownURL())), plain(f.Oldest.Code))
 	}
 	if f.Overdue > 0 {
-		fmt.Fprintf(w, "overdue\t%s\tthe next sweep takes them; if this does not go down, see that it runs\n",
+		fmt.Fprintf(w, "overdue\t%s\tfor the next sweep; if this does not go down, check that the sweep runs\n",
 			count(f.Overdue))
 	}
 	fmt.Fprintf(w, "\npages read\t%s\tfor %s prompt tokens, %s completion tokens\n", count(f.Pages),
@@ -176,7 +176,7 @@ func (s *statsCmd) print(sys system, p *place, f *statsResult) {
 		objects(f.Lately.Documents), f.Lately.PagesPerHour)
 }
 
-// codes lists codes with their counts, the most frequent first.
+// codes formats codes with their counts, the most frequent first.
 func codes(n map[string]int64) string {
 	names := slices.SortedFunc(maps.Keys(n), func(a, b string) int {
 		return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b))

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// document returns what a folder's records say of a file. Nothing may work in the folder.
+// document returns the record of a file in a folder. No process may be working on the folder.
 func (d *desk) document(name string) *document.Record {
 	d.t.Helper()
 	w, err := local.Open(d.dir)
@@ -33,8 +33,8 @@ func (d *desk) document(name string) *document.Record {
 	return r.Record
 }
 
-// TestUpStopsBetweenPages: at Ctrl-C the pages that are being read are finished, and no other page of any object is
-// begun. The run says what is left; the next one reads that, and nothing twice.
+// TestUpStopsBetweenPages: on Ctrl-C the pages being read are finished, and no other page of any object is started. The
+// run reports what is left; the next one reads that, and nothing twice.
 func TestUpStopsBetweenPages(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"0.tiff": apptest.TIFF(3)})
@@ -47,19 +47,19 @@ func TestUpStopsBetweenPages(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	out, code := newOutput(), make(chan int)
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	slow := system{out, out, lookup, func(int) time.Duration { return time.Hour }, nil}
+	slow := system{out, out, lookup, func(int) time.Duration { return time.Hour }, nil, ""}
 	go func() { code <- run(ctx, slow, []string{"up", d.dir}) }()
 	if err := gate.Wait(t.Context(), inFlight); err != nil {
 		t.Fatal(err)
 	}
 	stop(signaled{os.Interrupt})
-	out.until(t, "stopping: 4 objects in work; no other page is begun")
+	out.until(t, "stopping: 4 objects in progress; pages being read have")
 	gate.Open()
 	if c := <-code; c != exitInterrupted {
 		t.Errorf("exit code %d", c)
 	}
-	want(t, out, "retrying    0.tiff  1 of 3 pages read; the next run goes on with it", "done        3.png",
-		"stopped: 4 objects to be read yet; bucketocr up goes on with them")
+	want(t, out, "retrying    0.tiff  1 of 3 pages read; the next run continues", "done        3.png",
+		"stopped: 4 objects still to be read; run bucketocr up again to continue")
 	if n := d.ocr.Counts().Requests; n != inFlight {
 		t.Errorf("%d pages were sent, %d of them after Ctrl-C", n, n-inFlight)
 	}
@@ -165,7 +165,7 @@ func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {
 		strings.Contains(out.String(), "hidden") {
 		t.Errorf("exit code %d, %d pages sent\n%s", code, d.ocr.Counts().Requests, out)
 	}
-	want(t, out, `ignored: "scan.png.crdownload", it has a name of files that are still being written: renamed, it is read`)
+	want(t, out, `ignored: "scan.png.crdownload" has a name of files that are still being written: renamed, it is read`)
 	if d.document("scan.png.crdownload") != nil {
 		t.Error("it has a document")
 	}

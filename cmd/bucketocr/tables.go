@@ -12,10 +12,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// tableFormat is how the tables of a text are written: the model writes HTML.
+// tableFormat is the output format of tables; the model writes HTML.
 type tableFormat string
 
-// The formats.
+// Table formats.
 const (
 	tablesHTML     tableFormat = "html"
 	tablesMarkdown tableFormat = "markdown"
@@ -25,17 +25,16 @@ const (
 // tableFlag declares --tables.
 func tableFlag(fs *pflag.FlagSet) *choice {
 	c := &choice{value: string(tablesHTML), of: []string{string(tablesHTML), string(tablesMarkdown), string(tablesCSV)}}
-	fs.Var(c, "tables", "write tables as `html|markdown|csv`; those with cells that span others stay HTML")
+	fs.Var(c, "tables", "write tables as `html|markdown|csv`; tables with spanning cells stay HTML")
 	return c
 }
 
-// wholeTable matches a table. One that holds another is matched up to the end of the inner one, which convert leaves
+// wholeTable matches a table. A table with a nested one is matched up to the end of the latter; convertTables leaves it
 // alone.
 var wholeTable = regexp.MustCompile(`(?is)\n*[ \t]*(<table(?:\s[^>]*)?>.*?</table\s*>)[ \t]*\n*`)
 
-// convertTables writes the tables of a text in another format: as Markdown with a row of dashes below the first row, or
-// as CSV in a fence. What that could not say stays as it is: cells that span others, tables in tables, and those
-// without a cell.
+// convertTables converts the tables of a text: to Markdown with a row of dashes below the first row, or to fenced CSV.
+// Tables that these formats cannot express are kept: those with spanning cells, nested tables, or no cells.
 func convertTables(text string, format tableFormat) string {
 	if format == tablesHTML {
 		return text
@@ -77,13 +76,13 @@ func convertPage(text string, format tableFormat) string {
 	return out.String()
 }
 
-// tableRows returns the cells of a table, each row of the same length, and reports whether they say all that the table
-// does.
+// tableRows returns the cells of a table, padded to rows of equal length, and reports whether they represent the table
+// completely.
 func tableRows(source string) (rows [][]*html.Node, caption string, ok bool) {
 	body := &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body}
 	nodes, err := html.ParseFragment(strings.NewReader(source), body)
 	if err != nil || len(nodes) != 1 || nodes[0].DataAtom != atom.Table {
-		return nil, "", false // a table in a table, or text between its rows
+		return nil, "", false // a nested table, or text between rows
 	}
 	width := 0
 	for n := range nodes[0].Descendants() {
@@ -120,7 +119,7 @@ func spans(cell *html.Node) bool {
 	return false
 }
 
-// pipeTable is a table as GitHub's Markdown has it. Its first row is the head, which Markdown wants.
+// pipeTable returns a table in GitHub's Markdown, with the first row as the header that Markdown requires.
 func pipeTable(rows [][]*html.Node) string {
 	var b strings.Builder
 	for i, row := range rows {
@@ -143,26 +142,25 @@ func csvTable(rows [][]*html.Node) string {
 		for i, cell := range row {
 			cells[i] = strings.TrimSpace(linesOf(cell))
 		}
-		_ = w.Write(cells) // to memory
+		_ = w.Write(cells) // cannot fail: it writes to memory
 	}
 	w.Flush()
 	return "```csv\n" + b.String() + "```"
 }
 
-// markdownMarks are put around what an element holds. Other elements say nothing that a cell could not say without
-// them.
+// markdownMarks maps elements to the marks around their content. Other elements are dropped without loss in a cell.
 var markdownMarks = map[atom.Atom][2]string{
 	atom.B: {"**", "**"}, atom.Strong: {"**", "**"}, atom.I: {"*", "*"}, atom.Em: {"*", "*"}, atom.Code: {"`", "`"},
 	atom.Sup: {"<sup>", "</sup>"}, atom.Sub: {"<sub>", "</sub>"},
 }
 
-// tag and entity match what Markdown would take for HTML.
+// tag and entity match text that Markdown would take for HTML.
 var (
 	tag    = regexp.MustCompile(`<([a-zA-Z/!?])`)
 	entity = regexp.MustCompile(`&(#?[0-9a-zA-Z]+;)`)
 )
 
-// markdownOf is what an element holds in one line of Markdown.
+// markdownOf returns an element's content as one line of Markdown.
 func markdownOf(n *html.Node) string {
 	text := strings.TrimSpace(inlined(n, func(s string) string {
 		s = entity.ReplaceAllString(s, "&amp;$1")
@@ -171,12 +169,12 @@ func markdownOf(n *html.Node) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' }), "<br>")
 }
 
-// linesOf is the text that an element holds.
+// linesOf returns an element's text.
 func linesOf(n *html.Node) string {
 	return inlined(n, func(s string) string { return s }, nil)
 }
 
-// inlined joins the texts in an element, with spaces as a browser shows them and a line feed where it begins a line.
+// inlined joins the texts in an element, with spaces as a browser shows them and a line feed at each line break.
 func inlined(n *html.Node, escape func(string) string, marks map[atom.Atom][2]string) string {
 	var b strings.Builder
 	for c := range n.ChildNodes() {

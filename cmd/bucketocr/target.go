@@ -17,28 +17,30 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// targetText is the part about it of a command's help.
+// targetText describes targets in the help of commands.
 const targetText = `
-The function's address is --to, else FUNCTION_URL (gcloud run services describe bucketocr --format='value(status.url)'); with
---local it is --to, else that of the running bucketocr up, whatever FUNCTION_URL says. The caller needs roles/run.invoker on it.
-The ID token is ID_TOKEN if that is set, else it comes from your credentials: a service account's, or your own by way of one
-(gcloud auth application-default login --impersonate-service-account=ACCOUNT). None is sent over plain http to an address on
-this machine, nor to an address that the folder names.
+The function's address is --to, or FUNCTION_URL (gcloud run services describe bucketocr
+--format='value(status.url)'); with --local it is --to, or that of the running bucketocr up
+process, regardless of FUNCTION_URL. The caller needs roles/run.invoker on the function. The ID
+token is ID_TOKEN if set; otherwise it is obtained with your credentials: those of a service
+account, or your own by impersonating one (gcloud auth application-default login
+--impersonate-service-account=ACCOUNT). No ID token is sent over plain http to this machine, or to
+an address found in the folder.
 `
 
-// target is the function that a command posts to.
+// target is the flag for the function that a command posts to.
 type target struct{ to string }
 
 func (t *target) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&t.to, "to", "",
-		"`URL` of the function (default FUNCTION_URL; with --local that of the running bucketocr up)")
+		"`URL` of the function (default FUNCTION_URL; with --local, that of the running bucketocr up)")
 	section(fs, whereTitle, "to")
 }
 
-// functionPoster is the way to it.
+// functionPoster posts to the function.
 type functionPoster struct{ *backfill.Poster }
 
-// poster finds the function. It connects to a running bucketocr up at most, to check that it is there.
+// poster returns a poster for the function. It makes no connections, except to check that bucketocr up is running.
 func (t *target) poster(sys system, p *place) (functionPoster, error) {
 	address, token, err := t.find(sys, p)
 	if err != nil {
@@ -48,40 +50,40 @@ func (t *target) poster(sys system, p *place) (functionPoster, error) {
 	return functionPoster{poster}, err
 }
 
-// tokenSource returns the bearer token for the function; it is nil where none is wanted.
+// tokenSource returns the bearer token for the function. A nil source means that none is sent.
 type tokenSource func(context.Context) (string, error)
 
-// find returns the function's address and the tokens for it. An ID token is for an address that the user names: one
-// that a folder names gets that folder's token and no other.
+// find returns the function's address and the source of its tokens. ID tokens are only sent to an address that the user
+// gave; an address found in a folder gets only that folder's token.
 func (t *target) find(sys system, p *place) (address string, token tokenSource, err error) {
 	if t.to != "" {
 		return t.to, idToken(sys, t.to), nil
 	}
-	if p.endpoint != nil { // a function in the cloud knows nothing of a folder, so FUNCTION_URL is not meant
+	if p.endpoint != nil { // FUNCTION_URL is ignored: a function in the cloud knows nothing of a folder
 		e, err := p.endpoint()
 		if err != nil {
 			return "", nil, err
 		}
-		if !answers(e.URL) { // one that was killed leaves its address
-			return "", nil, errors.New("bucketocr up is not running in this folder: start it, or say --to URL")
+		if !answers(e.URL) { // a killed process leaves its address behind
+			return "", nil, errors.New("bucketocr up is not running in this folder: start it, or use --to URL")
 		}
 		return e.URL, func(context.Context) (string, error) { return e.Token, nil }, nil
 	}
 	if address, _ := sys.lookup("FUNCTION_URL"); address != "" {
 		return address, idToken(sys, address), nil
 	}
-	return "", nil, errors.New("no address of the function: say --to URL or set FUNCTION_URL")
+	return "", nil, errors.New("no address for the function: use --to URL or set FUNCTION_URL")
 }
 
-// nextSweep says when what is due is taken.
+// nextSweep tells the user when due documents will be processed.
 func (p *place) nextSweep() string {
 	if p.endpoint == nil {
-		return "The next sweep takes them, within five minutes."
+		return "The next sweep, within five minutes, processes them."
 	}
 	if e, err := p.endpoint(); err != nil || !answers(e.URL) {
-		return "bucketocr up is not running in this folder: it takes them when it is."
+		return "bucketocr up is not running in this folder: it processes them when it next runs."
 	}
-	return "The running bucketocr up takes them within a second."
+	return "The running bucketocr up processes them within a second."
 }
 
 // answers reports whether something listens at an address on this machine.
@@ -114,7 +116,7 @@ func idToken(sys system, address string) tokenSource {
 	return func(ctx context.Context) (string, error) { return tokens.Token(ctx, audience) }
 }
 
-// sweep has the function take what is due, and waits for its end.
+// sweep triggers a sweep of the function and waits until it ends.
 func (p functionPoster) sweep(ctx context.Context) error {
 	a := p.Post(ctx, event.Sweep(rand.Text(), time.Now()))
 	if a.Verdict != backfill.Settled {

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/term"
 )
 
-// Names, errors and texts come from whoever made a folder, a bucket's objects or a page, and a terminal obeys control
-// characters. What this file returns holds none: no C0 but line feed and tab, no DEL, no C1 (U+009B begins a command as
-// ESC [ does), and nothing that reorders what follows it.
+// Names, errors and texts may come from untrusted folders, objects and pages, and terminals obey control characters.
+// Strings that are safe for a terminal have none: no C0 except line feed and tab, no DEL, no C1 (U+009B begins a
+// command as ESC [ does), and no bidirectional controls, which reorder the text that follows.
 
-// obeyed reports whether a terminal could do something else than to show a character.
+// obeyed reports whether a terminal might do something other than show a character.
 func obeyed(r rune) bool {
 	switch {
 	case r == '\n', r == '\t':
@@ -29,8 +29,8 @@ func obeyed(r rune) bool {
 	return unicode.IsControl(r)
 }
 
-// shown returns what is shown instead of a character. Page breaks and carriage returns stand beside line feeds and need
-// nothing.
+// shown returns the replacement for a character. Page breaks and carriage returns are dropped, since they accompany
+// line feeds.
 func shown(r rune) rune {
 	switch {
 	case r == '\r', r == '\f':
@@ -41,10 +41,10 @@ func shown(r rune) rune {
 	return r
 }
 
-// clean makes a text harmless on a terminal. It keeps its lines.
+// clean makes a text safe for a terminal. It keeps line feeds.
 func clean(s string) string { return strings.Map(shown, s) }
 
-// oneLine makes a sentence harmless on a terminal, and in a line of a list: it cannot begin another.
+// oneLine makes a text safe for a terminal, and joins its lines into one.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
@@ -54,7 +54,7 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// plain makes a name harmless on a terminal. It is quoted where it is not what it looks like.
+// plain makes a name safe for a terminal. It is quoted if it would be misleading otherwise.
 func plain[S ~string](s S) string {
 	quoted := fmt.Sprintf("%q", string(s))
 	if inner := quoted[1 : len(quoted)-1]; inner != string(s) {
@@ -63,8 +63,8 @@ func plain[S ~string](s S) string {
 	return string(s)
 }
 
-// shellWord is s as one word of a shell, harmless on a terminal: what a person may copy to the next command, whoever
-// named the object. Where it holds what is not printable, it is written as bash and zsh have it.
+// shellWord quotes s as one word of a shell command, safe for a terminal: users may copy it even if an attacker has
+// named the object. Unprintable characters are escaped in the syntax of bash and zsh.
 func shellWord(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
 		return singleQuoted(s)
@@ -81,18 +81,18 @@ func shellWord(s string) string {
 	return b.String() + "'"
 }
 
-// singleQuoted is s as one word of a shell.
+// singleQuoted quotes s as one word of a shell command.
 func singleQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// terminal is a terminal that shows what is written to it and obeys nothing. Its methods may be called concurrently.
+// terminal writes to a terminal with control characters replaced. Its methods may be called concurrently.
 type terminal struct {
 	raw io.Writer
 
 	mu   sync.Mutex
-	rest []byte // the first bytes of a character whose others are not written yet
+	rest []byte // the first bytes of an incomplete character
 }
 
-// onTerminal returns f, by way of a terminal where it is one: files and pipes get every byte.
+// onTerminal returns f, wrapped in a terminal if it is one: files and pipes get every byte.
 func onTerminal(f *os.File) io.Writer {
 	if term.IsTerminal(int(f.Fd())) {
 		return &terminal{raw: f}
@@ -100,10 +100,10 @@ func onTerminal(f *os.File) io.Writer {
 	return f
 }
 
-// terminalInput is standard input that is a terminal.
+// terminalInput marks standard input that is a terminal.
 type terminalInput struct{ io.Reader }
 
-// fromTerminal returns f, as a terminal where it is one.
+// fromTerminal returns f, marked as a terminalInput if it is a terminal.
 func fromTerminal(f *os.File) io.Reader {
 	if term.IsTerminal(int(f.Fd())) {
 		return terminalInput{f}
@@ -117,13 +117,13 @@ func isTerminal(w io.Writer) bool {
 	return ok
 }
 
-// movesCursor reports whether standard error is a terminal on which a line can be drawn over, and in colour.
+// movesCursor reports whether standard error is a terminal that supports redrawing a line, and colours.
 func movesCursor(sys system) bool {
 	kind, _ := sys.lookup("TERM")
 	return isTerminal(sys.stderr) && kind != "dumb" && (kind != "" || runtime.GOOS == "windows")
 }
 
-// Write is [io.Writer]. It shows the bytes up to the last whole character.
+// Write implements [io.Writer]. It holds back an incomplete character at the end.
 func (t *terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -136,7 +136,7 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// whole returns the length of text without a character at its end that may go on.
+// whole returns the length of text without an incomplete character at its end.
 func whole(text []byte) int {
 	for n := 1; n <= min(utf8.UTFMax-1, len(text)); n++ {
 		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
@@ -149,8 +149,8 @@ func whole(text []byte) int {
 	return len(text)
 }
 
-// jsonTo returns where JSON for w is written: to a terminal with an escape sequence of JSON in place of each character
-// that a terminal obeys, which says the same.
+// jsonTo returns a writer of JSON to w. If w is a terminal, each character that a terminal obeys is replaced with the
+// equivalent JSON escape sequence.
 func jsonTo(w io.Writer) io.Writer {
 	if isTerminal(w) {
 		return jsonTerminal{w}
@@ -158,7 +158,7 @@ func jsonTo(w io.Writer) io.Writer {
 	return w
 }
 
-// jsonTerminal takes whole values of JSON: in them such characters can stand in strings alone.
+// jsonTerminal writes complete JSON values, in which such characters occur only in strings.
 type jsonTerminal struct{ io.Writer }
 
 func (j jsonTerminal) Write(p []byte) (int, error) {

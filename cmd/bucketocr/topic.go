@@ -10,13 +10,13 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/pubsub"
 )
 
-// published is the result of an event that a topic took.
+// published is the result for an event that a topic accepted.
 const published = "published"
 
-// topicBatch is how many events are published in one request.
+// topicBatch is the number of events published in one request.
 const topicBatch = 100
 
-// publisher delivers by way of a topic whose push subscription has the function's address.
+// publisher delivers through a topic with a push subscription to the function.
 type publisher struct{ t *pubsub.Topic }
 
 func openTopic(sys system, name string) (publisher, error) {
@@ -25,10 +25,11 @@ func openTopic(sys system, name string) (publisher, error) {
 	return publisher{t}, err
 }
 
-// Batch is [backfill.Deliverer].
+// Batch implements [backfill.Deliverer].
 func (publisher) Batch() int { return topicBatch }
 
-// Deliver is [backfill.Deliverer]: all events of a batch share its fate, but those that cannot be said at all.
+// Deliver implements [backfill.Deliverer]. All events of a batch have the same result, except those that cannot be
+// encoded.
 func (p publisher) Deliver(ctx context.Context, events []document.Event) []backfill.Answer {
 	answers := make([]backfill.Answer, len(events))
 	var messages []pubsub.Message
@@ -55,8 +56,8 @@ func (p publisher) Deliver(ctx context.Context, events []document.Event) []backf
 	return answers
 }
 
-// message is an event as its push arrives as a binary CloudEvent. The subject repeats the name, which the data says;
-// percent-encoded it may be too long for an attribute.
+// message returns the message whose push arrives as a binary CloudEvent. It has no subject, which would only repeat the
+// name in the data and may be too long for an attribute when percent-encoded.
 func message(ev document.Event) (pubsub.Message, error) {
 	ce, err := event.Encode(ev)
 	if err != nil {

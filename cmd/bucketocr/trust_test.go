@@ -158,7 +158,7 @@ func TestForeignFolder(t *testing.T) {
 			{"backfill", "--local", d.dir}, {"ui", "--local", d.dir}} {
 			out := newOutput()
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil}, args); code != exitFailed &&
+			if code := run(t.Context(), system{out, out, lookup, platformBackoff, nil, ""}, args); code != exitFailed &&
 				code != exitUsage {
 				t.Errorf("%s, %v: exit code %d", name, args, code)
 			}
@@ -234,7 +234,7 @@ func TestEventsNeedTheToken(t *testing.T) {
 	}
 }
 
-// TestCommandsReachUp: backfill and retry --now find a running up, with its token.
+// TestCommandsReachUp: backfill and retry --now find a running bucketocr up process, with its token.
 func TestCommandsReachUp(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Default(ocrtest.Text("read"))
@@ -251,7 +251,7 @@ func TestCommandsReachUp(t *testing.T) {
 		args: []string{"--local", d.dir}}
 	o.want(exitGood, []string{"done or failed already"}, "backfill")
 	o.write(o.record("bad.png", document.StatusFailed))
-	o.want(exitGood, []string{"to be tried again", "1"}, "retry", "--now", "bad.png")
+	o.want(exitGood, []string{"to be retried", "1"}, "retry", "--now", "bad.png")
 	stop(signaled{os.Interrupt})
 	if c := <-code; c != exitInterrupted {
 		t.Errorf("exit code %d\n%s", c, out)
@@ -352,7 +352,7 @@ func TestUpIsSafeOnATerminal(t *testing.T) {
 	var screen bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
 	out := &terminal{raw: &screen}
-	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil},
+	if code := run(t.Context(), system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""},
 		[]string{"up", "--once", d.dir}); code != exitFailed {
 		t.Errorf("exit code %d", code)
 	}

@@ -7,39 +7,42 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/bucketocr/bucketocr/internal/app"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 	pageimage "github.com/bucketocr/bucketocr/internal/page"
 	"github.com/bucketocr/bucketocr/internal/ui"
 )
 
-const uiHelp = `Serves the live page: the documents as they change, each with its page images beside its text, failed ones with their
-reason and a button to try them again. Several can be selected and tried again, exported or deleted together. What it shows and does, it does with your own rights. Ctrl-C ends it.
+const uiHelp = `Serves the live page: the documents as they change, each with its page images beside its text, and
+failed ones with the reason and a button to retry them. Several can be selected and retried,
+exported or deleted together. The page acts with your own permissions. Ctrl-C stops it.
 
-The page is for this machine alone, http://127.0.0.1:` + pagePort + ` unless that port is taken. The key in the address that is printed
-lets your browser in, which remembers it: from then on a bookmark does. Whoever has the key and can reach the address can read the
-documents, have failed ones tried again and delete documents, and others on the way can listen: name another host with --listen only where that is
-wanted.
+By default only this machine can reach it, at http://127.0.0.1:` + pagePort + ` or the next free port. The
+printed address contains a key, which your browser remembers: after that, a bookmark will do. Anyone
+who has the key and can reach the address can read, retry and delete documents, and the traffic is
+not encrypted: use --listen with another host only if you want that.
 
-Over Firestore it listens to the whole collection: each start reads every document once, its text too, and then each
-change once; to open a document of several pages reads each of its page documents. Some thousands are fine; beyond that,
---newest N listens to the N documents that were created last. For the small pictures of the rows in sight it reads their
-objects, those of up to 32 MiB, once each as long as the browser keeps the picture. Names alone are searched: Firestore has
-no search in texts, a folder has.
+With Firestore, the page listens to the whole collection: each start reads every document once, with
+its text, and each change costs one read; opening a document of several pages reads each of its
+page documents. That is fine for some thousands of documents; for more, --newest N listens to the N
+most recent ones. Thumbnails of the visible rows are made from their objects (up to 32 MiB), which
+are read once for as long as the browser caches the image. Search covers names only with Firestore,
+and texts as well with a folder.
 ` + placeText + `
 Example: GOOGLE_CLOUD_PROJECT=my-project bucketocr ui --newest 2000
 `
 
 func uiFlags(fs *pflag.FlagSet) action {
 	dir := placeFlag(fs)
-	listen := fs.String("listen", "", "where the page is: `PORT` or HOST:PORT")
+	listen := fs.String("listen", "", "address of the page: `PORT` or HOST:PORT")
 	newest := fs.Int("newest", 0, "show only the `N` documents created last; 0: all (Firestore only)")
 	return func(ctx context.Context, sys system, args []string) int {
 		switch {
 		case len(args) > 0:
 			return complain(sys, "ui", fmt.Errorf("unknown argument %q", args[0]))
 		case *newest < 0:
-			return complain(sys, "ui", fmt.Errorf("--newest %d: it takes 0 or more", *newest))
+			return complain(sys, "ui", fmt.Errorf("--newest %d: must be 0 or more", *newest))
 		}
 		p, code := openPlace(sys, "ui", *dir)
 		if code != exitGood {
@@ -50,16 +53,18 @@ func uiFlags(fs *pflag.FlagSet) action {
 	}
 }
 
-// serveUI shows a place until it is told to stop.
+// serveUI serves the live page of a place until it is stopped.
 func serveUI(ctx context.Context, sys system, p *place, listen string, newest int) int {
 	limits := pageLimits
 	limits.Decoder = pageimage.NewDecoder()
+	log := slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	app.KeepEngines(limits.Decoder, sys.engines, log)
 	c := ui.Config{
 		Watch: p.records.Watch, Records: p.records, Images: p.objects,
 		Retry: pageRetry{p.records, onPage(sys)}, Delete: pageDelete{p.records, p.objects},
 		Export: pageExport{p.records, p.bucket}, Search: pageSearch(ctx, p.records),
 		Idle: p.idle, Operation: p.operation(), Place: p.where, Limits: limits,
-		Log: slog.New(slog.NewTextHandler(sys.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Log: log,
 	}
 	if cloud, ok := p.records.(*firestore.Store); ok && newest > 0 {
 		c.Partial = fmt.Sprintf("the newest %d", newest)

@@ -30,49 +30,52 @@ import (
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
-const upHelp = `Takes the folder DIR (default ./inbox, which is made; others with --create) as a bucket: what lies in it and what is dropped into it
-later is read, through the very function that runs in the cloud. Each text is written to DIR/.bucketocr/text/NAME.md, and with --out to
-that folder too. What happens goes to standard error, a line for each object's end; the texts' first lines of --once go to standard output.
+const upHelp = `Treats the folder DIR (default ./inbox, which is created; others with --create) as a bucket: files
+in it now and files added later are read by the same function that runs in the cloud. Each text is
+written to DIR/.bucketocr/text/NAME.md and, with --out, to that folder too. Progress goes to
+standard error, one line per finished object; with --once, the first lines of each text go to
+standard output.
 
-Ctrl-C ends it, and so does closing the terminal: the pages that are being read are finished, no other is begun, and the next run goes on
-with the rest. A second Ctrl-C ends it at once. No run redoes what is finished.
+Ctrl-C stops it, and so does closing the terminal: pages that are being read are finished, no new
+ones are started, and the next run continues with the rest. A second Ctrl-C quits at once. No run
+repeats work that is finished.
 
-The OCR service is the one at OCR_URL. Where that is not set, localocr is built and started: Tesseract, in place of
-the model on a laptop (English, plain text, no layout). The records are an embedded database in DIR/.bucketocr, or
-Firestore's emulator where FIRESTORE_EMULATOR_HOST is set. The other variables of bucketocr serve hold too; with --once
-RETRY_WINDOW is 5m unless it is set. An image that failed is tried again when its file changes (touch it), or when
-bucketocr retry --local DIR asks for it.
+OCR_URL names the OCR service. If it is not set, localocr is built and started: Tesseract, which
+stands in for the model on a laptop (English, plain text, no layout). Documents are stored in an
+embedded database in DIR/.bucketocr, or in Firestore's emulator if FIRESTORE_EMULATOR_HOST is set.
+The other variables of bucketocr serve apply as well; with --once, RETRY_WINDOW defaults to 5m. An
+image that failed is retried when its file changes (touch it), or on bucketocr retry --local DIR.
 
 Example: bucketocr up --once examples/samples
 `
 
-// onceWindow is RETRY_WINDOW's default with --once: a person waits for it.
+// onceWindow is the default of RETRY_WINDOW with --once, when the user is waiting.
 const onceWindow = "5m"
 
-// stopTime is how long a stopping run may take: what does not finish in it is released.
+// stopTime is the time to finish work in flight when a run is stopped; the rest is released.
 const stopTime = 15 * time.Second
 
 const (
-	pace     = time.Second // between two scans of the folder, and two sweeps
-	inFlight = 4           // deliveries at the same time
+	pace     = time.Second // interval of folder scans and of sweeps
+	inFlight = 4           // concurrent deliveries
 )
 
 func upFlags(fs *pflag.FlagSet) action {
-	once := fs.Bool("once", false, "end when all is done, and show each text's first lines; exit 1 if anything failed")
-	out := fs.String("out", "", "write the texts into the folder `DIR` too, as NAME.md")
-	create := fs.Bool("create", false, "make DIR where it is missing")
+	once := fs.Bool("once", false,
+		"exit when all files are done, and show each text's first lines; exit code 1 if any failed")
+	out := fs.String("out", "", "also write the texts into the folder `DIR`, as NAME.md")
+	create := fs.Bool("create", false, "create DIR if it is missing")
 	verbose := fs.Bool("verbose", false,
-		"say what begins, what is done to make each page, and where everything is kept")
-	page := fs.String("page", "", "where the live page is: `PORT` or HOST:PORT; off turns it off. The default is "+
-		pagePort+" on this "+
-		"machine alone, or any port where that is taken; with --once it is off")
+		"show when work begins, how each page is processed, and where everything is stored")
+	page := fs.String("page", "", "address of the live page: `PORT` or HOST:PORT, or off (default "+pagePort+
+		" or the next free port, for this machine only; with --once, off)")
 	return func(ctx context.Context, sys system, args []string) int {
 		return up(ctx, args,
 			&upRun{sys: sys, once: *once, create: *create, verbose: *verbose, out: *out, pageAt: *page})
 	}
 }
 
-// up is the local run.
+// up runs a folder as a bucket.
 func up(ctx context.Context, args []string, u *upRun) int {
 	sys := u.sys
 	switch len(args) {
@@ -81,7 +84,7 @@ func up(ctx context.Context, args []string, u *upRun) int {
 	case 1:
 		u.dir = args[0]
 	default:
-		return complain(sys, "up", fmt.Errorf("one folder, not %q as well", args[1]))
+		return complain(sys, "up", fmt.Errorf("only one folder can be given: unexpected %q", args[1]))
 	}
 	u.decoder = pageimage.NewDecoder()
 	code, err := u.run(ctx)
@@ -91,35 +94,35 @@ func up(ctx context.Context, args []string, u *upRun) int {
 	return code
 }
 
-// upRun is one local run: the bucket, its records, the handler, and what watches over them.
+// upRun is one run of up: the bucket, its records, the handler, and the loops that drive them.
 type upRun struct {
 	sys      system
 	dir      string
-	out      string // where the texts are written too; empty: nowhere
+	out      string // extra folder for the texts; empty for none
 	once     bool
 	create   bool
 	verbose  bool
-	pageAt   string // where the live page shall be: see listenPage
+	pageAt   string // address of the live page: see listenPage
 	pageOn   net.Listener
-	page     *livePage // nil where there is none
+	page     *livePage // nil if there is none
 	local    *local.Directory
-	bucket   *folder.Bucket // local's
+	bucket   *folder.Bucket // in local
 	records  store
 	handler  *app.Handler
 	eventarc *eventarc
 	log      *slog.Logger
 	screen   *screen
 	decoder  *pageimage.Decoder
-	posting  atomic.Int64 // deliveries under way, and those that wait for a place
-	scanned  atomic.Int64 // when the folder was gone through last, as Unix time in nanoseconds
+	posting  atomic.Int64 // deliveries that are running or waiting to
+	scanned  atomic.Int64 // time of the last scan, as Unix time in nanoseconds
 }
 
-// run sets everything up, works until it is done or told to stop, and takes everything down.
+// run sets everything up, works until it is done or stopped, and tears everything down.
 func (u *upRun) run(ctx context.Context) (code int, err error) {
 	switch info, err := os.Stat(u.dir); {
 	case err != nil && (u.once || !u.create):
-		return exitUsage, fmt.Errorf("there is no folder %s%s", plain(u.dir),
-			map[bool]string{false: ": --create makes it"}[u.once])
+		return exitUsage, fmt.Errorf("no folder %s%s", plain(u.dir),
+			map[bool]string{false: ": use --create to create it"}[u.once])
 	case err == nil && !info.IsDir():
 		return exitUsage, fmt.Errorf("%s is a file, not a folder: bucketocr read prints its text", plain(u.dir))
 	}
@@ -173,7 +176,7 @@ func (u *upRun) run(ctx context.Context) (code int, err error) {
 	return u.work(ctx, service)
 }
 
-// checkSettings finds what is wrong before anything is built or started.
+// checkSettings validates the settings before anything is built or started.
 func (u *upRun) checkSettings() error {
 	cfg, err := config.Load(localSettings(u.sys, nil, u.once))
 	if err != nil {
@@ -182,10 +185,10 @@ func (u *upRun) checkSettings() error {
 	return emulatorAnswers(cfg)
 }
 
-// localSettings is the environment without some variables, with what a local run knows by itself where the environment
-// says nothing: the service, nil while it is not started, and RETRY_WINDOW where a person waits.
+// localSettings returns a lookup of environment variables, except those in without, that supplies defaults for a local
+// run: the address of service, nil before it is started, and RETRY_WINDOW if the user is waiting.
 func localSettings(sys system, service *ocrService, waiting bool, without ...string) func(string) (string, bool) {
-	ours := map[string]string{"OCR_URL": "http://127.0.0.1:1"} // localocr's, in a while
+	ours := map[string]string{"OCR_URL": "http://127.0.0.1:1"} // placeholder until localocr is started
 	if service != nil {
 		ours["OCR_URL"] = service.url
 	}
@@ -204,7 +207,7 @@ func localSettings(sys system, service *ocrService, waiting bool, without ...str
 	}
 }
 
-// wire makes the handler over the folder and its records.
+// wire creates the handler for the folder and its records.
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.records = u.local.Records
 	if cfg.FirestoreEmulatorHost != "" {
@@ -212,13 +215,15 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	}
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	telemetry.LogProblems(u.log)
+	app.KeepEngines(u.decoder, u.sys.engines, u.log)
 	u.handler, err = app.New(cfg,
 		app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
 		app.WithRetryDelay(u.retryDelay))
 	return err
 }
 
-// retryDelay is the platform's, but for what is released because the run ends: the next one goes on with it at once.
+// retryDelay returns the platform's backoff, or zero for work released because the run is stopping: the next run
+// continues with it at once.
 func (u *upRun) retryDelay(attempt int) time.Duration {
 	if u.screen.stopping.Load() {
 		return 0
@@ -226,12 +231,12 @@ func (u *upRun) retryDelay(attempt int) time.Duration {
 	return u.sys.backoff(attempt)
 }
 
-// platformBackoff grows as the platform's backoff does: from 10 s to 10 minutes.
+// platformBackoff returns a wait that grows like the platform's, from 10 s to 10 minutes.
 func platformBackoff(attempt int) time.Duration {
 	return min(10*time.Second<<min(attempt-1, 10), 10*time.Minute)
 }
 
-// introduce says what is used, and what is to be done now.
+// introduce prints where everything is, and what the user can do.
 func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	say := u.screen.say
 	emulated := cfg.FirestoreEmulatorHost != ""
@@ -252,20 +257,20 @@ func (u *upRun) introduce(cfg config.Config, service *ocrService) {
 	if u.page != nil {
 		page = ", or on the page at " + u.page.url
 		if port := u.page.port(); u.pageAt == "" && port != pagePort {
-			say("port %s is taken: the page is on port %s", pagePort, port)
+			say("port %s is in use: the page is on port %s", pagePort, port)
 		}
 	}
 	if u.once {
-		say("reading what is in %s%s", plain(u.dir), page)
+		say("reading the files in %s%s", plain(u.dir), page)
 	} else {
-		say("ready (Ctrl-C ends it): drop images or PDFs into %s%s", plain(u.dir), page)
+		say("ready (Ctrl-C to stop): drop images or PDFs into %s%s", plain(u.dir), page)
 	}
 }
 
-// errAllDone ends a run with --once.
+// errAllDone is the end of a run with --once.
 var errAllDone = errors.New("all is done")
 
-// work scans, delivers and sweeps until all is done (--once), until it is told to stop or until something breaks.
+// work scans, delivers and sweeps until all is done (--once), it is told to stop, or an error occurs.
 func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 	if n, err := u.local.Records.ExpireLeases(ctx); err != nil {
 		return exitFailed, err
@@ -282,7 +287,7 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 	go func() { watching <- u.screen.watch(watch); close(watching) }()
 	loops.Go(func() error {
 		select {
-		case err := <-watching: // before unwatch ended it
+		case err := <-watching: // before unwatch, so an error
 			return err
 		case <-run.Done():
 			return nil
@@ -296,12 +301,12 @@ func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
 	return u.exitCode(ctx, errors.Join(err, <-watching))
 }
 
-// drain lets running deliveries finish or releases them, and stops the server.
+// drain finishes or releases the running deliveries and stops the server.
 func (u *upRun) drain(ctx context.Context, stopped bool) {
 	if stopped {
 		u.screen.stopping.Store(true)
 		working := objects(max(u.screen.counts.inWork(), min(u.posting.Load(), inFlight)))
-		u.screen.say("stopping: %s in work; no other page is begun, and those that are being read have %s (Ctrl-C again ends at once)",
+		u.screen.say("stopping: %s in progress; pages being read have %s to finish, and no others are started (Ctrl-C again to quit now)",
 			working, age(stopTime))
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
@@ -311,19 +316,19 @@ func (u *upRun) drain(ctx context.Context, stopped bool) {
 	}
 }
 
-// scanning delivers what the folder has to say. With --once it ends when there is nothing left to do.
+// scanning delivers the folder's events. With --once it ends when there is nothing left to do.
 func (u *upRun) scanning(ctx context.Context) error {
 	posts, ctx := errgroup.WithContext(ctx)
 	posts.SetLimit(inFlight)
 	for {
-		posting := u.posting.Load() // before the scan, which brings back what a delivery gave up meanwhile
+		posting := u.posting.Load() // before the scan, which repeats events of deliveries that fail meanwhile
 		changes, err := u.bucket.Scan(ctx)
 		if err != nil {
 			return errors.Join(ignoreEnd(ctx, err), posts.Wait())
 		}
 		u.scanned.Store(time.Now().UnixNano())
 		for _, p := range changes.Passed {
-			u.screen.say("ignored: %q, it %s", p.Name, oneLine(p.Why))
+			u.screen.say("ignored: %q %s", p.Name, oneLine(p.Why))
 		}
 		u.posting.Add(int64(len(changes.Events)))
 		for _, ev := range changes.Events {
@@ -341,8 +346,8 @@ func (u *upRun) scanning(ctx context.Context) error {
 	}
 }
 
-// deliver posts an object's event. Once the generation has a record, the sweep is its redelivery; before that, the
-// next scan brings the event again.
+// deliver posts an object's event. Once the generation has a record, the sweep retries it; before that, the next scan
+// repeats the event.
 func (u *upRun) deliver(ctx context.Context, ev document.Event) error {
 	defer u.posting.Add(-1)
 	ce, err := event.Encode(ev)
@@ -360,19 +365,19 @@ func (u *upRun) deliver(ctx context.Context, ev document.Event) error {
 	return u.bucket.Delivered(ctx, ev)
 }
 
-// recorded reports whether the store knows of the event's generation.
+// recorded reports whether the store has a record of the event's generation.
 func (u *upRun) recorded(ctx context.Context, ev document.Event) bool {
 	r, err := u.records.Get(ctx, ev.Object.ID())
 	return err == nil && r != nil && r.Generation >= ev.Generation
 }
 
-// allDone reports whether no record is unfinished: each of those has a due time.
+// allDone reports whether all records are finished: an unfinished one has a due time.
 func (u *upRun) allDone(ctx context.Context) (bool, error) {
 	due, err := u.records.Due(ctx, time.Now().AddDate(100, 0, 0), 1)
 	return len(due) == 0, ignoreEnd(ctx, err)
 }
 
-// sweeping is what redelivery and Cloud Scheduler are in the cloud.
+// sweeping sweeps regularly. It stands in for redelivery and Cloud Scheduler.
 func (u *upRun) sweeping(ctx context.Context) error {
 	for wait.Sleep(ctx, pace) == nil {
 		if _, err := u.eventarc.post(context.WithoutCancel(ctx), event.Sweep(rand.Text(), time.Now())); err != nil {
@@ -382,7 +387,7 @@ func (u *upRun) sweeping(ctx context.Context) error {
 	return nil
 }
 
-// ignoreEnd drops an error that only says that the run has ended.
+// ignoreEnd drops an error that was caused by the end of the run.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -390,7 +395,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 	return err
 }
 
-// exitCode shows the result of the run and returns its exit code.
+// exitCode reports the result of the run and returns its exit code.
 func (u *upRun) exitCode(ctx context.Context, err error) (int, error) {
 	switch {
 	case ctx.Err() != nil:

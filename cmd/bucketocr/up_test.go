@@ -96,7 +96,7 @@ func (d *desk) up(ctx context.Context, args ...string) (int, *output) {
 
 func (d *desk) upTo(ctx context.Context, out *output, args ...string) int {
 	lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
-	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil},
+	return run(ctx, system{out, out, lookup, func(int) time.Duration { return 0 }, nil, ""},
 		append([]string{"up"}, append(args, d.dir)...))
 }
 
@@ -210,12 +210,12 @@ func TestUpCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop(signaled{os.Interrupt})
-	out.until(t, "stopping: 1 object in work")
+	out.until(t, "stopping: 1 object in progress")
 	gate.Open()
 	if c := <-code; c != exitInterrupted {
 		t.Errorf("exit code %d\n%s", c, out)
 	}
-	want(t, out, "done", "stopped: nothing is left to be read")
+	want(t, out, "done", "stopped: nothing left to read")
 	if d.text("dropped.png") != "read\n" {
 		t.Errorf("text %q", d.text("dropped.png"))
 	}
@@ -266,7 +266,7 @@ func TestUpSaysWhatIsWrong(t *testing.T) {
 		{"a file", file, map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage, "is a file"},
 		{"unwritable", "/proc/self", map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitFailed, "/proc/"},
 		{"no folder", filepath.Join(t.TempDir(), "typo"), map[string]string{"OCR_URL": "http://127.0.0.1:1"}, exitUsage,
-			"there is no folder"},
+			"no folder"},
 		{"no emulator", t.TempDir(),
 			map[string]string{"OCR_URL": "http://127.0.0.1:1", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"},
 			exitUsage, "no Firestore emulator answers"},
@@ -315,13 +315,13 @@ func TestUpOnATerminal(t *testing.T) {
 			maps.Copy(d.env, c.env)
 			lookup := func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }
 			out, screen := newOutput(), newOutput()
-			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil}
+			sys := system{out, &terminal{raw: screen}, lookup, func(int) time.Duration { return 0 }, nil, ""}
 			if code := run(t.Context(), sys, []string{"up", "--once", d.dir}); code != exitFailed {
 				t.Errorf("exit code %d\n%s", code, screen)
 			}
 			got := screen.String()
 			if strings.Contains(got, "\r\x1b[K") != c.footer ||
-				strings.Contains(got, "1 done, 1 failed, 0 in work") != c.footer {
+				strings.Contains(got, "1 done, 1 failed, 0 in progress") != c.footer {
 				t.Errorf("the footer: %q", got)
 			}
 			if strings.Contains(got, "\x1b[31mfailed     \x1b[0m broken.png") != c.colour ||
@@ -345,7 +345,7 @@ func TestCounts(t *testing.T) {
 	c.note("b", &document.Record{Status: document.StatusFailed, Generation: 1}, false)
 	c.note("c", &document.Record{Status: document.StatusRetrying, Generation: 1}, false)
 	if got, want := c.line(2*time.Second, 4),
-		"1 done, 1 failed, 1 in work, 4 waiting; 3 pages, 1.5/s, 10 s left"; got != want {
+		"1 done, 1 failed, 1 in progress, 4 waiting; 3 pages, 1.5/s, 10 s left"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

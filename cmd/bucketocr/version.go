@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const versionHelp = `Prints the version of the module, the commit where the program was built in a checkout, and Go's version: what a bug report
-wants. bucketocr --version does the same.
+const versionHelp = `Prints the module's version, the commit if the program was built in a checkout, and the Go
+version: include them in a bug report. bucketocr --version prints the same.
 
 Example: bucketocr version
 `
@@ -27,7 +27,7 @@ func versionFlags(*pflag.FlagSet) action {
 	}
 }
 
-// version says in a line what this program was built from.
+// version returns a line that describes this program's build.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -13,9 +13,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const watchHelp = `Shows what happens, a line for each change of a document, until Ctrl-C.
+const watchHelp = `Shows documents as they change, one line per change, until Ctrl-C.
 
-Over Firestore it begins with one read for each document that there is, and costs one for each change.
+With Firestore, costs one read for each existing document at the start, and one per change.
 ` + placeText + `
 Example: bucketocr watch --status done,failed
 `
@@ -24,16 +24,16 @@ func watchFlags(fs *pflag.FlagSet) action {
 	w := &watchCmd{dir: placeFlag(fs)}
 	fs.StringVar(&w.statuses, "status", "", "only documents in one of these `STATUSES`, separated by commas")
 	fs.StringVar(&w.prefix, "prefix", "", "only objects whose name begins with `NAME`, or gs://BUCKET/NAME")
-	fs.BoolVar(&w.all, "all", false, "begin with the documents that are there already")
-	fs.BoolVar(&w.json, "json", false, "each as a line of JSON, under the names of the document's fields")
+	fs.BoolVar(&w.all, "all", false, "show existing documents first")
+	fs.BoolVar(&w.json, "json", false, "print each change as a line of JSON with the document's field names")
 	return w.run
 }
 
-// clocks is how far ours may be ahead of the store's, whose times the documents hold. What changed within it before the
-// start is shown as well.
+// clocks is the clock skew allowed for: the local clock may be ahead of the store's, which stamps the documents.
+// Changes that recent at the start are shown as well.
 const clocks = 5 * time.Second
 
-// watchCmd is one call of watch.
+// watchCmd is one run of watch.
 type watchCmd struct {
 	dir              *string
 	statuses, prefix string
@@ -55,7 +55,7 @@ func (w *watchCmd) run(ctx context.Context, sys system, args []string) int {
 	}
 	defer p.close()
 	w.begun = time.Now()
-	fmt.Fprintf(sys.stderr, "watching %s (Ctrl-C ends it)\n", p.where)
+	fmt.Fprintf(sys.stderr, "watching %s (Ctrl-C to stop)\n", p.where)
 	err = p.records.Watch(ctx, func(_ string, r *document.Record) error {
 		if !w.news(r) || len(wanted) > 0 && !slices.Contains(wanted, r.Status) || !hasPrefix(r, w.prefix) {
 			return nil
@@ -68,7 +68,7 @@ func (w *watchCmd) run(ctx context.Context, sys system, args []string) int {
 	return stoppedCode(ctx)
 }
 
-// news reports whether a record changed since the start, or all are wanted.
+// news reports whether a record should be shown: it changed since the start, or --all was given.
 func (w *watchCmd) news(r *document.Record) bool {
 	return w.all || r.Updated.After(w.begun.Add(-clocks))
 }
@@ -82,7 +82,7 @@ func (w *watchCmd) print(sys system, p *place, r *document.Record) error {
 	return err
 }
 
-// statusList reads statuses separated by commas.
+// statusList parses a comma-separated list of statuses.
 func statusList(s string) ([]document.Status, error) {
 	var all []document.Status
 	for name := range strings.SplitSeq(s, ",") {
@@ -90,7 +90,7 @@ func statusList(s string) ([]document.Status, error) {
 			continue
 		}
 		if !slices.Contains(document.Statuses(), document.Status(name)) {
-			return nil, errors.New("no status is called " + plain(name) +
+			return nil, errors.New("unknown status " + plain(name) +
 				": processing, retrying, done, failed, deleted")
 		}
 		all = append(all, document.Status(name))
@@ -98,7 +98,7 @@ func statusList(s string) ([]document.Status, error) {
 	return all, nil
 }
 
-// hasPrefix reports whether an object's name begins as wanted: NAME in any bucket, or gs://BUCKET/NAME.
+// hasPrefix reports whether an object matches a prefix: NAME in any bucket, or gs://BUCKET/NAME.
 func hasPrefix(r *document.Record, prefix string) bool {
 	if bucket, name, ok := gsName(prefix); ok {
 		return r.Bucket == bucket && strings.HasPrefix(r.Name, name)

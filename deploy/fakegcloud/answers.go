@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// read prints what deploy.sh asks for, in the form that its --format wants, and returns the exit code.
+// read prints the answer to a reading command, in the format of its --format, and returns the exit code.
 func (s *state) read(c command) int {
 	if c.has("get-iam-policy") {
 		s.each(c.policy("get-iam-policy"), func(binding, _ string) { fmt.Println(binding) })
@@ -28,7 +28,7 @@ func (s *state) read(c command) int {
 	return 2
 }
 
-// describe prints what is printed of a thing that is there.
+// describe returns a handler that prints text for an existing resource, and fails with NOT_FOUND otherwise.
 func describe(key string, text func(name, mark string) string) func(*state, command) int {
 	return func(s *state, c command) int {
 		name := c.last()
@@ -140,7 +140,7 @@ var answers = []struct {
 	{"artifacts repositories describe", func(s *state, c command) int {
 		return describe("artifacts repositories", func(name, mark string) string {
 			format, made := "DOCKER", mark
-			if f, other, ok := strings.Cut(mark, ":"); ok { // a repository that another team made
+			if f, other, ok := strings.Cut(mark, ":"); ok { // a repository created by another team
 				format, made = f, other
 			}
 			if c.flags["--format"] == "value(labels.bucketocr_made)" {

@@ -42,7 +42,7 @@ func (c command) has(word string) bool { return slices.Contains(c.words, word) }
 
 func (c command) last() string { return c.words[len(c.words)-1] }
 
-// reads reports whether the command only asks.
+// reads reports whether the command only reads.
 func (c command) reads() bool {
 	for _, verb := range []string{"list", "describe", "get-iam-policy", "list-files-for-upload", "service-agent",
 		"print-access-token",
@@ -55,12 +55,12 @@ func (c command) reads() bool {
 	return help
 }
 
-// policy is the prefix of the keys of a policy's bindings: what the words before the verb name.
+// policy returns the key prefix of a policy's bindings, from the words before the verb.
 func (c command) policy(verb string) string {
 	return fmt.Sprintf("policy of %s %s: ", strings.Join(c.words[:slices.Index(c.words, verb)], " "), c.last())
 }
 
-// key names what a change makes.
+// key returns the name of the resource that a change creates.
 func (c command) key() string {
 	for _, verb := range []string{"add-iam-policy-binding", "remove-iam-policy-binding"} {
 		if c.has(verb) {
@@ -112,7 +112,7 @@ func (c command) key() string {
 	return strings.Join(c.words[:verb], " ") + " " + c.last()
 }
 
-// mark is what the next run compares.
+// mark returns the value that the next run compares.
 func (c command) mark() string {
 	if c.is("artifacts repositories create") {
 		return between(c.flags["--labels"]+",", "bucketocr_made=", ",")
@@ -153,7 +153,7 @@ func (c command) mark() string {
 		return d
 	}
 	if c.is("pubsub subscriptions update") && c.flags["--ack-deadline"] != "" {
-		end := cmp(c.flags["--expiration-period"], "2678400s") // as it was
+		end := cmp(c.flags["--expiration-period"], "2678400s") // unchanged
 		end = strings.Replace(end, "never", "", 1)
 		return strings.TrimRight(c.flags["--ack-deadline"]+" "+c.flags["--message-retention-duration"]+" "+end, " ")
 	}

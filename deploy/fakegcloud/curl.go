@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// curl answers as Firestore for the document of the sample, as Resource Manager for the caller's roles, and as Hugging
+// curl answers like Firestore for the sample's document, like Resource Manager for the caller's roles, and like Hugging
 // Face for a model's newest commit.
 func curl(s *state, args []string) {
 	url := args[len(args)-1]
@@ -19,7 +19,7 @@ func curl(s *state, args []string) {
 		fmt.Printf(`{"_id":"1","id":"%s","sha":"%x","siblings":[]}`, between(url, "/api/models/", "/revision"),
 			sha1.Sum([]byte(url)))
 	case strings.HasSuffix(url, ":testIamPermissions"):
-		may := args[len(args)-2] // what was asked for: all of it, but for FAKE_LACKS
+		may := args[len(args)-2] // grants everything asked for, except FAKE_LACKS
 		for _, permission := range strings.Fields(os.Getenv("FAKE_LACKS")) {
 			may = strings.ReplaceAll(may, `"`+permission+`"`, `"none"`)
 		}
@@ -31,12 +31,12 @@ func curl(s *state, args []string) {
 	}
 }
 
-// document is there once an upload was announced: by a trigger that works already.
+// document prints the sample's document if a working trigger has announced an upload.
 func document(s *state, url string) {
 	newest := 0
 	for n, line := range lines(s.file + ".uploads") {
 		var at int
-		_, _ = fmt.Sscan(line, &at) // a number that upload wrote
+		_, _ = fmt.Sscan(line, &at) // a number written by upload
 		_, trigger := s.things["eventarc triggers bucketocr-finalized"]
 		heard := trigger && (!on("late-trigger") || at-s.made["eventarc triggers bucketocr-finalized"] >= 120)
 		if heard && !on("deaf") && s.now >= at+20 {

@@ -1,18 +1,17 @@
-// Command fakegcloud replaces gcloud where a test runs deploy.sh often: the real one takes a second a command. It knows
-// the few answers that deploy.sh reads, keeps what was made in a file of lines, and records every change. Under the
-// names sleep and curl it is what these do for deploy.sh: time passes without waiting, and Firestore and Hugging Face
-// answer.
+// Command fakegcloud replaces gcloud in tests that run deploy.sh often: the real one takes a second per command. It
+// knows the few answers that deploy.sh reads, keeps created resources in a file of lines, and records every change.
+// Called as sleep it lets time pass without waiting, called as curl it answers for Firestore and Hugging Face.
 //
-//	main.go     the command line, cuts, which part answers
-//	curl.go     the three APIs that deploy.sh asks without gcloud
-//	answers.go  what is printed of what was made
-//	reality.go  what the real platform does that a plain stand-in does not: delays, quotas, policies
-//	state.go    what was made, and when, on a clock that only sleeps and commands move
-//	command.go  what a command line is about
+//	main.go     the command line, simulated failures, dispatch
+//	curl.go     the three APIs that deploy.sh calls without gcloud
+//	answers.go  answers about created resources
+//	reality.go  behaviour of the real platform: delays, quotas, policies
+//	state.go    created resources and their age, on a clock that only sleeps and commands advance
+//	command.go  parsing a command line
 //
 // FAKE_STATE names the file. FAKE_CUT is the number of changes after which all further ones fail; with FAKE_LOST set,
-// the last of those that are carried out fails as well, as where the answer is lost. FAKE_REAL lists what of reality.go
-// is on.
+// the last successful one reports failure as well, as if its answer were lost. FAKE_REAL lists the enabled parts of
+// reality.go.
 package main
 
 import (

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// on reports whether a part of reality is switched on: named in FAKE_REAL, or one of the delays with "delays".
+// on reports whether a part of reality is enabled: by name in FAKE_REAL, or as one of the delays by "delays".
 func on(name string) bool {
 	real := strings.Fields(os.Getenv("FAKE_REAL"))
 	return slices.Contains(real, name) || slices.Contains(real, "delays") && strings.HasPrefix(name, "late-")
 }
 
-// refusal is why the platform refuses a command, in its own words; "" where it does not.
+// refusal returns the platform's error message for a command; "" if it does not refuse the command.
 func refusal(s *state, c command) string {
 	for _, rule := range []func(*state, command) string{
 		components, disabled, unknownAccount, conditions, schema, agents, metrics, builds, deploys, organisation,
@@ -28,7 +28,7 @@ func refusal(s *state, c command) string {
 	return ""
 }
 
-// components: gcloud as some systems package it.
+// components: gcloud without components, as some systems package it.
 func components(_ *state, c command) string {
 	if on("no-alpha") && c.is("alpha") {
 		return "You do not currently have this command group installed. Using it requires the installation of components: [alpha]"
@@ -36,7 +36,7 @@ func components(_ *state, c command) string {
 	return ""
 }
 
-// disabled: an API answers only once it was enabled, and not at once.
+// disabled: an API answers only some time after it was enabled.
 func disabled(s *state, c command) string {
 	if len(c.words) == 0 {
 		return ""
@@ -54,10 +54,10 @@ func disabled(s *state, c command) string {
 		"recently, wait a few minutes for the action to propagate. reason: SERVICE_DISABLED (HTTPError 403)", api)
 }
 
-// address is a service account's.
+// address matches a service account's address.
 var address = regexp.MustCompile(`([a-z0-9-]+)@my-project\.iam\.gserviceaccount\.com`)
 
-// unknownAccount: an account that was just made does not exist everywhere yet.
+// unknownAccount: a new account is not known everywhere yet.
 func unknownAccount(s *state, c command) string {
 	if !on("late-accounts") || c.reads() {
 		return ""
@@ -74,7 +74,7 @@ func unknownAccount(s *state, c command) string {
 		case c.is("run deploy"):
 			return "PERMISSION_DENIED: Permission 'iam.serviceaccounts.actAs' denied on service account " + m[0] +
 				" (or it may not exist)."
-		case c.is("builds"): // fails later, when it fetches the source
+		case c.is("builds"): // these fail later, when they fetch the source
 		default:
 			return "INVALID_ARGUMENT: Service account " + m[0] + " does not exist."
 		}
@@ -82,7 +82,7 @@ func unknownAccount(s *state, c command) string {
 	return ""
 }
 
-// conditions: gcloud does not guess where a policy has a binding with a condition.
+// conditions: gcloud does not guess if a policy has a binding with a condition.
 func conditions(s *state, c command) string {
 	if _, given := c.flags["--condition"]; given || !c.has("add-iam-policy-binding") {
 		return ""
@@ -111,7 +111,7 @@ func schema(s *state, c command) string {
 	return ""
 }
 
-// agents: Eventarc and Cloud Storage work by accounts of their own, whose roles come late.
+// agents: Eventarc and Cloud Storage use their own accounts, whose roles take effect late.
 func agents(s *state, c command) string {
 	if !on("late-agents") || !c.is("eventarc triggers create") {
 		return ""
@@ -127,7 +127,7 @@ func agents(s *state, c command) string {
 	return ""
 }
 
-// metrics: an alert cannot watch what was just made.
+// metrics: an alert cannot use a new metric yet.
 func metrics(s *state, c command) string {
 	if !on("late-metrics") || !c.is("alpha monitoring policies create") {
 		return ""
@@ -145,8 +145,8 @@ func metrics(s *state, c command) string {
 
 const build = "0b8a5a4e-5a4e-4a4e-8a4e-5a4e0b8a5a4e"
 
-// builds: a new account cannot read the source yet, and gcloud says no more than that the build failed, be it one that
-// was asked for or that of a source deploy.
+// builds: a new account cannot read the source yet, and gcloud only reports that the build failed, whether it was
+// submitted or part of a source deploy.
 func builds(s *state, c command) string {
 	region := c.flags["--region"]
 	submitted := c.is("builds submit")
@@ -170,8 +170,8 @@ func builds(s *state, c command) string {
 	return ""
 }
 
-// deploys: what Cloud Run refuses. A new project has 40 GiB in a region, and a service with a GPU was held in some
-// reports against one instance of it, in others against three although it could have one.
+// deploys: Cloud Run's refusals. A new project has 40 GiB in a region, and a service with a GPU was counted in some
+// reports as one instance, in others as three although it could have only one.
 func deploys(_ *state, c command) string {
 	if !c.is("run deploy") {
 		return ""
@@ -191,7 +191,7 @@ func deploys(_ *state, c command) string {
 	return ""
 }
 
-// organisation: what an organisation's policies forbid.
+// organisation: refusals by an organisation's policies.
 func organisation(_ *state, c command) string {
 	if on("policy-locations") {
 		if c.is("builds submit") &&
@@ -208,7 +208,7 @@ func organisation(_ *state, c command) string {
 	return ""
 }
 
-// blockedDatabase: the id of a deleted database is not free for some minutes.
+// blockedDatabase: the id of a deleted database is blocked for some minutes.
 func blockedDatabase(s *state, c command) string {
 	if on("late-database") && c.is("firestore databases create") && s.now < 200 {
 		return "FAILED_PRECONDITION: Database ID '(default)' is not available in project 'my-project'. Please retry in 120 seconds."
@@ -216,7 +216,7 @@ func blockedDatabase(s *state, c command) string {
 	return ""
 }
 
-// busy: every fifth change is refused once for no reason of its own.
+// busy: every fifth change is refused once with a transient error.
 func busy(s *state, c command) string {
 	if !on("late-answers") || c.reads() || c.is("storage cp") || s.now%5 != 0 {
 		return ""

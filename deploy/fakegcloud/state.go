@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// state is what was made, by key, and how many changes this run has made.
+// state is the created resources by key, and the number of changes of this run.
 type state struct {
 	file    string
 	things  map[string]string
-	made    map[string]int // the time at which each was made or changed
-	now     int            // seconds; no command waits for them
+	made    map[string]int // when each was created or changed
+	now     int            // seconds of simulated time
 	changes int
 }
 
-// gone is the mark of what was deleted.
+// gone is the mark of deleted resources.
 const gone = "(deleted)"
 
 func load() *state {
@@ -52,7 +52,7 @@ func load() *state {
 func lines(file string) []string {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil // nothing was made yet
+		return nil // nothing was created yet
 	}
 	return slices.DeleteFunc(strings.Split(string(text), "\n"), func(l string) bool { return l == "" })
 }
@@ -68,16 +68,16 @@ func appendTo(file, line string) {
 	}
 }
 
-// pass moves the clock.
+// pass advances the clock.
 func (s *state) pass(seconds int) {
 	s.now += seconds
 	if s.file == "" {
-		return // nothing is remembered
+		return // nothing is stored
 	}
 	appendTo(s.file+".clock", strconv.Itoa(seconds))
 }
 
-// age is how long ago a thing was made; what was there before the first command is as old as can be.
+// age returns how many seconds ago a resource was created; resources from before the first command are infinitely old.
 func (s *state) age(key string) int {
 	at, known := s.made[key]
 	if !known {
@@ -86,7 +86,7 @@ func (s *state) age(key string) int {
 	return s.now - at
 }
 
-// write records a change; false where it would make what is there already.
+// write records a change; it returns false if it would create an existing resource.
 func (s *state) write(c command) bool {
 	key, mark := c.key(), c.mark()
 	if _, there := s.things[key]; there && c.has("create") {
@@ -104,10 +104,10 @@ func (s *state) write(c command) bool {
 	return true
 }
 
-// upload keeps the times at which a sample was uploaded: its generations are their numbers.
+// upload records the time of a sample's upload; the index of an upload is its generation.
 func (s *state) upload() { appendTo(s.file+".uploads", strconv.Itoa(s.now)) }
 
-// each calls f for the things whose keys begin with prefix, in order.
+// each calls f for the resources whose keys begin with prefix, in order.
 func (s *state) each(prefix string, f func(rest, mark string)) {
 	var keys []string
 	for key := range s.things {

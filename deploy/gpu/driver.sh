@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Read by serve.sh: which CUDA libraries fit the host's driver.
+# Sourced by serve.sh: chooses the CUDA libraries for the host's driver.
 #
-# The image brings CUDA 13, which needs driver 580. With that or a newer one the host's own libraries have to be found before
-# those of the image, or CUDA says "unsupported display driver / cuda driver combination" (803); with an older one the
-# image's are what can make it work at all. Which driver a GPU of Cloud Run has is not documented consistently, and neither
-# way was tried there: the first line of the log says which was taken.
+# The image contains CUDA 13, which needs driver 580. With that or a newer driver the host's libraries must precede
+# those of the image, or CUDA fails with "unsupported display driver / cuda driver combination" (803); with an older
+# driver only the image's libraries can work. The documentation is inconsistent about the driver of Cloud Run's GPUs,
+# and neither case was tested there: the first line of the log says which one applies.
 driver() {
   local version=${DRIVER_VERSION:-/proc/driver/nvidia/version}
   if [ -r "$version" ]; then

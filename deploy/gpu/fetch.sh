@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the image's build fetches.
+# Downloads for the image's build.
 #   fetch.sh weights MODEL REVISION DIR   the model's files at one commit
-#   fetch.sh libraries MODEL              the version of transformers that the model needs beside this vLLM
+#   fetch.sh libraries MODEL              the version of transformers that the model needs with this vLLM
 set -euo pipefail
 
 weights() {
@@ -10,7 +10,7 @@ weights() {
     exit 2
   fi
   local try
-  for try in 1 2 3; do # without a token the builders share a limit with others; what is there already is kept
+  for try in 1 2 3; do # without a token builders share a limit with others; files already downloaded are kept
     download "$@" && break
     ((try < 3)) || exit 1
     sleep $((try * ${RETRY_PAUSE:-30}))
@@ -18,7 +18,7 @@ weights() {
   rm -rf "$3/.cache"
 }
 
-# download reads the token, where there is one, from the file HF_TOKEN_FILE: it is in no layer and on no command line.
+# download reads the token, if any, from the file HF_TOKEN_FILE, so that it is in no layer and on no command line.
 download() {
   HF_TOKEN=$(cat "${HF_TOKEN_FILE:-/run/secrets/hf_token}" 2>/dev/null || true) python3 - "$@" <<'PYTHON'
 import os
@@ -30,18 +30,19 @@ snapshot_download(repo_id=model, revision=revision, local_dir=directory, token=o
 PYTHON
 }
 
-# tested VLLM prints the version of transformers that ran with it, the first if there are several.
+# tested VLLM prints the first version of transformers that was tested with it.
 tested() {
   awk -v vllm="$1" '$1 == vllm && $3 ~ /^runs/ {print $2; exit}' "$(dirname "${BASH_SOURCE[0]}")/tested.txt"
 }
 
-# libraries: the 1B models use a class that later versions of transformers renamed; the others take the one in the image.
+# libraries: the 1B models need a class that later versions of transformers renamed; the others use the version in the
+# image.
 libraries() {
   local vllm transformers
   vllm=$(python3 -c 'import importlib.metadata as installed; print(installed.version("vllm").split("+")[0])')
   transformers=$(tested "$vllm")
   if [ -z "$transformers" ]; then
-    echo "vLLM $vllm is not in tested.txt as one that runs: make servers VLLM=$vllm TRANSFORMERS=... tries it" >&2
+    echo "tested.txt has no working row for vLLM $vllm: make servers VLLM=$vllm TRANSFORMERS=... tests it" >&2
     exit 2
   fi
   case $1 in

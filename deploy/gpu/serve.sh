@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Starts vLLM with the flags of the model's family. Further flags may follow as arguments; README.md here names each flag's
-# source.
+# Starts vLLM with the flags for the model's family. Arguments are added as further flags; README.md here gives each
+# flag's source.
 set -euo pipefail
 
 flags=(
-  --served-model-name "$MODEL"           # what the client asks for, and by which it knows the family
-  --limit-mm-per-prompt '{"image": 1}'   # one page a request
-  --mm-processor-cache-gb 0              # every page is new
+  --served-model-name "$MODEL"           # the name that the client asks for, and from which it derives the family
+  --limit-mm-per-prompt '{"image": 1}'   # one page per request
+  --mm-processor-cache-gb 0              # pages do not recur
   --no-enable-prefix-caching
-  --max-num-seqs "${MAX_NUM_SEQS:-32}"   # Cloud Run's concurrency: what is more would queue here without an end
-  --shutdown-timeout 8                   # Cloud Run kills 10 s after SIGTERM: pages that end in 8 s are answered, none is cut off at once
+  --max-num-seqs "${MAX_NUM_SEQS:-32}"   # Cloud Run's concurrency: more requests would queue here without limit
+  --shutdown-timeout 8                   # Cloud Run kills 10 s after SIGTERM: pages that finish within 8 s are answered
 )
 case $MODEL in
   */LightOnOCR-3-1B* | */LightOnOCR-2-1B*) flags+=(--max-model-len 16384) ;;
@@ -18,10 +18,10 @@ case $MODEL in
     ;;
   */LightOnOCR-1B-1025* | */LightOnOCR-0.9B-*) ;;
   *)
-    echo "MODEL='$MODEL' is none of the LightOnOCR family; its flags are not known" >&2
+    echo "MODEL='$MODEL' does not belong to the LightOnOCR family; its flags are not known" >&2
     exit 2
     ;;
 esac
-# shellcheck source=/dev/null # checked on its own
+# shellcheck source=/dev/null # checked separately
 . "$(dirname "${BASH_SOURCE[0]}")/driver.sh"
 exec vllm serve /model "${flags[@]}" "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# token.sh FILE puts the secret SECRET (NAME:VERSION of Secret Manager), or nothing where none is named, into FILE.
+# token.sh FILE writes the secret SECRET (NAME:VERSION in Secret Manager), or nothing if that is empty, to FILE.
 set -euo pipefail
 : >"$1"
 [ -z "${SECRET:-}" ] ||

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Command quickgcloud is gcloud on a test's PATH: it hands its arguments, environment, folder and streams to the real
-// gcloud that waits behind the socket QUICK_GCLOUD (server.py), and ends as that does.
+// Command quickgcloud is gcloud on a test's PATH: it passes its arguments, environment, folder and streams to the real
+// gcloud behind the socket QUICK_GCLOUD (server.py), and exits with that one's code.
 package main
 
 import (

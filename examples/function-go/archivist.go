@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Document is what the archive needs of a document.
+// Document holds the fields of a document that the archive needs.
 type Document struct {
 	Bucket      string   `firestore:"bucket" json:"bucket"`
 	Name        string   `firestore:"name" json:"name"`
@@ -22,37 +22,38 @@ type Document struct {
 		Code    string `firestore:"code" json:"code"`
 		Message string `firestore:"message" json:"message"`
 	} `firestore:"error" json:"error,omitempty"`
-	Texts []string `firestore:"-" json:"texts,omitempty"` // of its pages
+	Texts []string `firestore:"-" json:"texts,omitempty"` // texts of its pages
 }
 
-// pageBreak is between the pages of a document's text.
+// pageBreak separates the pages in a document's text.
 const pageBreak = "\n\f\n"
 
-// documents is the collection of the documents.
+// documents reads the collection of documents.
 type documents interface {
-	// Get reads a document; nil where there is none.
+	// Get returns a document, or nil if there is none.
 	Get(ctx context.Context, id string) (*Document, error)
-	// Pages reads the texts of its pages, in order.
+	// Pages returns the texts of its pages, in order.
 	Pages(ctx context.Context, id string, generation int64) ([]string, error)
 }
 
-// files is the bucket of the archive. A file's version is 0 where there is none.
+// files is the bucket of the archive. The version of a file that does not exist is 0.
 type files interface {
 	Version(ctx context.Context, name string) (int64, error)
-	// Write and Remove fail where the file is of another version by now. Nothing is removed where the version is 0.
+	// Write and Remove fail if the file no longer has this version. Remove does nothing for version 0.
 	Write(ctx context.Context, name, contentType string, data []byte, version int64) error
 	Remove(ctx context.Context, name string, version int64) error
 }
 
-// archivist keeps documents as files: NAME.md with the text, NAME.json with all else and the text of each page.
+// archivist stores documents as files: NAME.md with the text, NAME.json with all other fields and the text of each
+// page.
 type archivist struct {
 	documents documents
 	files     files
-	bucket    string // of the files
+	bucket    string // bucket of the files
 }
 
-// keep brings the files of a document to what it says now. The files' versions are read before the document, so that of
-// two that run at once the one with the older document fails, and comes again.
+// keep updates the files of a document to its current state. It reads the versions of the files before the document, so
+// that of two concurrent calls the one with the older document fails, and its message is redelivered.
 func (a *archivist) keep(ctx context.Context, end End) error {
 	source, name, _ := strings.Cut(strings.TrimPrefix(end.File, "gs://"), "/")
 	if source == a.bucket {
@@ -78,7 +79,7 @@ func (a *archivist) keep(ctx context.Context, end End) error {
 		}
 		return a.files.Remove(ctx, about, version)
 	case d.Status != "done" && d.Status != "failed":
-		return nil // it is being read: its end will be announced
+		return nil // still being processed: its result will be announced
 	}
 	if err := a.texts(ctx, end.ID, d); err != nil {
 		return err
@@ -99,14 +100,14 @@ func (a *archivist) keep(ctx context.Context, end End) error {
 	return a.files.Write(ctx, about, "application/json", data, version)
 }
 
-// texts finds the texts of a document's pages.
+// texts reads the texts of a document's pages.
 func (a *archivist) texts(ctx context.Context, id string, d *Document) (err error) {
 	switch {
 	case d.Status != "done":
 	case d.TextInPages:
 		d.Texts, err = a.documents.Pages(ctx, id, d.Generation)
 		if err == nil && len(d.Texts) != d.Pages {
-			err = fmt.Errorf("%d of %d pages are there", len(d.Texts), d.Pages) // it is being replaced
+			err = fmt.Errorf("only %d of %d pages exist", len(d.Texts), d.Pages) // a newer version is replacing them
 		}
 	default:
 		d.Texts = strings.Split(d.Text, pageBreak)

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// collection is [documents] in Firestore.
+// collection implements [documents] with Firestore.
 type collection struct{ *firestore.CollectionRef }
 
 func (c collection) Get(ctx context.Context, id string) (*Document, error) {
@@ -51,7 +51,7 @@ func (c collection) Pages(ctx context.Context, id string, generation int64) ([]s
 	return texts, nil
 }
 
-// bucket is [files] in Cloud Storage.
+// bucket implements [files] with Cloud Storage.
 type bucket struct{ *storage.BucketHandle }
 
 func (b bucket) Version(ctx context.Context, name string) (int64, error) {

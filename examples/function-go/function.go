@@ -1,9 +1,10 @@
-// Package archive is a Cloud Run function that hears of the end of each document (NOTIFY_TOPIC), fetches its text from
-// Firestore and keeps it as Markdown and JSON in another bucket: for archives, search and retrieval. Copy it and change
-// keep.
+// Package archive is a Cloud Run function that receives the announcement of each finished document (NOTIFY_TOPIC),
+// reads its text from Firestore and stores it as Markdown and JSON in another bucket: for archives, search and
+// retrieval. Copy it and change keep.
 //
-// Messages come at least once and in any order. So the function never believes a message more than the document: it
-// brings the bucket to what the document says now, and a message about an older state changes nothing.
+// Messages are delivered at least once and in any order. So the function relies on the document rather than on the
+// message: it updates the bucket to the current state of the document, and a message about an older state changes
+// nothing.
 package archive
 
 import (
@@ -25,7 +26,7 @@ import (
 
 func init() { functions.HTTP("Archive", Serve) }
 
-// End is what a message says.
+// End is the content of a message.
 type End struct {
 	ID         string   `json:"id"`   // of the document
 	File       string   `json:"file"` // gs://BUCKET/NAME
@@ -36,7 +37,7 @@ type End struct {
 	Pages      int      `json:"pages"`
 }
 
-// connect makes the clients at the first request: a cold start without one costs nothing.
+// connect creates the clients on the first request, so that a cold start without one costs nothing.
 var connect = sync.OnceValues(func() (*archivist, error) {
 	ctx := context.Background()
 	documents, err := firestore.NewClientWithDatabase(ctx, project(),
@@ -67,7 +68,7 @@ func or(variable, otherwise string) string {
 	return otherwise
 }
 
-// Serve answers 200 where nothing is left to do for a message, and 503 where it is to come again.
+// Serve responds 200 if a message has been handled, and 503 if it should be redelivered.
 func Serve(w http.ResponseWriter, r *http.Request) {
 	a, err := connect()
 	if err != nil {
@@ -82,7 +83,7 @@ func (a *archivist) serve(w http.ResponseWriter, r *http.Request) {
 	end, err := received(r)
 	if err != nil {
 		log.Printf("ignored: %v", err)
-		fmt.Fprintln(w, "ignored") // it would be no better the next time
+		fmt.Fprintln(w, "ignored") // a redelivery would be no better
 		return
 	}
 	if err := a.keep(r.Context(), end); err != nil {
@@ -93,7 +94,7 @@ func (a *archivist) serve(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "kept")
 }
 
-// received reads a message: pushed by Eventarc, which wraps it, or as the CloudEvent that it is.
+// received decodes a message, pushed directly as a CloudEvent or wrapped by Eventarc.
 func received(r *http.Request) (end End, err error) {
 	ce, err := cloudevents.NewEventFromHTTPRequest(r)
 	if err != nil {
@@ -113,13 +114,13 @@ func received(r *http.Request) (end End, err error) {
 		data, kind = published.Message.Data, published.Message.Attributes["ce-type"]
 	}
 	if kind != "bucketocr.document.v1.ended" {
-		return end, fmt.Errorf("an event of type %q", kind)
+		return end, fmt.Errorf("unexpected event type %q", kind)
 	}
 	if err := json.Unmarshal(data, &end); err != nil {
 		return end, err
 	}
 	if end.ID == "" || !strings.HasPrefix(end.File, "gs://") {
-		return end, errors.New("it names no document")
+		return end, errors.New("the message names no document")
 	}
 	return end, nil
 }

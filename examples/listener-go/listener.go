@@ -13,7 +13,7 @@ import (
 	"cloud.google.com/go/firestore"
 )
 
-// Document is what a listener needs of a document.
+// Document holds the fields of a document that a listener needs.
 type Document struct {
 	Bucket      string    `firestore:"bucket"`
 	Name        string    `firestore:"name"`
@@ -32,29 +32,29 @@ type Document struct {
 	} `firestore:"error"`
 }
 
-// handler does something with results, one at a time: while it is at one, the others wait, so a slow one hands its work
-// to goroutines of its own, and then answers for what is lost when the process ends. An error of its own ends the
-// listening; the result then comes again at the next start.
+// handler processes results, one at a time: others wait meanwhile. A slow handler may start its own goroutines, but is
+// then responsible for results lost when the process exits. An error ends the listening, and the result is delivered
+// again at the next start.
 type handler interface {
 	Done(ctx context.Context, id string, d Document, text string) error
 	Failed(ctx context.Context, id string, d Document) error
 	Gone(ctx context.Context, id string) error
 }
 
-// listener hands each result to the handler once.
+// listener delivers each result to the handler once.
 type listener struct {
 	documents *firestore.CollectionRef
-	since     time.Duration // how far back it begins where nothing is remembered
+	since     time.Duration // how far back to start if no result is recorded
 	seen      *seen
 	handler   handler
 }
 
-// overlap is how far before the last result that was handled a start begins: those that ended at the same time need not
-// arrive in the order of their times.
+// overlap is the time before the last handled result from which to start, since results need not arrive in the order of
+// their times.
 const overlap = 10 * time.Minute
 
-// listen reacts until ctx ends. It reads no document twice but those of the last few minutes: what ended while it did
-// not run comes first. Of objects that were deleted it learns for a week, which is how long their markers stay.
+// listen delivers results until ctx ends, starting with those that it missed while not running. It reads only the
+// documents of the last few minutes twice. Deleted objects are noticed for a week, as long as their markers exist.
 func (l *listener) listen(ctx context.Context) error {
 	begin := time.Now().Add(-l.since)
 	if last := l.seen.latest(); !last.IsZero() {
@@ -85,7 +85,7 @@ func (l *listener) listen(ctx context.Context) error {
 	}
 }
 
-// follow hands on what changes in the answer to a query, until ctx ends.
+// follow sends the changes in the results of a query, until ctx ends.
 func follow(ctx context.Context, q firestore.Query, changes chan<- firestore.DocumentChange) error {
 	snapshots := q.Snapshots(ctx)
 	defer snapshots.Stop()
@@ -104,8 +104,8 @@ func follow(ctx context.Context, q firestore.Query, changes chan<- firestore.Doc
 	}
 }
 
-// react looks at one change. A document that leaves the answer is read again, or its marker is gone: neither is the end
-// of the object.
+// react handles one change. A document that leaves the query's results is being read again, or its marker has expired:
+// in neither case is it deleted.
 func (l *listener) react(ctx context.Context, change firestore.DocumentChange) error {
 	if change.Kind == firestore.DocumentRemoved {
 		return nil
@@ -126,13 +126,13 @@ func (l *listener) react(ctx context.Context, change firestore.DocumentChange) e
 	return nil
 }
 
-// key tells a result from every other of the same document: a new version of the object has another generation, and
-// another try of the same version another time at which it ended.
+// key returns a string that distinguishes results of the same document: a new version of the object has another
+// generation, and another try of the same version another finish time.
 func key(d Document) string {
 	return fmt.Sprintf("%d@%d", d.Generation, d.Finished.UnixMicro())
 }
 
-// once does what was not done for this result, and remembers it only then.
+// once calls do unless this result is recorded as handled, and records it afterwards.
 func (l *listener) once(id, key string, do func() error) error {
 	if l.seen.last(id) == key || key == "gone" && l.seen.last(id) == "" {
 		return nil
@@ -146,8 +146,8 @@ func (l *listener) once(id, key string, do func() error) error {
 	return l.seen.remember(id, key)
 }
 
-// errOvertaken says that a document has moved on since the snapshot: its next state comes as a change of its own.
-var errOvertaken = errors.New("the document has changed meanwhile")
+// errOvertaken reports that a document has changed since the snapshot: its next state will arrive as another change.
+var errOvertaken = errors.New("the document has changed in the meantime")
 
 func (l *listener) done(ctx context.Context, ref *firestore.DocumentRef, d Document) error {
 	text := d.Text
@@ -160,9 +160,9 @@ func (l *listener) done(ctx context.Context, ref *firestore.DocumentRef, d Docum
 	return l.handler.Done(ctx, ref.ID, d, text)
 }
 
-// pagesText reads a text that is too long for its document. Pages of other generations may still lie there, so they are
-// asked for by generation; sorted they are here, which needs no index. Fewer pages than there should be: a newer
-// version of the object is taking their place.
+// pagesText reads a text that is too long for its document. It queries by generation, since pages of other generations
+// may exist, and sorts the pages itself, which needs no index. If pages are missing, a newer version of the object is
+// replacing them.
 func pagesText(ctx context.Context, ref *firestore.DocumentRef, d Document) (string, error) {
 	found, err := ref.Collection("ocr_pages").Where("generation", "==", d.Generation).Documents(ctx).GetAll()
 	if err != nil {

@@ -1,8 +1,8 @@
-// Command listener-go reacts to documents of bucketocr that are done or failed, each result once, across restarts.
+// Command listener-go handles results of bucketocr, done or failed, each once, even across restarts.
 //
 //	GOOGLE_CLOUD_PROJECT=my-project go run . -seen seen.log
 //
-// Copy it and put your own work into [handler]. FIRESTORE_EMULATOR_HOST is honoured.
+// Copy it and put your code into [printer]. FIRESTORE_EMULATOR_HOST is honoured.
 package main
 
 import (
@@ -20,8 +20,8 @@ import (
 
 func main() {
 	collection := flag.String("collection", "ocr_documents", "collection of the documents")
-	since := flag.Duration("since", 24*time.Hour, "how far back to begin where the file remembers nothing")
-	path := flag.String("seen", "seen.log", "file that remembers what was handled")
+	since := flag.Duration("since", 24*time.Hour, "how far back to start if the file is empty")
+	path := flag.String("seen", "seen.log", "file that records handled results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -45,24 +45,24 @@ func run(ctx context.Context, collection, path string, since time.Duration) erro
 	return l.listen(ctx)
 }
 
-// printer is where your own work goes.
+// printer is the place for your code.
 type printer struct{}
 
-// Done gets a text. It is called again for the same result only where the process died before that was remembered: make
-// it so that twice does no harm.
+// Done receives a text. It is called again for the same result only if the process died before recording it, so it
+// should be idempotent.
 func (printer) Done(_ context.Context, _ string, d Document, text string) error {
 	_, err := fmt.Printf("done %s %d: %d bytes, %d pages, warnings %v\n", d.Name, d.Generation, len(text), d.Pages,
 		d.Warnings)
 	return err
 }
 
-// Failed gets what failed. An operator may have it tried again: then it comes once more, as done or as failed.
+// Failed receives a failure. If an operator retries the document, another result follows, done or failed.
 func (printer) Failed(_ context.Context, _ string, d Document) error {
 	_, err := fmt.Printf("failed %s %d: %s\n", d.Name, d.Generation, d.Error.Code)
 	return err
 }
 
-// Gone gets what a listener made of earlier should be forgotten: the object was deleted, and its document erased.
+// Gone receives the ID of a document that was erased because its object was deleted: discard earlier results.
 func (printer) Gone(_ context.Context, id string) error {
 	_, err := fmt.Printf("gone %s\n", id)
 	return err

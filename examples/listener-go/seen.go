@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// seen remembers the last result that was handled of each document, in a file that only grows: a line holds the
-// document's id and the result. A real listener keeps it where its results go, in the same transaction, if it can.
+// seen records the last handled result of each document in a file that only grows, one line with the document's ID and
+// the result each. A real listener should record this together with its own results, in the same transaction if
+// possible.
 type seen struct {
 	results map[string]string
 	file    *os.File
 }
 
-// openSeen reads the file, if there is one. A last line that a crash cut off does not count: its result comes again.
+// openSeen reads the file, if it exists. It ignores a last line cut off by a crash, whose result is delivered again.
 func openSeen(path string) (*seen, error) {
 	s := &seen{results: map[string]string{}}
 	old, err := os.ReadFile(path)
@@ -44,7 +45,7 @@ func openSeen(path string) (*seen, error) {
 
 func (s *seen) last(id string) string { return s.results[id] }
 
-// latest is when the last result ended that was handled; zero where there is none.
+// latest returns the finish time of the last handled result; zero if there is none.
 func (s *seen) latest() (t time.Time) {
 	for _, key := range s.results {
 		_, at, _ := strings.Cut(key, "@")

@@ -1,21 +1,22 @@
-// Reacts to documents of bucketocr that are done or failed, each result once, also when the page is loaded again.
+// Handles results of bucketocr, done or failed, each once, even if the page is reloaded.
 
 import { collection, getDocs, onSnapshot, orderBy, query, Timestamp, where } from 'firebase/firestore';
 
 /**
- * listen hands each result to the handler once: done(id, document, text), failed(id, document), gone(id). What was handled is kept in
- * memory, an object like localStorage. The handler may return a promise; a result counts as handled when that is kept. It
- * comes again only where the page was closed before. Where the handler fails, problem gets the error, as any other, and the
- * listening ends: the result comes again at the next start. The answer ends the listening, too.
+ * listen delivers each result to the handler once: done(id, document, text), failed(id, document), gone(id). It records
+ * handled results in memory, an object like localStorage. The handler may return a promise; a result counts as handled
+ * when that is fulfilled, and is delivered again only if the page is closed before. If the handler fails, problem
+ * receives the error, like any other, and listening ends: the result is delivered again at the next start. listen
+ * returns a function that ends the listening.
  *
- * A start begins shortly before the last result that was handled, or since (a Date) where nothing is remembered. Of objects that were
- * deleted it learns for a week, which is how long their markers stay. owner, a user's id, has it ask for that user's documents alone,
- * as the rules for owners want it; Firestore then needs an index of owner and finished.
+ * It starts shortly before the last handled result, or at since (a Date) if none is recorded. Deleted objects are noticed
+ * for a week, as long as their markers exist. If owner, a user's ID, is set, it queries only that user's documents, as
+ * the rules for owners require; Firestore then needs an index on owner and finished.
  */
 export function listen({ database, name, owner, since, memory, handler, problem }) {
   const documents = collection(database, name);
   const own = owner ? [where('owner', '==', owner)] : [];
-  let turn = Promise.resolve(); // one change after the other, in their order
+  let turn = Promise.resolve(); // handles changes one after the other, in order
   let over = false;
   const end = (error) => {
     if (!over && error) problem(error);
@@ -27,7 +28,7 @@ export function listen({ database, name, owner, since, memory, handler, problem 
     query(documents, ...own, where('status', '==', 'deleted')),
   ].map((q) => onSnapshot(q, (snapshot) => {
     for (const change of snapshot.docChanges()) {
-      // What leaves the answer is read again, or its marker is gone: neither is the end of the object.
+      // A document that leaves the results is being read again, or its marker has expired: it is not deleted.
       if (change.type !== 'removed') turn = turn.then(() => over || react(change.doc, memory, handler)).catch(end);
     }
   }, end));
@@ -36,12 +37,14 @@ export function listen({ database, name, owner, since, memory, handler, problem 
 
 const prefix = 'bucketocr ';
 
-/** overlap: results that ended at the same time need not arrive in the order of their times. In seconds. */
+/** overlap, in seconds: results need not arrive in the order of their times. */
 const overlap = 600;
 
-/** beginning is when the documents ended of which to hear. */
+/** beginning returns the time from which to deliver results. */
 function beginning(memory, since) {
-  const seconds = Object.keys(memory).filter((k) => k.startsWith(prefix)).map((k) => Number(memory.getItem(k).split('@')[1]?.split('.')[0]));
+  const seconds = Object.keys(memory)
+    .filter((k) => k.startsWith(prefix))
+    .map((k) => Number(memory.getItem(k).split('@')[1]?.split('.')[0]));
   const last = Math.max(...seconds.filter(Number.isFinite));
   return Number.isFinite(last) ? new Timestamp(last - overlap, 0) : Timestamp.fromDate(since);
 }
@@ -61,12 +64,13 @@ async function react(doc, memory, handler) {
   }
 }
 
-/** key tells a result from every other of its document: another version has another generation, another try another end. */
+/** key returns a string that distinguishes results of a document: another version has another generation, and another try
+ * another finish time. */
 function key({ generation, finished }) {
   return `${generation}@${finished.seconds}.${finished.nanoseconds}`;
 }
 
-/** once does what was not done for this result, and remembers it only then. false means that it is not handled. */
+/** once handles a result unless it is recorded, and records it afterwards. It returns false if the result was not handled. */
 async function once(memory, id, key, action) {
   const last = memory.getItem(prefix + id);
   if (last === key || (key === 'gone' && last === null)) return;
@@ -76,14 +80,16 @@ async function once(memory, id, key, action) {
 }
 
 /**
- * pagesText reads a text that is too long for its document. Pages of other generations may still lie there, so they are asked
- * for by generation; sorted they are here, which needs no index. Generations of a local run are greater than what JavaScript
- * counts exactly, so then all pages are read and picked here, both sides rounded in the same way. null means that a newer
- * version is taking their place: its end comes as a change of its own.
+ * pagesText reads a text that is too long for its document. It queries by generation, since pages of other generations may
+ * exist, and sorts the pages itself, which needs no index. Generations of local runs exceed JavaScript's exact integers;
+ * for these it reads all pages and selects them by their rounded generation. It returns null if a newer version is
+ * replacing the pages: its result will arrive as another change.
  */
 async function pagesText(reference, { generation, pages }) {
   const all = collection(reference, 'ocr_pages');
-  const found = await getDocs(Number.isSafeInteger(generation) ? query(all, where('generation', '==', generation)) : all);
+  const found = await getDocs(
+    Number.isSafeInteger(generation) ? query(all, where('generation', '==', generation)) : all
+  );
   const ours = found.docs.map((d) => d.data()).filter((p) => p.generation === generation);
   if (ours.length < pages) return null;
   return ours.sort((a, b) => a.page - b.page).map((p) => p.text).join('\n\f\n');

@@ -1,13 +1,13 @@
-// Package app is the function as a program: a worker wired to its backends, served over HTTP and shut down in time.
-// Cloud Run, bucketocr serve and bucketocr up share it. It decides nothing about documents: internal/worker does.
+// Package app makes a program of the function: a worker wired to its backends, served over HTTP and shut down in time.
+// Cloud Run, bucketocr serve and bucketocr up share it. All decisions about documents are in internal/worker.
 //
 // Files, in reading order:
 //
-//	app.go      wiring
-//	handler.go  HTTP, and shutdown
-//	notify.go   ends that are announced
-//	reconcile.go what lost events left in the buckets
-//	backends.go what the function works on
+//	app.go       wiring
+//	handler.go   HTTP, and shutdown
+//	notify.go    announcing ends
+//	reconcile.go finding objects whose events were lost
+//	backends.go  the services behind the function
 package app
 
 import (
@@ -35,14 +35,14 @@ import (
 // Target is the name under which the function is registered: the entry point of a deploy.
 const Target = "ExtractText"
 
-// Start sets the process up as Cloud Run wants it: configured by lookup, logging to logs, and shut down and ended at
-// SIGTERM. It returns the handler to serve. The error lists every problem of the configuration.
+// Start sets up the process for Cloud Run: configured by lookup, logging to logs, and at SIGTERM shut down and ended.
+// It returns the handler to serve. The error lists every problem of the configuration.
 func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error) {
 	cfg, err := config.Load(lookup)
 	if err != nil {
 		return nil, err
 	}
-	h, err := Setup(cfg, logs)
+	h, err := Setup(cfg, logs, page.ShippedEngines())
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +56,10 @@ func Start(lookup func(string) (string, bool), logs io.Writer) (*Handler, error)
 	return h, nil
 }
 
-// Setup returns a handler over Google Cloud and sets the process's memory limit and OpenTelemetry's error log. It
-// connects to nothing: clients connect when they are first used.
-func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
+// Setup returns a handler for Google Cloud, which has its compiled decoders in the folder engines ("": nowhere), and
+// sets the process's memory limit and OpenTelemetry's error log. It makes no connections: clients connect when they are
+// first used.
+func Setup(cfg config.Config, logs io.Writer, engines string) (*Handler, error) {
 	log := cloudlog.New(logs, cfg.LogLevel, cfg.Project)
 	telemetry.LogProblems(log)
 	b := GoogleCloud(cfg)
@@ -67,12 +68,24 @@ func Setup(cfg config.Config, logs io.Writer) (*Handler, error) {
 		return nil, err
 	}
 	limitMemory(cfg, b.Decoder)
+	KeepEngines(b.Decoder, engines, log)
 	return h, nil
 }
 
-// limitMemory bounds this process and the decoders' by the instance's memory, so that what a decoder left, or goes on
-// to take, does not kill the instance. GOMEMLIMIT, which the runtime reads itself, takes precedence for this process.
-// Unknown memory sets no limit.
+// KeepEngines has a Decoder keep its compiled engines in a folder, and logs why it does not. For the folder "" it does
+// nothing.
+func KeepEngines(d *page.Decoder, folder string, log *slog.Logger) {
+	if folder == "" {
+		return
+	}
+	if err := d.KeepEngines(folder); err != nil {
+		log.Warn("compiled decoders are not kept, each start compiles them", "error", err.Error())
+	}
+}
+
+// limitMemory limits this process and the decoders' by the instance's memory, so that memory that a decoder has left
+// behind, or still allocates, does not kill the instance. GOMEMLIMIT, which the runtime reads itself, takes precedence
+// for this process. If the instance's memory is unknown, there is no limit.
 func limitMemory(cfg config.Config, d *page.Decoder) {
 	if cfg.Memory <= 0 {
 		return
@@ -84,18 +97,18 @@ func limitMemory(cfg config.Config, d *page.Decoder) {
 	d.LimitMemory(decoders)
 }
 
-// What a process takes beside the pictures that the budget counts, in bytes.
+// Memory of a process in bytes, apart from the pictures that the budget counts.
 const (
-	// measured: 331 MiB while PDFium is compiled, then 80; and as much again as a picture leaves
+	// measured: 331 MiB while PDFium is compiled, then 80; plus what a picture leaves behind
 	decodersBeside = 400 << 20
-	// the same as its hard limit counts it: all that is mapped, used or not, 112 MiB of stacks among it
+	// the same as its hard limit counts it: everything mapped, used or not, including 112 MiB of stacks
 	decodersMapped = 512 << 20
 	ownBeside      = 64 << 20
 )
 
-// memoryLimits divides an instance's memory, of which the budget is for pictures, in either process. Each limit has
-// room for all of the budget: pictures are accounted for wherever they are. Together the limits may be more than there
-// is, where that is little; then the kernel ends the decoders' process first.
+// memoryLimits divides an instance's memory between the two processes. budget is for pictures, which may be in either
+// process, so each limit includes all of it. In a small instance the limits may add up to more than its memory; then
+// the kernel kills the decoders' process first.
 func memoryLimits(memory, budget int64) (own, decoders int64) {
 	usable := memory / 10 * 9
 	own = max(usable-decodersBeside, min(budget+ownBeside, usable), memory/2)
@@ -120,24 +133,24 @@ func GoogleCloud(cfg config.Config) Backends {
 	}
 }
 
-// Turns returns the collection of turns and passes beside that of the records.
+// Turns returns the name of the collection of turns and passes that belongs to a collection of records.
 func Turns(records string) string { return records + "_turns" }
 
-// redeliverAfter is how long after a release the sweep leaves a record to the platform's own redelivery, which comes at
-// least every 10 minutes.
+// redeliverAfter is how long after a release the sweep leaves a record to the platform's redelivery, which is at least
+// every 10 minutes.
 const redeliverAfter = 15 * time.Minute
 
-// Option changes what the handler does where the platform is a folder on this machine.
+// Option adapts the handler to a local folder as its platform.
 type Option func(*worker.Options)
 
-// WithRetryDelay sets how long after the release of the n-th attempt the sweep may take the record. The default is 15
-// minutes, which is right where the platform redelivers.
+// WithRetryDelay sets how long after the release of the n-th attempt the sweep may take the record. The default, 15
+// minutes, suits a platform that redelivers.
 func WithRetryDelay(delay func(attempt int) time.Duration) Option {
 	return func(o *worker.Options) { o.Rules.RetryDelay = delay }
 }
 
-// New returns a handler over backends, to be drained in the end. The error says what is wrong with the configuration of
-// the OCR client.
+// New returns a handler on backends. Call its Drain or Shutdown in the end. An error concerns the configuration of the
+// OCR client.
 func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*Handler, error) {
 	sent, err := telemetry.New(telemetry.Config{
 		Variables: cfg.Telemetry.OTel, Function: cfg.Telemetry.Function, Revision: cfg.Telemetry.Revision,

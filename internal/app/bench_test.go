@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// BenchmarkEvent is one event from the handler to its document: a page that passes through, records and bucket in
+// BenchmarkEvent measures one event from the handler to its document: a page sent as stored, records and bucket in
 // memory, the OCR service on loopback.
 func BenchmarkEvent(b *testing.B) {
 	server := ocrtest.New(b)

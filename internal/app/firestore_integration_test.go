@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	os.Exit(gcptest.Main(m))
 }
 
-// TestHandlerOverFirestore: records in Firestore's emulator come to the same as those in memory.
+// TestHandlerOverFirestore: the handler works with records in Firestore's emulator as with those in memory.
 func TestHandlerOverFirestore(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, o apptest.Options){
 		"EventBecomesDocument": testEventBecomesDocument,

@@ -20,17 +20,17 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// maxEvent limits an event's body, in bytes; real ones have one or two thousand.
+// maxEvent limits an event's body, in bytes; real events have one or two thousand.
 const maxEvent = 1 << 20
 
 // Handler serves CloudEvents over HTTP. It is safe for concurrent use.
 type Handler struct {
 	worker     *worker.Worker
-	reconciler *reconciler // nil where RECONCILE_BUCKETS names none
+	reconciler *reconciler // nil if RECONCILE_BUCKETS is empty
 	filter     event.Filter
 	log        *slog.Logger
-	telemetry  *telemetry.Telemetry // nil where nothing is sent
-	requests   inFlight             // not answered yet
+	telemetry  *telemetry.Telemetry // nil if nothing is sent
+	requests   inFlight             // requests not answered yet
 }
 
 // ServeHTTP processes one CloudEvent, binary or structured. It answers 200 with the outcome if the message is to be
@@ -49,14 +49,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).Flush() // before it counts as answered: the process may end then
 }
 
-// response is what a request is answered with.
+// response is the answer to a request.
 type response struct {
 	status  int
 	text    string
 	trigger string // for metrics
 }
 
-// serve handles a request and returns its response. Traces and metrics of the request have been sent by then.
+// serve handles a request and returns its response, after sending the request's traces and metrics.
 func (h *Handler) serve(ctx context.Context, r *http.Request) (resp response) {
 	done := h.telemetry.Request(ctx)
 	defer func() { done(resp.trigger, resp.status) }()
@@ -76,7 +76,7 @@ func (h *Handler) serve(ctx context.Context, r *http.Request) (resp response) {
 	return response{status, string(outcome), triggerOf(ce.Type())}
 }
 
-// triggerOf returns the semantic conventions' word for what an event of the type calls the function by.
+// triggerOf returns the semantic conventions' faas.trigger for events of a type.
 func triggerOf(eventType string) string {
 	switch eventType {
 	case event.TypeFinalized, event.TypeDeleted, event.TypeArchived:
@@ -115,7 +115,8 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 	return h.worker.Process(ctx, ev).Outcome
 }
 
-// reconcile runs one part of a reconciliation. What is not through is to be sent again, so that it goes on.
+// reconcile runs one part of a reconciliation. If it is not complete, the outcome requests redelivery, which continues
+// it.
 func (h *Handler) reconcile(ctx context.Context, ce cloudevents.Event) document.Outcome {
 	if h.reconciler == nil {
 		h.log.WarnContext(ctx, "reconciliation ignored", "advice",
@@ -125,7 +126,7 @@ func (h *Handler) reconcile(ctx context.Context, ce cloudevents.Event) document.
 	since, err := event.Since(ce)
 	if err != nil {
 		h.log.ErrorContext(ctx, "reconciliation ignored", "error", err.Error(), "advice",
-			"correct the job of Cloud Scheduler, or make it again with deploy.sh")
+			"correct the Cloud Scheduler job, or recreate it with deploy.sh")
 		return document.OutcomeFiltered
 	}
 	if r := h.worker.Reconcile(ctx, h.reconciler.since(since)); r.Fault.Code != "" || !r.Complete {
@@ -134,7 +135,7 @@ func (h *Handler) reconcile(ctx context.Context, ce cloudevents.Event) document.
 	return document.OutcomeDone
 }
 
-// shutdownBudget is how long after SIGTERM Cloud Run kills the process.
+// shutdownBudget is the time from SIGTERM until Cloud Run kills the process.
 const shutdownBudget = 10 * time.Second
 
 // The parts of shutdownBudget, one after the other.
@@ -142,10 +143,10 @@ const (
 	drainTime     = shutdownBudget - telemetryTime - answerTime - exitTime // running deliveries finish or are released
 	telemetryTime = 500 * time.Millisecond                                 // the last traces and metrics are sent
 	answerTime    = 200 * time.Millisecond                                 // the last responses are written
-	exitTime      = 300 * time.Millisecond                                 // spare, for the process to end
+	exitTime      = 300 * time.Millisecond                                 // reserve, for the process to end
 )
 
-// Shutdown drains the handler within the time that Cloud Run leaves it and logs an error if that was not enough.
+// Shutdown drains the handler within the time that Cloud Run permits and logs an error if that was not enough.
 func (h *Handler) Shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
@@ -154,7 +155,7 @@ func (h *Handler) Shutdown() {
 	}
 }
 
-// Pace is how many pages this process has at the OCR service.
+// Pace returns how many pages this process has at the OCR service.
 func (h *Handler) Pace() worker.Pace { return h.worker.Pace() }
 
 // Drain refuses new events, lets running deliveries finish or releases them until ctx ends (see [worker.Worker.Drain],
@@ -176,11 +177,11 @@ func within(ctx context.Context, d time.Duration, f func(context.Context)) {
 	f(ctx)
 }
 
-// inFlight counts what is under way. The zero value is ready to use.
+// inFlight counts requests in flight. The zero value is ready to use.
 type inFlight struct {
 	mu    sync.Mutex
 	count int
-	none  chan struct{} // closed when count becomes 0; nil where nothing waits for that
+	none  chan struct{} // closed when count becomes 0; nil if nothing waits
 }
 
 func (f *inFlight) add(n int) {

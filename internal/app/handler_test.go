@@ -20,7 +20,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// answers checks how an event is answered.
+// answers checks the answer to an event.
 func answers(t *testing.T, f *apptest.Function, ce cloudevents.Event, status int, outcome string) {
 	t.Helper()
 	if s, o := f.Post(ce); s != status || o != outcome {
@@ -28,7 +28,6 @@ func answers(t *testing.T, f *apptest.Function, ce cloudevents.Event, status int
 	}
 }
 
-// equal checks one value.
 func equal[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {
@@ -36,8 +35,8 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 	}
 }
 
-// TestEventBecomesDocument: an event ends in one document with text and the object's data, however often it is
-// delivered, and in one log line a delivery that holds no text.
+// TestEventBecomesDocument: however often it is delivered, an event ends in one document with text and the object's
+// data; each delivery has one log line without text.
 func TestEventBecomesDocument(t *testing.T) { testEventBecomesDocument(t, apptest.Options{}) }
 
 func testEventBecomesDocument(t *testing.T, o apptest.Options) {
@@ -68,8 +67,7 @@ func testEventBecomesDocument(t *testing.T, o apptest.Options) {
 	}
 }
 
-// TestSameBytesCostOnePage: with REUSE=same-bytes alone. The setting is compared with what the model and its mode are
-// set to as well.
+// TestSameBytesCostOnePage: only with REUSE=same-bytes, and only with the same model and mode.
 func TestSameBytesCostOnePage(t *testing.T) { testSameBytes(t, apptest.Options{}) }
 
 func testSameBytes(t *testing.T, o apptest.Options) {
@@ -90,7 +88,7 @@ func testSameBytes(t *testing.T, o apptest.Options) {
 			first := cloud.Put("in/a.png", apptest.PNG(200))
 			answers(t, cloud.Serve(), cloud.Encode(first), 200, "done")
 			maps.Copy(cloud.Settings, c.settings)
-			f := cloud.Serve() // another instance, which has asked the OCR service nothing
+			f := cloud.Serve() // another instance, which has not called the OCR service yet
 			for n := range 10 {
 				ev := cloud.Put(fmt.Sprintf("copy %d/a.png", n), apptest.PNG(200))
 				answers(t, f, cloud.Encode(ev), 200, "done")
@@ -103,8 +101,8 @@ func testSameBytes(t *testing.T, o apptest.Options) {
 	}
 }
 
-// TestEventsAreAcknowledgedOrRefused: what is none of the function's business is acknowledged, what cannot be decoded
-// comes again, and neither writes a record.
+// TestEventsAreAcknowledgedOrRefused: irrelevant events are acknowledged, events that cannot be decoded are
+// redelivered, and neither writes a record.
 func TestEventsAreAcknowledgedOrRefused(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{"EXCLUDE": "tmp/**"}})
@@ -208,8 +206,8 @@ func TestStructuredEvent(t *testing.T) {
 	}
 }
 
-// TestReleasedEventIsRedelivered: what cannot be settled is asked for again, document and log say why, and the next
-// delivery finishes it.
+// TestReleasedEventIsRedelivered: the answer to an event that cannot be finished requests redelivery, document and log
+// say why, and the next delivery finishes it.
 func TestReleasedEventIsRedelivered(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{})

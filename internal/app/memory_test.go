@@ -2,8 +2,8 @@ package app
 
 import "testing"
 
-// TestMemoryIsDivided: this process has room for the whole budget, leaves the decoders' process what that takes beside
-// it where there is as much, and in small instances never less than half.
+// TestMemoryIsDivided: this process has room for the whole budget, and leaves the decoders' process its own share if
+// there is enough memory, and in small instances at least half.
 func TestMemoryIsDivided(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
@@ -11,7 +11,7 @@ func TestMemoryIsDivided(t *testing.T) {
 		{256, 128, 192, 256},
 		{512, 256, 320, 512},
 		{512, 16, 256, 512},
-		{512, 512, 460, 512}, // MEMORY_BUDGET may be all there is
+		{512, 512, 460, 512}, // MEMORY_BUDGET may be the whole memory
 		{1024, 512, 576, 1024},
 		{2048, 1024, 1443, 1536},
 		{4096, 2048, 3286, 2560},

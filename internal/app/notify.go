@@ -11,12 +11,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/pubsub"
 )
 
-// notifier is [document.Notifier] over a topic of Pub/Sub.
+// notifier implements [document.Notifier] with a Pub/Sub topic.
 type notifier struct {
 	topic gcp.Lazy[*pubsub.Topic]
 }
 
-// newNotifier returns nil where no topic is named. It does not touch the network.
+// newNotifier returns a notifier, nil if name is empty. It does not touch the network.
 func newNotifier(name, emulator string) document.Notifier {
 	if name == "" {
 		return nil

@@ -14,18 +14,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// maxTaken bounds what one run of a reconciliation takes of one bucket: what lost events left is little, and where it
-// is much, a person should look before a GPU does.
+// maxTaken limits the deliveries of one reconciliation run per bucket: few events are ever lost, and if there are many,
+// an operator should look before they cost GPU time.
 const maxTaken = 1000
 
-// reconciler goes through the buckets of RECONCILE_BUCKETS.
+// reconciler walks the buckets of RECONCILE_BUCKETS.
 type reconciler struct {
 	buckets []string
 	options backfill.Options // of every bucket
-	passes  document.Store   // nil: each run begins at the first name
+	passes  document.Store   // nil: each run begins with the first name
 }
 
-// newReconciler returns nil where no bucket is named.
+// newReconciler returns a reconciler, nil if RECONCILE_BUCKETS is empty.
 func newReconciler(cfg config.Config, b Backends) (*reconciler, error) {
 	if len(cfg.ReconcileBuckets) == 0 {
 		return nil, nil
@@ -45,13 +45,13 @@ func newReconciler(cfg config.Config, b Backends) (*reconciler, error) {
 	return &reconciler{buckets: cfg.ReconcileBuckets, options: o, passes: b.Turns}, nil
 }
 
-// since returns the walk of a reconciliation of objects created since then.
+// since returns a walk that reconciles objects created since then.
 func (r reconciler) since(then time.Time) worker.Walk {
 	r.options.NewerThan = then
 	return r.walk
 }
 
-// walk is [worker.Walk]. All buckets are gone through at the same time, so that none keeps another from its turn.
+// walk is a [worker.Walk] that goes through all buckets at the same time, so that none delays another.
 func (r *reconciler) walk(ctx context.Context, linger time.Duration,
 	deliver func(context.Context, document.Event) worker.Result) (worker.Walked, error) {
 	sums, errs := make([]backfill.Summary, len(r.buckets)), make([]error, len(r.buckets))
@@ -81,8 +81,8 @@ func (r *reconciler) walk(ctx context.Context, linger time.Duration,
 	return all, errors.Join(errs...)
 }
 
-// reconcileError returns what needs to be told of how a run ended: that its time is over, that another is at the
-// bucket, or that the function takes no more, is what the next run is for.
+// reconcileError returns the error of a run that is worth reporting. The next run takes care of the others: the time
+// was over, another run works on the bucket, or the function accepts no more.
 func reconcileError(bucket string, err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
@@ -90,7 +90,7 @@ func reconcileError(bucket string, err error) error {
 		errors.Is(err, backfill.ErrGaveUp):
 		return nil
 	case errors.Is(err, document.ErrObjectGone):
-		return fmt.Errorf("%w: there is no bucket %s, which RECONCILE_BUCKETS names", document.ErrStorageMisconfigured,
+		return fmt.Errorf("%w: bucket %s, named in RECONCILE_BUCKETS, does not exist", document.ErrStorageMisconfigured,
 			bucket)
 	}
 	return fmt.Errorf("bucket %s: %w", bucket, err)
@@ -99,10 +99,10 @@ func reconcileError(bucket string, err error) error {
 // line delivers to the worker of this process.
 type line func(context.Context, document.Event) worker.Result
 
-// Batch is [backfill.Deliverer].
+// Batch implements [backfill.Deliverer].
 func (line) Batch() int { return 1 }
 
-// Deliver is [backfill.Deliverer].
+// Deliver implements [backfill.Deliverer].
 func (l line) Deliver(ctx context.Context, events []document.Event) []backfill.Answer {
 	answers := make([]backfill.Answer, len(events))
 	for i, ev := range events {

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// aged is a store whose documents were written some hours ago, as one who lists them sees it.
+// aged is a store whose listing shows documents as written some hours ago.
 type aged struct{ apptest.Records }
 
 func (a aged) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
@@ -25,7 +25,7 @@ func (a aged) List(ctx context.Context, q document.Query, fn func(*document.Stor
 	})
 }
 
-// TestLostEventsAreFound: one finalize event in ten and one deletion event in ten never come. After one reconciliation
+// TestLostEventsAreFound: one finalize event in ten and one deletion event in ten are lost. After one reconciliation
 // every object has its text, and every document its object; nothing was read twice.
 func TestLostEventsAreFound(t *testing.T) { testLostEventsAreFound(t, apptest.Options{}, 60) }
 
@@ -93,8 +93,8 @@ func testLostEventsAreFound(t *testing.T, o apptest.Options, n int) {
 	equal(t, "pages read by the next one", c.OCR.Counts().Requests-before, 0)
 }
 
-// TestWhatWasThereBeforeIsNotLost: objects created before the time that the event names are left to a backfill. A time
-// that is none reads nothing: it would be all there is.
+// TestWhatWasThereBeforeIsNotLost: objects created before the time in the event are left to a backfill. With an invalid
+// time nothing is read, since it would be everything.
 func TestWhatWasThereBeforeIsNotLost(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{"RECONCILE_BUCKETS": "acme-scans"}})
@@ -139,8 +139,7 @@ func TestReconcileWithoutBuckets(t *testing.T) {
 	}
 }
 
-// TestReconcileSaysWhatIsWrong: a bucket that is not there is for an operator, and the others are reconciled all the
-// same.
+// TestReconcileSaysWhatIsWrong: a missing bucket needs the operator, and the others are reconciled all the same.
 func TestReconcileSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{"RECONCILE_BUCKETS": "no-such-bucket, acme-scans"}})
@@ -159,7 +158,7 @@ func TestReconcileSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestTwoReconciliationsAtOnceReadNothingTwice: also where neither knows of the other, as with one by hand.
+// TestTwoReconciliationsAtOnceReadNothingTwice: even if neither knows of the other, as with a manual one.
 func TestTwoReconciliationsAtOnceReadNothingTwice(t *testing.T) {
 	for name, blind := range map[string]bool{"by their pass": false, "by the leases alone": true} {
 		t.Run(name, func(t *testing.T) {

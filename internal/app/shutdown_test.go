@@ -56,7 +56,7 @@ func (b *bed) finalized(t *testing.T) *http.Request {
 	return r
 }
 
-// slowly is a response writer whose connection takes some time.
+// slowly is a response writer with a slow connection.
 type slowly struct {
 	http.ResponseWriter
 	write func()
@@ -69,8 +69,8 @@ func (s slowly) Write(p []byte) (int, error) {
 
 func invalid() *http.Request { return httptest.NewRequest("POST", "/", http.NoBody) }
 
-// TestShutdownFitsItsBudget: whatever hangs, the process ends before Cloud Run kills it, and it waits no longer than it
-// has to.
+// TestShutdownFitsItsBudget: whatever hangs, the process ends before Cloud Run kills it, and waits no longer than
+// necessary.
 func TestShutdownFitsItsBudget(t *testing.T) {
 	for name, test := range map[string]struct {
 		begin func(t *testing.T, b *bed, end chan struct{}) // what is under way
@@ -141,7 +141,7 @@ func TestShutdownFitsItsBudget(t *testing.T) {
 	}
 }
 
-// TestShutdownRefusesNewEvents: an event that comes during the shutdown is to be delivered elsewhere.
+// TestShutdownRefusesNewEvents: an event that arrives during the shutdown must be delivered elsewhere.
 func TestShutdownRefusesNewEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

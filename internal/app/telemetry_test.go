@@ -18,7 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// callerSpan is the span that a traced caller says it is in.
+// callerSpan is the span id sent by a traced caller.
 var callerSpan = strings.Repeat("ef", 8)
 
 // postTraced sends an event as a part of the trace, which the caller samples; "" is not a trace.
@@ -41,7 +41,7 @@ func only[T any](t *testing.T, what string, all []T, matches func(T) bool) T {
 	return all[0]
 }
 
-// delivery is a case of TestTelemetryAgrees: how a delivery is brought about, and what must come of it.
+// delivery is a case of TestTelemetryAgrees: how to cause a delivery, and its expected result.
 type delivery struct {
 	name    string
 	prepare func(t *testing.T, c *apptest.Cloud, f *apptest.Function) (cloudevents.Event, document.Object)
@@ -58,7 +58,7 @@ func put(c *apptest.Cloud, name string, data []byte) (cloudevents.Event, documen
 	return c.Encode(ev), ev.Object
 }
 
-// deliveries have the same cloud and happen in this order.
+// deliveries share a cloud and happen in this order.
 var deliveries = []delivery{
 	{
 		name: "done",
@@ -125,7 +125,7 @@ var deliveries = []delivery{
 	},
 }
 
-// TestTelemetryAgrees: log line, trace and metrics of a delivery say what its document says, and none of them holds
+// TestTelemetryAgrees: log line, trace and metrics of a delivery agree with its document, and none of them contains
 // text.
 func TestTelemetryAgrees(t *testing.T) {
 	t.Parallel()
@@ -164,7 +164,7 @@ func TestTelemetryAgrees(t *testing.T) {
 	}
 }
 
-// checkDelivery holds a delivery's record, log line and span against each other.
+// checkDelivery compares a delivery's record, log line and span.
 func checkDelivery(t *testing.T, d delivery, r *document.Record, line map[string]any, span otlptest.Span) {
 	t.Helper()
 	for _, f := range []struct {
@@ -202,7 +202,7 @@ func checkDelivery(t *testing.T, d delivery, r *document.Record, line map[string
 	equal(t, "lease expired", line["leaseExpired"], any(d.parent != ""))
 }
 
-// whole returns a number of JSON as an integer, and anything else as it is.
+// whole returns a JSON number as an integer, and anything else unchanged.
 func whole(v any) any {
 	if f, ok := v.(float64); ok {
 		return int64(f)
@@ -272,7 +272,7 @@ func checkTries(t *testing.T, d delivery, spans []otlptest.Span, requests []*ocr
 	}
 }
 
-// checkMetrics holds all metrics against all log lines and requests.
+// checkMetrics compares all metrics with all log lines and requests.
 func checkMetrics(t *testing.T, c *apptest.Cloud, f *apptest.Function, collector *otlptest.Collector) {
 	t.Helper()
 	want := map[string]float64{}
@@ -370,8 +370,8 @@ func TestDeadCollector(t *testing.T) {
 	}
 }
 
-// TestNothingIsSentUnasked: without OpenTelemetry's variables no request carries a trace, whatever the caller's does,
-// and a collector whose signals are all turned off hears nothing.
+// TestNothingIsSentUnasked: without OpenTelemetry's variables no request carries a trace, even if the caller's does,
+// and a collector whose signals are all turned off receives nothing.
 func TestNothingIsSentUnasked(t *testing.T) {
 	t.Parallel()
 	collector := otlptest.New(t)
@@ -399,7 +399,7 @@ func TestNothingIsSentUnasked(t *testing.T) {
 	}
 }
 
-// TestTracesAlone: each signal has its own switch, and a caller that does not sample is obeyed.
+// TestTracesAlone: each signal has its own switch, and the caller's sampling decision is respected.
 func TestTracesAlone(t *testing.T) {
 	t.Parallel()
 	collector := otlptest.New(t)
@@ -454,7 +454,7 @@ func TestSweepReportsWhatItTook(t *testing.T) {
 	}
 }
 
-// instruments returns all that the function measures.
+// instruments returns all metrics of the function.
 func instruments() []worker.Instrument {
 	return append(worker.Instruments(), worker.Instrument{Name: telemetry.InvokeDuration, Kind: "histogram", Unit: "s",
 		Meaning: telemetry.InvokeMeaning, Attributes: []string{"faas.trigger", "http.response.status_code"}})

@@ -12,23 +12,23 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// headBatch is how many documents are asked for at once.
+// headBatch is how many documents are read at once.
 const headBatch = 300
 
-// clocks is how far our clock may lag the bucket's. What came within it is delivered although its own event is on the
-// way: that does no harm, while skipping an object that has no event would lose it.
+// clocks is how far the local clock may lag behind the bucket's. Objects created within that time are delivered
+// although their own events are on the way: that is harmless, while skipping an object without an event would lose it.
 const clocks = 10 * time.Minute
 
 var (
-	errLimit  = errors.New("as many as were asked for")        // ends the listing when enough was chosen
-	errBeyond = errors.New("beyond the names of this listing") // ends the reading of documents
+	errLimit  = errors.New("limit reached")              // ends the listing when enough was chosen
+	errBeyond = errors.New("end of the listing's names") // ends reading documents
 )
 
-// chooser goes through the listing and hands on what is to be delivered, in the order of names.
+// chooser goes through the listing and passes on the objects and documents to deliver, in the order of names.
 type chooser struct {
 	r     *run
 	batch []document.Listed
-	after string // the last name of the batch before
+	after string // the last name of the previous batch
 	out   func(chosen) error
 }
 
@@ -47,7 +47,7 @@ func (c *chooser) chooseAll(ctx context.Context) error {
 	return c.flush(ctx, "")
 }
 
-// flush decides about a batch, and about all names up to its last; about all that follow where that is empty.
+// flush decides on a batch and on all names up to last, or on all remaining names if last is empty.
 func (c *chooser) flush(ctx context.Context, last string) error {
 	decide := c.byID
 	if c.r.o.Gone != nil {
@@ -65,7 +65,7 @@ func (c *chooser) flush(ctx context.Context, last string) error {
 	return nil
 }
 
-// byName decides about a batch and the documents of the same names, both of which come in the order of names.
+// byName decides on a batch and the documents of the same range of names, both in the order of names.
 func (c *chooser) byName(ctx context.Context, batch []document.Listed, last string) error {
 	l := c.r.o.Listing
 	names := document.Names{From: max(c.after, l.Prefix), To: last}
@@ -101,17 +101,17 @@ func (c *chooser) byName(ctx context.Context, batch []document.Listed, last stri
 }
 
 func (c *chooser) reason(o document.Listed, s *document.Stored) string {
-	if reason := c.r.passedOver(o); reason != "" {
+	if reason := c.r.listingReason(o); reason != "" {
 		return reason
 	}
-	return standing(o.Object, s)
+	return recordReason(o.Object, s)
 }
 
-// tidyTime is how long the pages beneath a marker of ours are cleared once more: what wrote it may have died before it
-// did.
+// tidyTime is how long the pages below a marker are cleared again: the delivery that wrote the marker may have died
+// before that.
 const tidyTime = 48 * time.Hour
 
-// missing decides about a document of whose name the listing has no object.
+// missing decides on a document whose name is not in the listing.
 func (c *chooser) missing(s *document.Stored) error {
 	switch {
 	case s.Status == document.StatusDeleted:
@@ -128,13 +128,13 @@ func (c *chooser) missing(s *document.Stored) error {
 		marker: s.Status == document.StatusDeleted})
 }
 
-// byID decides about a batch and reads the documents that it needs for that.
+// byID decides on a batch, reading its documents by id.
 func (c *chooser) byID(ctx context.Context, batch []document.Listed) error {
 	reasons := make([]string, len(batch))
 	var ids []string
 	var asked []int
 	for i, o := range batch {
-		if reasons[i] = c.r.passedOver(o); reasons[i] == "" {
+		if reasons[i] = c.r.listingReason(o); reasons[i] == "" {
 			ids, asked = append(ids, o.ID()), append(asked, i)
 		}
 	}
@@ -144,7 +144,7 @@ func (c *chooser) byID(ctx context.Context, batch []document.Listed) error {
 			return err
 		}
 		for n, i := range asked {
-			reasons[i] = standing(batch[i].Object, heads[n])
+			reasons[i] = recordReason(batch[i].Object, heads[n])
 		}
 	}
 	for i, o := range batch {
@@ -169,8 +169,8 @@ func (c *chooser) hand(o document.Listed, reason string) error {
 	return c.out(chosen{Listed: o})
 }
 
-// passedOver returns why an object is skipped whatever its document says.
-func (r *run) passedOver(o document.Listed) string {
+// listingReason returns why an object is skipped regardless of its document; empty if it is not.
+func (r *run) listingReason(o document.Listed) string {
 	switch {
 	case o.Created.After(r.begun.Add(clocks)):
 		return SkipNew
@@ -183,8 +183,8 @@ func (r *run) passedOver(o document.Listed) string {
 	return reason
 }
 
-// standing returns why an object need not be delivered, by its document; empty where it must.
-func standing(o document.Object, s *document.Stored) string {
+// recordReason returns why, according to its document, an object need not be delivered; empty if it must.
+func recordReason(o document.Object, s *document.Stored) string {
 	switch {
 	case s == nil || s.Generation != o.Generation:
 		return ""
@@ -194,7 +194,7 @@ func standing(o document.Object, s *document.Stored) string {
 	return SkipWork
 }
 
-// eventOf returns an object's event. Its id tells where it comes from and is the same in every run.
+// eventOf returns an object's event. Its id names its source and is the same in every run.
 func (r *run) eventOf(c chosen) document.Event {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", c.ID(), c.Generation))
 	ev := document.Event{

@@ -18,36 +18,36 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// Deliverer brings events to the function. It is called concurrently, with at most Batch events at a time, and answers
-// for each. An event may be delivered again after any answer but a settled one.
+// Deliverer delivers events to the function. It is called concurrently, with at most Batch events at a time, and
+// returns an answer for each. An event may be delivered again unless it is settled.
 type Deliverer interface {
 	Deliver(ctx context.Context, events []document.Event) []Answer
 	Batch() int
 }
 
-// Verdict is what a delivery came to.
+// Verdict is the result of a delivery.
 type Verdict int
 
 // The verdicts.
 const (
-	Settled Verdict = iota // taken over for good
-	// not now: the function refuses, is not there or did not answer. Its object may have a record all the same
+	Settled Verdict = iota // accepted for good
+	// not now: the function refused or did not answer. The object may have a record all the same
 	Refused
-	Never // this event cannot be said at all, others can
-	// what answers is not the function, or does not let us in: nothing will change by trying again
+	Never // this event cannot be encoded, others can
+	// something other than the function answered, or access was denied: trying again will not help
 	Wrong
 )
 
-// Answer is what came of one delivery.
+// Answer is the answer to one delivery.
 type Answer struct {
 	Verdict Verdict
-	What    string // the outcome, or in words why not
+	What    string // the outcome, or the reason in words
 }
 
-// answerTime is how long the function may take: longer than the platform lets it.
+// answerTime is how long the function may take: longer than the platform permits.
 const answerTime = 10 * time.Minute
 
-// maxAnswer bounds what is read of an answer, in bytes. The function's own are a word.
+// maxAnswer is how many bytes of an answer are read. The function's own are one word.
 const maxAnswer = 256
 
 // Poster delivers by POST to the function, one event at a time.
@@ -55,15 +55,15 @@ type Poster struct {
 	url    string
 	token  func(context.Context) (string, error) // nil: none
 	client *http.Client
-	known  atomic.Bool // there was a token: that there is none now will pass
+	known  atomic.Bool // a token was obtained before, so a failure to obtain one is transient
 }
 
-// NewPoster takes the function's address and a source of ID tokens for it, nil where none is wanted. It does not touch
-// the network.
+// NewPoster returns a Poster for the function at address. token returns ID tokens for it; nil: none are sent. It does
+// not touch the network.
 func NewPoster(address string, token func(context.Context) (string, error)) (*Poster, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
-		return nil, fmt.Errorf("%.100q is not the address of a function: https://... is wanted", address)
+		return nil, fmt.Errorf("%.100q is not an http or https URL of a function", address)
 	}
 	if token != nil {
 		if err := ocr.CheckTokenURL(u); err != nil {
@@ -74,15 +74,15 @@ func NewPoster(address string, token func(context.Context) (string, error)) (*Po
 	transport.MaxIdleConnsPerHost = 64
 	return &Poster{url: address, token: token, client: &http.Client{
 		Timeout: answerTime, Transport: transport,
-		// the token stays here
+		// never send the token elsewhere
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
 
-// Batch is 1.
+// Batch returns 1.
 func (p *Poster) Batch() int { return 1 }
 
-// Deliver posts each event and waits for what the function says of it.
+// Deliver posts each event and waits for the answer.
 func (p *Poster) Deliver(ctx context.Context, events []document.Event) []Answer {
 	answers := make([]Answer, len(events))
 	for i, ev := range events {
@@ -125,17 +125,17 @@ func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
 	return answer(resp.StatusCode, document.Outcome(strings.TrimSpace(string(body))))
 }
 
-// AnswerOf returns what an outcome of the function means for the event that was delivered.
+// AnswerOf returns the answer that corresponds to an outcome of the function.
 func AnswerOf(out document.Outcome) Answer {
 	switch {
 	case out.Refused() && out != document.OutcomeBusy:
-		return Answer{Refused, "the function puts it back"}
+		return Answer{Refused, "the function released it"}
 	default:
-		return Answer{Settled, string(out)} // busy: a worker has it, and the sweep watches over it
+		return Answer{Settled, string(out)} // busy: a worker holds it, and the sweep finishes it if necessary
 	}
 }
 
-// answer returns what a response of the function, or of the platform before it, means.
+// answer interprets a response of the function, or of the platform in front of it.
 func answer(status int, out document.Outcome) Answer {
 	known := out.Known()
 	switch {
@@ -154,7 +154,7 @@ func answer(status int, out document.Outcome) Answer {
 	return Answer{Wrong, fmt.Sprintf("HTTP %d", status)}
 }
 
-// reason is what a failed request comes down to, without its address.
+// reason returns a failed request's error without the address.
 func reason(err error) string {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// endless is a bucket of n objects that lie nowhere, and documents that were never written.
+// endless is a bucket of n objects and a store, both without data.
 type endless struct {
 	n    int
 	peak func() // called now and then
@@ -49,7 +49,7 @@ func (taker) Deliver(_ context.Context, events []document.Event) []Answer {
 	return answers
 }
 
-// TestMemoryFlat: a run holds no more of a bucket of many objects than of one of few.
+// TestMemoryFlat: a run needs no more memory for many objects than for few.
 func TestMemoryFlat(t *testing.T) {
 	const n, allowed = 300_000, 16 << 20 // bytes; 300,000 names alone would be more
 	var before, most uint64

@@ -8,26 +8,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Sizes of the pace.
+// Limits of the pace.
 const (
 	firstWait = time.Second
 	longWait  = time.Minute
-	// maxSteps is after how many refusals in a row, one at a time and each after a longer wait than the one before, the
-	// run gives up: some seven minutes.
+	// maxSteps is the number of consecutive refusals, one at a time and each after a longer wait, after which the run
+	// gives up: about seven minutes.
 	maxSteps = 12
-	// probation is how long a delivery that was let through alone may stay without an answer before the next may go:
-	// the function refuses quickly, and works for minutes.
+	// probation is how long the next delivery waits for the answer to a single one: the function refuses quickly, but
+	// may work for minutes.
 	probation = 5 * time.Second
 )
 
-// pace holds all deliveries back together. While the function refuses, one at a time is let through.
+// pace limits all deliveries together. While the function refuses, it permits one at a time.
 type pace struct {
 	limiter *rate.Limiter
 	sleep   func(context.Context, time.Duration) error
 	probe   chan struct{} // holds a value while a delivery is on probation
 
 	mu    sync.Mutex
-	steps int // refusals in a row, not counting those that were under way already
+	steps int // consecutive refusals, not counting deliveries that were already under way
 	until time.Time
 }
 
@@ -39,14 +39,14 @@ func newPace(perSecond float64, sleep func(context.Context, time.Duration) error
 	return &pace{limiter: rate.NewLimiter(limit, 1), sleep: sleep, probe: make(chan struct{}, 1)}
 }
 
-// pass is leave for one delivery, to be given back with its answer.
+// pass is permission for one delivery, which must be given back with the answer.
 type pass struct {
 	p       *pace
-	step    int // at which it was given: an answer to an older one says nothing new
+	step    int // when it was given: an answer to an older one is no news
 	release func()
 }
 
-// enter waits for leave to deliver n objects.
+// enter waits for permission to deliver n objects.
 func (p *pace) enter(ctx context.Context, n int) (*pass, error) {
 	for range n {
 		if err := p.limiter.Wait(ctx); err != nil {
@@ -62,7 +62,7 @@ func (p *pace) enter(ctx context.Context, n int) (*pass, error) {
 		return nil, ctx.Err()
 	}
 	release := sync.OnceFunc(func() { <-p.probe })
-	step, wait := p.state() // what those before said of it
+	step, wait := p.state() // by the answers so far
 	if step == 0 {
 		release()
 	}
@@ -79,7 +79,7 @@ func (p *pace) healthy() bool {
 	return step == 0
 }
 
-// state is how often in a row the function has refused, and how long to wait for the next try.
+// state returns the number of consecutive refusals, and how long to wait before the next try.
 func (p *pace) state() (step int, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,7 +89,7 @@ func (p *pace) state() (step int, wait time.Duration) {
 	return p.steps, time.Until(p.until)
 }
 
-// accepted says that the function takes what comes.
+// accepted notes that the function accepts deliveries.
 func (l *pass) accepted() {
 	l.p.mu.Lock()
 	l.p.steps = 0
@@ -97,7 +97,7 @@ func (l *pass) accepted() {
 	l.release()
 }
 
-// refused says that it does not, and reports whether the run must end.
+// refused notes a refusal, and reports whether the run must end.
 func (l *pass) refused() (enough bool) {
 	l.p.mu.Lock()
 	defer l.p.mu.Unlock()

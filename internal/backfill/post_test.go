@@ -26,8 +26,8 @@ func says(status int, body string) http.HandlerFunc {
 	}
 }
 
-// TestPoster is the table of answers, over HTTP. Each is also met in a run over 500 objects: the number of requests
-// stays bounded whatever it is.
+// TestPoster is the table of answers over HTTP. Each is also given in a run over 500 objects, whose number of requests
+// must stay bounded.
 func TestPoster(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
@@ -38,7 +38,7 @@ func TestPoster(t *testing.T) {
 		"failed":          {says(200, "failed\n"), Settled, "failed"},
 		"duplicate":       {says(200, "duplicate\n"), Settled, "duplicate"},
 		"busy":            {says(503, "busy\n"), Settled, "busy"},
-		"retry":           {says(503, "retry\n"), Refused, "puts it back"},
+		"retry":           {says(503, "retry\n"), Refused, "released it"},
 		"another service": {says(200, "<html>welcome</html>"), Wrong, "is this the function's address"},
 		"empty":           {says(200, ""), Wrong, "is this the function's address"},
 		"no content":      {says(204, ""), Wrong, "HTTP 204"},
@@ -50,7 +50,7 @@ func TestPoster(t *testing.T) {
 		"forbidden":       {says(403, ""), Wrong, "run.invoker"},
 		"no token":        {says(401, ""), Wrong, "run.invoker"},
 		"not found":       {says(404, ""), Wrong, "address"},
-		"bad request":     {says(400, "no CloudEvent"), Wrong, "HTTP 400"},
+		"bad request":     {says(400, "invalid CloudEvent"), Wrong, "HTTP 400"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		}, Wrong, "HTTP 307"},
@@ -130,7 +130,7 @@ func TestPostSendsTheEvent(t *testing.T) {
 	}
 }
 
-// TestTokenFaults: without any token nothing goes out and nothing will; one that is missing later is waited for.
+// TestTokenFaults: without any token the run fails at once; if a token is missing later, the run waits for it.
 func TestTokenFaults(t *testing.T) {
 	server := httptest.NewServer(says(200, "done"))
 	defer server.Close()
@@ -162,7 +162,7 @@ func TestNewPoster(t *testing.T) {
 	}
 }
 
-// TestUnsayable: an object whose event cannot be said, as a file deep in a folder, does not keep the others from going.
+// TestUnsayable: an object whose event cannot be encoded, such as a file deep in a folder, does not hold up the others.
 func TestUnsayable(t *testing.T) {
 	server := httptest.NewServer(says(200, "done\n"))
 	defer server.Close()

@@ -14,31 +14,31 @@ const (
 	// MinAge is how old an object or a document must be: until then its own event may be on the way.
 	MinAge = time.Hour
 
-	passRest  = time.Hour        // from the end of one pass until the next may begin
-	passGrace = time.Minute      // what a run may take longer than it was given
-	moveEvery = 10 * time.Second // between two writes of how far a run has come
-	giveTime  = 5 * time.Second  // for the last of them
+	passRest  = time.Hour        // from the end of a pass until the next may begin
+	passGrace = time.Minute      // how much longer than its time a run may take
+	moveEvery = 10 * time.Second // between two writes of a run's progress
+	giveTime  = 5 * time.Second  // for the last write
 )
 
-// ErrPassTaken says that another run is at the pass over this bucket.
+// ErrPassTaken means that another run works on the pass over this bucket.
 var ErrPassTaken = errors.New("another run reconciles this bucket")
 
-// Pass is where the pass over a bucket is kept, so that a run goes on where the one before was cut short.
+// Pass identifies a run and the store of passes, so that a run continues where the previous one was cut short.
 type Pass struct {
-	Store  document.Store // of its own, beside that of the records
-	Holder string         // id of this run, unique for ever
+	Store  document.Store // separate from that of the records
+	Holder string         // id of this run, never repeated
 }
 
-// passID is the id of the record of a bucket's pass.
+// passID returns the id of the record of a bucket's pass.
 func passID(bucket string) string { return "reconcile-" + bucket }
 
-// Past is what a store knows of the passes over a bucket.
+// Past describes the passes over a bucket so far.
 type Past struct {
-	Begun time.Time // of the pass that is under way; zero: none is
-	Ended time.Time // of the last one that came to its end; zero: none did
+	Begun time.Time // of the pass under way; zero: none is
+	Ended time.Time // of the last complete pass; zero: none
 }
 
-// LastPass reads it from the store of passes. It is zero for a bucket that was never reconciled.
+// LastPass reads the state of a bucket's passes. It is zero for a bucket that was never reconciled.
 func LastPass(ctx context.Context, passes document.Store, bucket string) (Past, error) {
 	r, err := passes.Get(ctx, passID(bucket))
 	if err != nil || r == nil {
@@ -48,12 +48,13 @@ func LastPass(ctx context.Context, passes document.Store, bucket string) (Past, 
 }
 
 // Reconcile runs one part of a pass over the bucket of o.Listing: objects without a document that are older than
-// [MinAge], and with [Options.Gone] documents without an object. It begins after the name at which the last run ended,
-// and a new pass where that one was through, an hour later at the earliest: until then the summary is complete and
-// empty. ctx must have a deadline.
+// [MinAge], and with [Options.Gone] documents without an object. It begins after the name at which the last run ended
+// or, if that completed the pass, begins a new one, at the earliest an hour later: until then the summary is complete
+// and empty. ctx must have a deadline.
 //
-// Two runs at once do no harm; the second returns [ErrPassTaken]. A run that dies leaves the pass to the next one when
-// its time and a minute are over, some seconds before the name at which it died. Other errors are those of [Run].
+// Of two runs at once, the second returns [ErrPassTaken]. If a run dies, the next one can take over the pass a minute
+// after the end of the first one's time, from a name a few seconds before the point of death. Other errors are those of
+// [Run].
 func Reconcile(ctx context.Context, o Options, p Pass) (Summary, error) {
 	after, rests, err := p.take(ctx, o)
 	if err != nil || rests {
@@ -73,7 +74,8 @@ func Reconcile(ctx context.Context, o Options, p Pass) (Summary, error) {
 	return sum, errors.Join(err, p.give(ctx, o.Listing.Bucket, sum))
 }
 
-// take takes the pass for this run, and returns the name after which it begins, or that there is nothing to do yet.
+// take takes the pass for this run. It returns the name after which the run begins, or reports that there is nothing to
+// do yet.
 func (p Pass) take(ctx context.Context, o Options) (after string, rests bool, err error) {
 	deadline, _ := ctx.Deadline()
 	id := passID(o.Listing.Bucket)
@@ -117,7 +119,7 @@ func (p Pass) move(ctx context.Context, bucket, after string) error {
 	return err
 }
 
-// give ends the run, whatever became of its context.
+// give ends the run, even if ctx has ended.
 func (p Pass) give(ctx context.Context, bucket string, sum Summary) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveTime)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 )
 
-// room is a bucket whose objects come and go, a function over it, and where its pass is kept.
+// room is a changing bucket, a function for it, and the store of its pass.
 type room struct {
 	*function
 	passes *documenttest.Memory
@@ -24,7 +24,7 @@ type room struct {
 	mu      sync.Mutex
 	objects map[string]document.Listed
 	next    int64
-	asked   func(name string) // before the bucket says whether a name is there
+	asked   func(name string) // called before the bucket says whether a name exists
 }
 
 func newRoom(n int) *room {
@@ -82,7 +82,7 @@ func (r *room) Live(_ context.Context, _, name string) (document.Object, documen
 	return o.Object, o.Attributes, nil
 }
 
-// Deliver does what the function does with a deletion event, and else what [function] does.
+// Deliver handles deletion events like the function, and other events like [function].
 func (r *room) Deliver(ctx context.Context, events []document.Event) []Answer {
 	ev := events[0]
 	if ev.Kind != document.KindDeleted {
@@ -113,7 +113,7 @@ func (r *room) run(t *testing.T, d time.Duration, holder string, with func(*Opti
 	return Reconcile(ctx, o, p)
 }
 
-// statuses are those of all records, by name.
+// statuses returns the statuses of all records, by name.
 func (r *room) statuses() map[string]document.Status {
 	all := map[string]document.Status{}
 	for _, rec := range r.records.All() {
@@ -122,8 +122,8 @@ func (r *room) statuses() map[string]document.Status {
 	return all
 }
 
-// TestReconcileGoesOnWhereItWasCut: a pass over many objects takes as many runs as it needs, and reads nothing twice;
-// the next pass begins an hour later.
+// TestReconcileGoesOnWhereItWasCut: a pass over many objects takes several runs, and reads nothing twice; the next pass
+// begins an hour later.
 func TestReconcileGoesOnWhereItWasCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 6000
@@ -145,7 +145,7 @@ func TestReconcileGoesOnWhereItWasCut(t *testing.T) {
 		if len(r.times) != n || r.most() != 1 || runs < 3 {
 			t.Errorf("%d objects, one of them %d times, in %d runs", len(r.times), r.most(), runs)
 		}
-		if most := int64(n + runs*3*headBatch); listed > most { // what is queued when a run is cut comes again
+		if most := int64(n + runs*3*headBatch); listed > most { // objects queued when a run is cut are listed again
 			t.Errorf("%d runs listed %d objects of %d", runs, listed, n)
 		}
 		if sum, err := r.run(t, time.Second, "too soon", nil); err != nil || !sum.Complete || sum.Listed != 0 {
@@ -223,7 +223,7 @@ func TestReconcileTakesWhatLostEventsLeft(t *testing.T) {
 	}
 }
 
-// TestUploadDuringAnErasureStays: an object that comes between the bucket's answer and the erasure keeps its document.
+// TestUploadDuringAnErasureStays: an object uploaded between the bucket's answer and the erasure keeps its document.
 func TestUploadDuringAnErasureStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(0)
@@ -262,7 +262,7 @@ func TestRefusedErasureIsTriedAgain(t *testing.T) {
 	})
 }
 
-// TestReconcileTakesNoMoreThanItsLimit: the rest is for the next run.
+// TestReconcileTakesNoMoreThanItsLimit: the next run continues.
 func TestReconcileTakesNoMoreThanItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(25)
@@ -278,7 +278,7 @@ func TestReconcileTakesNoMoreThanItsLimit(t *testing.T) {
 	})
 }
 
-// TestOneRunAtAPass: a second run leaves the bucket to the first, until that has died.
+// TestOneRunAtAPass: a second run leaves the bucket to the first, unless that has died.
 func TestOneRunAtAPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(3000)
@@ -301,7 +301,7 @@ func TestOneRunAtAPass(t *testing.T) {
 	})
 }
 
-// TestObjectThatCannotBeDeliveredKeepsNothingBack: it is left, and told, and the next pass finds it again.
+// TestObjectThatCannotBeDeliveredKeepsNothingBack: it is left and reported, and the next pass finds it again.
 func TestObjectThatCannotBeDeliveredKeepsNothingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(700)
@@ -354,8 +354,8 @@ func (d *dying) List(ctx context.Context, q document.Query, fn func(*document.St
 	})
 }
 
-// TestReconcileCutAtEveryStep: a run that dies at any of its calls leaves all to the next one, which comes when its
-// time is over.
+// TestReconcileCutAtEveryStep: if a run dies at any of its calls, the next one continues once the first one's time is
+// over.
 func TestReconcileCutAtEveryStep(t *testing.T) {
 	for cut, done := 1, false; !done; cut++ {
 		synctest.Test(t, func(t *testing.T) {

@@ -18,15 +18,15 @@ import (
 const (
 	maxTries = 5 // of one object
 
-	// Linger is how long deliveries that are under way when a run is stopped have for their answers. The function goes
-	// on with them in any case.
+	// Linger is how long a stopped run waits for the answers to deliveries under way. The function continues them in
+	// any case.
 	Linger = 10 * time.Second
 )
 
-// Why a run ends before its time.
+// Reasons for which a run ends early.
 var (
-	ErrWrongAddress = errors.New("what answers is not the function")
-	ErrGaveUp       = errors.New("the function takes nothing more")
+	ErrWrongAddress = errors.New("the endpoint is not the bucketocr function")
+	ErrGaveUp       = errors.New("the function keeps refusing events")
 )
 
 // run is one call of Run.
@@ -37,13 +37,13 @@ type run struct {
 
 	mu      sync.Mutex
 	sum     Summary
-	last    string            // the name chosen or skipped last
+	last    string            // the last name chosen or skipped
 	seq     int64             // objects chosen
 	pending map[int64]pending // chosen and not settled
 	ended   sync.Mutex        // one call of Ended at a time
 }
 
-// pending is what is known of a chosen object until it is settled.
+// pending describes a chosen object until it is settled.
 type pending struct {
 	before  string    // the name chosen or skipped before it
 	created time.Time // zero for a document
@@ -90,14 +90,14 @@ func (r *run) deliverAll(ctx context.Context) error {
 	return err
 }
 
-// lingering is a context that ends a while after ctx does.
+// lingering returns a context that ends d after ctx.
 func lingering(ctx context.Context, d time.Duration) (work context.Context, stop func()) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
 	return work, func() { unhook(); cancel() }
 }
 
-// choose counts an object in and queues it.
+// choose counts a chosen object and queues it.
 func (r *run) choose(ctx context.Context, c chosen, queue chan<- chosen) error {
 	r.mu.Lock()
 	r.sum.count(c)
@@ -135,7 +135,7 @@ func (r *run) deliver(ctx, work context.Context, queue <-chan chosen) error {
 	}
 }
 
-// take waits for an object and adds what is there besides.
+// take waits for an object, and returns it with others already in the queue.
 func (r *run) take(ctx context.Context, queue <-chan chosen) []chosen {
 	var batch []chosen
 	select {
@@ -161,7 +161,7 @@ func (r *run) take(ctx context.Context, queue <-chan chosen) []chosen {
 	return batch
 }
 
-// try delivers once, and returns what has to be delivered again.
+// try delivers once, and returns the objects to deliver again.
 func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
 	batch, err := r.stillGone(work, batch)
 	if err != nil || len(batch) == 0 {
@@ -186,8 +186,8 @@ func (r *run) try(ctx, work context.Context, batch []chosen) ([]chosen, error) {
 	return r.settle(work, leave, batch, answers)
 }
 
-// stillGone asks the bucket once more for each object that the listing did not have: it may have come since. What comes
-// after that is of another generation, from which the deletion event takes nothing.
+// stillGone asks the bucket again for each object missing from the listing: it may have been created since. Objects
+// created later have another generation, which the deletion event does not affect.
 func (r *run) stillGone(ctx context.Context, batch []chosen) ([]chosen, error) {
 	left := batch[:0:0]
 	for _, c := range batch {
@@ -206,7 +206,7 @@ func (r *run) stillGone(ctx context.Context, batch []chosen) ([]chosen, error) {
 	return left, nil
 }
 
-// settle looks at the answers.
+// settle handles the answers, and returns the objects to deliver again.
 func (r *run) settle(work context.Context, leave *pass, batch []chosen, answers []Answer) (again []chosen, err error) {
 	why := ""
 	for i, a := range answers {
@@ -238,7 +238,7 @@ func (r *run) settle(work context.Context, leave *pass, batch []chosen, answers 
 	return again, nil
 }
 
-// reject finds out whether an object that was refused has a document all the same, and reports whether to try again.
+// reject checks whether a refused object has a document all the same, and reports whether to try again.
 func (r *run) reject(ctx context.Context, c *chosen, why string) (again bool, err error) {
 	heads, err := r.o.Records.Heads(ctx, []string{c.ID()})
 	if err != nil {
@@ -246,7 +246,7 @@ func (r *run) reject(ctx context.Context, c *chosen, why string) (again bool, er
 	}
 	c.tries++
 	switch {
-	case !c.gone && standing(c.Object, heads[0]) != "":
+	case !c.gone && recordReason(c.Object, heads[0]) != "":
 		r.end(*c, Left, why)
 	case c.tries == maxTries:
 		r.end(*c, Undelivered, why)

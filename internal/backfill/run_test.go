@@ -34,7 +34,7 @@ func (s shelf) ListObjects(ctx context.Context, l document.Listing, fn func(docu
 	return nil
 }
 
-// full is a shelf of n images of a day ago.
+// full returns a shelf of n images created a day ago.
 func full(n int) shelf {
 	var s shelf
 	for i := range n {
@@ -47,7 +47,7 @@ func full(n int) shelf {
 	return s
 }
 
-// function is what the events are delivered to.
+// function receives the events.
 type function struct {
 	records *documenttest.Memory
 	answer  func(n int, ev document.Event) Answer // n counts all deliveries from 1
@@ -88,7 +88,7 @@ func (f *function) Deliver(ctx context.Context, events []document.Event) []Answe
 	return []Answer{a}
 }
 
-// write puts a record where a listener would find it.
+// write stores a record.
 func (f *function) write(o document.Object, s document.Status) {
 	rec := &document.Record{Bucket: o.Bucket, Name: o.Name, Generation: o.Generation, Status: s}
 	_, err := document.Update(context.Background(), f.records, o.ID(), document.Unread(),
@@ -104,7 +104,7 @@ func (f *function) options(s shelf) Options {
 	return Options{Objects: s, Records: f.records, Listing: document.Listing{Bucket: "b"}, Deliver: f, InFlight: 8}
 }
 
-// most is the largest number of deliveries of one object.
+// most returns the largest number of deliveries of one object.
 func (f *function) most() (most int) {
 	for _, n := range f.times {
 		most = max(most, n)
@@ -140,8 +140,7 @@ func TestEveryObjectOnce(t *testing.T) {
 	})
 }
 
-// TestStopAndResume: a run that is stopped at any point loses nothing, and the next one, behind its mark, repeats
-// nothing.
+// TestStopAndResume: a run stopped at any point loses nothing, and the next one, from its mark on, repeats nothing.
 func TestStopAndResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 2000
@@ -186,7 +185,7 @@ func TestNoRunaway(t *testing.T) {
 		"claimed, and put back": {func(f *function) func(int, document.Event) Answer {
 			return func(_ int, ev document.Event) Answer {
 				f.write(ev.Object, document.StatusRetrying)
-				return Answer{Refused, "the function puts it back"}
+				return Answer{Refused, "the function released it"}
 			}
 		}, 8 + maxSteps, ErrGaveUp},
 		"wrong address": {func(*function) func(int, document.Event) Answer {
@@ -228,7 +227,8 @@ func TestNoRunaway(t *testing.T) {
 	}
 }
 
-// TestOutage: while the function refuses, it is asked once in a while, by one delivery at a time; then all goes on.
+// TestOutage: while the function refuses, it is tried now and then with one delivery at a time; then everything
+// continues.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFunction()
@@ -251,7 +251,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// TestChooses: what has ended, is in work, is none of ours, too old or too new is ignored.
+// TestChooses: objects that have ended, are in work, filtered out, too old or too new are skipped.
 func TestChooses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := newFunction(), full(10)
@@ -284,7 +284,7 @@ func TestChooses(t *testing.T) {
 	})
 }
 
-// TestRate: no more than so many a second.
+// TestRate: the rate per second is kept.
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFunction()
@@ -300,14 +300,14 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// TestLeft: what was claimed and refused is the sweep's, and is not delivered again.
+// TestLeft: an object that was claimed and refused is left to the sweep, and not delivered again.
 func TestLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFunction()
 		f.answer = func(_ int, ev document.Event) Answer {
 			if ev.Generation == 3 {
 				f.write(ev.Object, document.StatusRetrying)
-				return Answer{Refused, "the function puts it back"}
+				return Answer{Refused, "the function released it"}
 			}
 			return Answer{Settled, "done"}
 		}

@@ -9,29 +9,28 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Summary is what a run has done. Counts are of objects unless they say otherwise.
+// Summary is the result of a run. Counts are of objects unless they say otherwise.
 type Summary struct {
 	Listed  int64            `json:"listed"`
 	Skipped map[string]int64 `json:"skipped"` // by reason
 	Chosen  int64            `json:"chosen"`
-	Bytes   int64            `json:"bytes"` // of those chosen
-	Pages   int64            `json:"pages"` // that those chosen have at least: one each
-	PDFs    int64            `json:"pdfs"`  // among them, whose pages are not known
-	Gone    int64            `json:"gone"`  // documents whose object is gone, with Options.Gone
+	Bytes   int64            `json:"bytes"` // of the chosen objects
+	Pages   int64            `json:"pages"` // of the chosen objects at least: one each
+	PDFs    int64            `json:"pdfs"`  // chosen objects whose number of pages is not known
+	Gone    int64            `json:"gone"`  // documents without an object, with Options.Gone
 	Results map[string]int64 `json:"results"`
-	// Requests is how many deliveries were made in all, repetitions too.
+	// Requests is the number of deliveries, including repetitions.
 	Requests int64 `json:"requests"`
-	// After is the name up to which all is settled; a run that begins after it misses nothing.
+	// After is the name up to which everything is settled; a run that begins after it misses nothing.
 	After string `json:"after,omitempty"`
-	// Complete says that the listing is through to its end.
+	// Complete means that the run reached the end of the listing.
 	Complete bool `json:"complete"`
-	// Left is how many of the chosen objects were not brought to an end, and Oldest when the oldest of these was
-	// created.
+	// Left is how many of the chosen objects were not settled, and Oldest when the oldest of these was created.
 	Left   int64     `json:"left"`
 	Oldest time.Time `json:"oldest,omitzero"`
 }
 
-// count adds what was chosen.
+// count adds a chosen object.
 func (s *Summary) count(c chosen) {
 	if c.gone {
 		if !c.marker {
@@ -48,7 +47,7 @@ func (s *Summary) count(c chosen) {
 	}
 }
 
-// leave adds an object that was not brought to an end.
+// leave adds an object that was not settled.
 func (s *Summary) leave(created time.Time, gone bool) {
 	if gone {
 		return
@@ -59,30 +58,30 @@ func (s *Summary) leave(created time.Time, gone bool) {
 	}
 }
 
-// Result is what became of one object.
+// Result is the result for one object.
 type Result struct {
 	Object document.Object
 	What   string // an outcome, "published", [Left] or [Undelivered]
-	Why    string // in words, of the last two
+	Why    string // in words, for the last two
 }
 
-// What becomes of an object besides the outcomes.
+// Results for an object other than outcomes.
 const (
-	Left        = "left"        // it has a document and is unfinished: the sweep has it
-	Undelivered = "undelivered" // no document either: it has to be delivered again
-	Returned    = "returned"    // a document whose object was missing from the listing, and is there after all
+	Left        = "left"        // it has an unfinished document: the sweep handles it
+	Undelivered = "undelivered" // it has no document either: it must be delivered again
+	Returned    = "returned"    // a document's object was missing from the listing, but exists after all
 )
 
-// Why an object is skipped, besides the filter's reasons.
+// Reasons for skipping an object, in addition to the filter's.
 const (
 	SkipEnded = "ended"   // this generation is done or failed
-	SkipWork  = "in_work" // a worker has it, or will: the sweep has it
-	SkipNew   = "new"     // it came after the run began: its own event is on the way
-	SkipOld   = "old"     // it is older than wanted
-	SkipYoung = "young"   // it is younger than wanted: its own event may be on the way
+	SkipWork  = "in_work" // a worker holds it, or will: the sweep handles it
+	SkipNew   = "new"     // it was created after the run began: its own event is on the way
+	SkipOld   = "old"     // it was created before NewerThan
+	SkipYoung = "young"   // it was created after OlderThan: its own event may be on the way
 )
 
-// end counts an object out.
+// end notes an object's result.
 func (r *run) end(c chosen, what, why string) {
 	r.mu.Lock()
 	r.sum.Results[what]++
@@ -92,7 +91,7 @@ func (r *run) end(c chosen, what, why string) {
 	case r.o.Moved != nil:
 		delete(r.pending, c.seq)
 		r.sum.leave(c.Created, c.gone)
-	default: // it has to come again, so the mark stays before it
+	default: // it must be delivered again, so the mark stays before it
 	}
 	r.mu.Unlock()
 	if r.o.Ended != nil {
@@ -116,7 +115,7 @@ func (r *run) full() bool {
 	return r.o.Limit > 0 && r.seq >= int64(r.o.Limit)
 }
 
-// summary is what was done by now.
+// summary returns the summary so far.
 func (r *run) summary() Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,14 +128,14 @@ func (r *run) summary() Summary {
 	return s
 }
 
-// after is the name up to which all is settled.
+// after returns the name up to which everything is settled.
 func (r *run) after() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.mark()
 }
 
-// mark is the same; mu is held.
+// mark is after for callers that hold mu.
 func (r *run) mark() string {
 	first := int64(-1)
 	for seq := range r.pending {
@@ -154,11 +153,11 @@ func isPDF(o document.Listed) bool {
 	return o.ContentType == "application/pdf" || strings.EqualFold(path.Ext(o.Name), ".pdf")
 }
 
-// chosen is an object on its way, or a document whose object is gone.
+// chosen is an object to deliver, or a document without an object.
 type chosen struct {
 	document.Listed
 	gone   bool
-	marker bool // it was erased already, and its pages may be there still
+	marker bool // it was erased already, but its pages may still exist
 	seq    int64
 	tries  int
 }

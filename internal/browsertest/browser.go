@@ -1,10 +1,9 @@
-// Package browsertest drives real browsers in tests of pages: Chromium, and Firefox for the main ways. Both are
-// headless.
+// Package browsertest drives headless browsers in tests of web pages: Chromium, and Firefox for the main features.
 //
 // Files, in reading order:
 //
 //	firefox.go  Firefox
-//	trace.go    what Chromium says of frames and memory
+//	trace.go    Chromium's figures about frames and memory
 //	browser.go  Chromium
 package browsertest
 
@@ -22,11 +21,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page may take to get where a test expects it.
+// patience is the time within which a page must reach the state that a test expects.
 const patience = 30 * time.Second
 
-// Tab is one tab of a browser. What the page throws, or its policy refuses, fails the test when the tab is closed,
-// unless it is allowed; an answer of the server's that says no is none of it. Not for concurrent use.
+// Tab is a browser tab. Exceptions in the page and violations of its policy fail the test when the tab is closed,
+// unless they are allowed; error responses of the server do not. A Tab must not be used concurrently.
 type Tab struct {
 	tb      testing.TB
 	ctx     context.Context
@@ -36,8 +35,7 @@ type Tab struct {
 	allowed []string
 }
 
-// New starts a browser with a fresh profile and one tab, for this test alone. Where there is no Chromium, the test
-// fails.
+// New starts a browser with a fresh profile and one tab, for this test only. If Chromium is missing, the test fails.
 func New(tb testing.TB, width, height int64) *Tab {
 	tb.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program(tb)), chromedp.NoSandbox,
@@ -49,18 +47,18 @@ func New(tb testing.TB, width, height int64) *Tab {
 	ctx, stop := chromedp.NewContext(ctx)
 	t := &Tab{tb: tb, ctx: ctx}
 	tb.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // waits for the process, which else writes on into the profile
+		_ = chromedp.Cancel(ctx) // waits for the process, which would otherwise keep writing to the profile
 		stop()
 		end()
 		t.report()
 	})
-	// starts the browser, under this very context
+	// starts the browser, which must happen under this context
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
 		tb.Fatal(err)
 	}
 	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled,
 		emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
-		tb.Fatal(err) // without it a page that no window shows gets no focus events
+		tb.Fatal(err) // without this, a page without a window gets no focus events
 	}
 	go t.listen()
 	t.Allow("Failed to load resource")
@@ -79,7 +77,7 @@ func program(tb testing.TB) string {
 	return ""
 }
 
-// listen keeps what the page complains of until the tab is closed.
+// listen records errors in the page until the tab is closed.
 func (t *Tab) listen() {
 	for m, err := range chromedp.Console(t.ctx) {
 		if err != nil {
@@ -93,7 +91,7 @@ func (t *Tab) listen() {
 	}
 }
 
-// Allow says that trouble with this text in it is not a failure.
+// Allow ignores errors that contain this text.
 func (t *Tab) Allow(text string) { t.allowed = append(t.allowed, text) }
 
 func (t *Tab) report() {
@@ -110,7 +108,7 @@ next:
 	}
 }
 
-// Do does steps one after the other.
+// Do performs steps in sequence.
 func (t *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	t.tb.Helper()
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
@@ -129,7 +127,7 @@ func (t *Tab) Click(selector string) {
 	t.Do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// Key types keys, one after the other: see the constants of chromedp's package kb.
+// Key types keys in sequence: see the constants of chromedp's package kb.
 func (t *Tab) Key(keys ...string) {
 	t.tb.Helper()
 	for _, k := range keys {
@@ -137,7 +135,7 @@ func (t *Tab) Key(keys ...string) {
 	}
 }
 
-// Eval gives the value of a JavaScript expression; a promise is waited for.
+// Eval returns the value of a JavaScript expression, awaiting promises.
 func Eval[T any](t *Tab, expression string) T {
 	t.tb.Helper()
 	ctx, cancel := context.WithTimeout(t.ctx, patience)
@@ -149,7 +147,8 @@ func Eval[T any](t *Tab, expression string) T {
 	return v
 }
 
-// Until waits until an expression is true. One that looks into an element that is not there yet is not true yet.
+// Until waits until an expression is true. An expression that throws, for example because an element is missing, counts
+// as false.
 func (t *Tab) Until(expression string) {
 	t.tb.Helper()
 	holds := "(() => { try { return (" + expression + ") ? '' : 'it is false' } catch (e) { return String(e) } })()"
@@ -159,30 +158,30 @@ func (t *Tab) Until(expression string) {
 			return
 		}
 		if time.Now().After(late) {
-			t.tb.Fatalf("it does not come to be that %s: %s\n%s", expression, why, t.shown())
+			t.tb.Fatalf("condition not met: %s: %s\n%s", expression, why, t.shown())
 		}
 	}
 }
 
-// shown is what the page shows, for a test that failed.
+// shown returns the text on the page, for failed tests.
 func (t *Tab) shown() string {
 	ctx, cancel := context.WithTimeout(t.ctx, patience/6)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
 	if err != nil {
-		return "what the page shows cannot be told: " + err.Error()
+		return "cannot read the page: " + err.Error()
 	}
 	return "the page shows: " + text
 }
 
-// Scheme makes the page light or dark.
+// Scheme selects the light or dark scheme.
 func (t *Tab) Scheme(scheme string) {
 	t.tb.Helper()
 	t.media.Features = []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
 	t.emulate()
 }
 
-// Medium has the page laid out for a medium: "print", or "screen".
+// Medium lays the page out for a medium: "print" or "screen".
 func (t *Tab) Medium(name string) {
 	t.tb.Helper()
 	t.media.Media = name
@@ -197,10 +196,10 @@ func (t *Tab) emulate() {
 	}
 }
 
-// Size makes the tab so many pixels wide and high.
+// Size sets the size of the tab in pixels.
 func (t *Tab) Size(width, height int64) { t.tb.Helper(); t.Do(chromedp.EmulateViewport(width, height)) }
 
-// Touch makes the tab one of a phone: fingers, and no mouse.
+// Touch makes the tab behave like one on a phone, with touch and no mouse.
 func (t *Tab) Touch() {
 	t.tb.Helper()
 	_, err := chromedp.Call(t.ctx, emulation.SetDeviceMetricsOverride,
@@ -214,7 +213,7 @@ func (t *Tab) Touch() {
 	}
 }
 
-// Shot writes what is seen to a PNG file.
+// Shot writes a screenshot to a PNG file.
 func (t *Tab) Shot(path string) {
 	t.tb.Helper()
 	b, err := chromedp.Run(t.ctx, chromedp.CaptureScreenshot())

@@ -17,24 +17,25 @@ import (
 	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
-// Firefox is one tab of a Firefox, driven by WebDriver BiDi. What the page throws fails the test when it is closed. Not
-// for concurrent use. Of the protocol it knows what the tests need: no library for it is kept up in Go.
+// Firefox is a tab of Firefox, driven by WebDriver BiDi. Exceptions in the page fail the test when the tab is closed. A
+// Firefox must not be used concurrently. It implements only the part of the protocol that the tests need, since there
+// is no maintained library for it in Go.
 type Firefox struct {
 	tb      testing.TB
 	conn    *websocket.Conn
-	context string // the tab, in the protocol's word
+	context string // the tab, in the protocol's terms
 	last    int    // number of the last command
 	trouble []string
 }
 
-// Keys that Firefox.Key takes, by the protocol's characters.
+// Keys for Firefox.Key, as the protocol's characters.
 const (
 	KeyEnter  = "\uE007"
 	KeyEscape = "\uE00C"
 	KeyDown   = "\uE015"
 )
 
-// quietStart are preferences without which a new profile asks, updates and phones home.
+// quietStart sets preferences that keep a new profile from asking questions, updating and phoning home.
 const quietStart = `user_pref("browser.shell.checkDefaultBrowser", false);
 user_pref("browser.aboutwelcome.enabled", false);
 user_pref("datareporting.policy.dataSubmissionEnabled", false);
@@ -47,8 +48,8 @@ user_pref("extensions.getAddons.cache.enabled", false);
 user_pref("browser.newtabpage.enabled", false);
 `
 
-// NewFirefox starts a Firefox with a fresh profile and one tab of so many pixels, for this test alone. Where there is
-// none, the test fails.
+// NewFirefox starts Firefox with a fresh profile and one tab of the given size in pixels, for this test only. If
+// Firefox is missing, the test fails.
 func NewFirefox(tb testing.TB, width, height int) *Firefox {
 	tb.Helper()
 	tier.NeedIntegration(tb, "a browser")
@@ -63,7 +64,7 @@ func NewFirefox(tb testing.TB, width, height int) *Firefox {
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(quietStart), 0o666); err != nil {
 		tb.Fatal(err)
 	}
-	const origin = "http://127.0.0.1" // that may connect: others on this machine may not by way of a browser
+	const origin = "http://127.0.0.1" // the only origin that may connect, which keeps out web pages in other browsers
 	cmd := exec.Command(path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0",
 		"--remote-allow-origins", origin, "about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+profile, "MOZ_HEADLESS=1", "MOZ_CRASHREPORTER_DISABLE=1")
@@ -79,7 +80,7 @@ func NewFirefox(tb testing.TB, width, height int) *Firefox {
 	tb.Cleanup(func() {
 		if f.conn != nil {
 			f.report()
-			_, _ = f.call("browser.close", struct{}{}) // it may end before it answers
+			_, _ = f.call("browser.close", struct{}{}) // it may exit before it responds
 			_ = f.conn.Close()
 		}
 		stop := time.AfterFunc(patience/6, func() { _ = cmd.Process.Kill() })
@@ -97,7 +98,7 @@ func NewFirefox(tb testing.TB, width, height int) *Firefox {
 	return f
 }
 
-// listening waits for the line that says where the browser listens, and reads on for as long as it writes.
+// listening waits for the line with the browser's address, and keeps reading its output.
 func listening(tb testing.TB, out io.Reader) string {
 	tb.Helper()
 	found := make(chan string, 1)
@@ -114,9 +115,9 @@ func listening(tb testing.TB, out io.Reader) string {
 		if ok {
 			return at
 		}
-		tb.Fatal("Firefox ended")
+		tb.Fatal("Firefox exited")
 	case <-time.After(patience):
-		tb.Fatal("Firefox does not say where it listens")
+		tb.Fatal("Firefox did not report its address")
 	}
 	return ""
 }
@@ -129,7 +130,7 @@ func (f *Firefox) connect(origin, at string) {
 	}
 }
 
-// answer is what the browser sends: to a command, or an event.
+// answer is a message from the browser: the response to a command, or an event.
 type answer struct {
 	Type    string
 	ID      int
@@ -140,7 +141,7 @@ type answer struct {
 	Params  struct{ Level, Text string }
 }
 
-// call sends a command and waits for its answer. Events that come before it are kept.
+// call sends a command and waits for its response. Events that arrive before it are recorded.
 func (f *Firefox) call(method string, params any) (json.RawMessage, error) {
 	f.last++
 	_ = f.conn.SetDeadline(time.Now().Add(patience))
@@ -190,7 +191,7 @@ func (f *Firefox) Open(url string) {
 	f.must("browsingContext.navigate", map[string]any{"context": f.context, "url": url, "wait": "complete"}, nil)
 }
 
-// Eval gives the value of a JavaScript expression as JSON; a promise is waited for.
+// Eval decodes the value of a JavaScript expression into value, awaiting promises.
 func (f *Firefox) Eval(expression string, value any) {
 	f.tb.Helper()
 	var got struct {
@@ -207,7 +208,8 @@ func (f *Firefox) Eval(expression string, value any) {
 	}
 }
 
-// Until waits until an expression is true. One that looks into an element that is not there yet is not true yet.
+// Until waits until an expression is true. An expression that throws, for example because an element is missing, counts
+// as false.
 func (f *Firefox) Until(expression string) {
 	f.tb.Helper()
 	for late := time.Now().Add(patience); ; time.Sleep(30 * time.Millisecond) {
@@ -220,7 +222,7 @@ func (f *Firefox) Until(expression string) {
 		if time.Now().After(late) {
 			var shown string
 			f.Eval("document.body.innerText", &shown)
-			f.tb.Fatalf("it does not come to be that %s: %s\nthe page shows: %s", expression, why, shown)
+			f.tb.Fatalf("condition not met: %s: %s\nthe page shows: %s", expression, why, shown)
 		}
 	}
 }
@@ -239,7 +241,7 @@ func (f *Firefox) Click(selector string) {
 	})
 }
 
-// Key types keys, one after the other: characters, or those of the constants.
+// Key types keys in sequence: characters, or the constants.
 func (f *Firefox) Key(keys ...string) {
 	f.tb.Helper()
 	var actions []map[string]any

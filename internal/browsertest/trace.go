@@ -18,11 +18,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Frame is the work of the page's main thread between two frames, in processor time: what else the machine does is not
-// in it.
+// Frame is the CPU time of the page's main thread between two frames. It does not include other load on the machine.
 type Frame struct{ Script, Layout time.Duration }
 
-// scripts and layouts are the outermost events of a trace that are one or the other.
+// scripts and layouts list the outermost trace events of each kind.
 var (
 	scripts = []string{"FunctionCall", "EvaluateScript", "FireAnimationFrame", "EventDispatch", "TimerFire",
 		"RunMicrotasks", "v8.callFunction"}
@@ -42,7 +41,7 @@ type traceEvent struct {
 
 func (e traceEvent) end() float64 { return e.At + e.Took }
 
-// Trace has the browser trace what it does meanwhile, and gives what the page's main thread did for each frame.
+// Trace records a trace during meanwhile, and returns the work of the page's main thread for each frame.
 func (t *Tab) Trace(meanwhile func()) []Frame {
 	t.tb.Helper()
 	complete := make(chan struct{})
@@ -78,13 +77,13 @@ func (t *Tab) Trace(meanwhile func()) []Frame {
 	select {
 	case <-complete:
 	case <-time.After(patience):
-		t.tb.Fatal("the trace does not come to its end")
+		t.tb.Fatal("the trace did not end")
 	}
 	return frames(events)
 }
 
-// frames adds up what the thread with the most script did between two beginnings of a frame. An event within another is
-// in that one.
+// frames sums up the work of the thread with the most script between the starts of frames. Nested events are counted
+// once.
 func frames(events []traceEvent) []Frame {
 	type thread struct{ process, thread int }
 	busy := map[thread]float64{}
@@ -129,7 +128,7 @@ func frames(events []traceEvent) []Frame {
 	return list
 }
 
-// OnNewPage has a script run in each page before its own.
+// OnNewPage runs a script in each page before the page's own scripts.
 func (t *Tab) OnNewPage(script string) {
 	t.tb.Helper()
 	if _, err := chromedp.Call(t.ctx, page.AddScriptToEvaluateOnNewDocument,
@@ -138,8 +137,8 @@ func (t *Tab) OnNewPage(script string) {
 	}
 }
 
-// Memory is what a page takes when its garbage was collected, in bytes: JavaScript's heap, and what the renderer's
-// process has for itself.
+// Memory returns the memory of a page after garbage collection, in bytes: JavaScript's heap, and the private memory of
+// the renderer's process.
 func (t *Tab) Memory() (heap, process int64) {
 	t.tb.Helper()
 	_, err := chromedp.Call(t.ctx, heapprofiler.CollectGarbage, cdp.Empty{})
@@ -162,7 +161,7 @@ func (t *Tab) Memory() (heap, process int64) {
 	return int64(used.UsedSize), process
 }
 
-// private is what a process shares with no other, in bytes; 0 where the system does not say.
+// private returns the private memory of a process in bytes, or 0 if the system does not report it.
 func private(pid int64) (n int64) {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	for line := range strings.Lines(string(b)) {

@@ -9,23 +9,23 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 )
 
-// Config is how one process is set up. It is read at start and never changes.
+// Config is the configuration of one process. It is read at start and never changes.
 type Config struct {
-	OCRURL      string // base URL of the OCR service, without a slash or /v1 at its end; required
+	OCRURL      string // base URL of the OCR service, without a trailing slash or /v1; required
 	OCRAudience string // audience of the ID token; default the origin of OCRURL
-	OCRAuth     Auth   // default OIDC; NoAuth where OCRURL is plain http on this machine
+	OCRAuth     Auth   // default OIDC; NoAuth if OCRURL is plain http on this machine
 	OCRAPIKey   Secret // vLLM's own key; default none
 	OCRModel    string // as the server names it; default lightonai/LightOnOCR-2-1B
-	OCRProfile  string // edge, sampling, layout; default "", which is by the model's name
-	// plain or layout; default plain. Whether the model has a layout mode is for ocr.New to say
+	OCRProfile  string // edge, sampling, layout; default "": by the model's name
+	// plain or layout; default plain. ocr.New checks whether the model has a layout mode
 	OCRMode        string
 	OCRTimeout     time.Duration // one try, connect to last byte; default 120 s, less than ProcessTimeout
-	OCRMaxTokens   int           // tokens of one answer; default 0, which is by the profile
+	OCRMaxTokens   int           // tokens of one answer; default 0: by the profile
 	OCRConcurrency int           // pages in flight for one object; default 4, 1 to 64
 
 	OCRInstanceConcurrency int // pages in flight for all objects of the instance; default 8, 1 to 1000
 
-	Project             string // GOOGLE_CLOUD_PROJECT; default "", which is to ask the metadata server
+	Project             string // GOOGLE_CLOUD_PROJECT; default "": from the metadata server
 	FirestoreDatabase   string // default (default)
 	FirestoreCollection string // default ocr_documents
 
@@ -38,7 +38,7 @@ type Config struct {
 	PDFText      PDFText       // default NeverText
 	Reuse        Reuse         // default ReadAll
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
-	Memory       int64         // bytes that the instance has, read from its cgroup; 0 where nothing limits it
+	Memory       int64         // the instance's memory in bytes, read from its cgroup; 0 if there is no limit
 	MaxAttempts  int           // proven faults of an object before it fails; default 5
 	RetryWindow  time.Duration // from the first claim until any fault is final; default 24 h
 
@@ -46,7 +46,7 @@ type Config struct {
 	ServiceTimeout time.Duration // the platform's limit for one request, less than 600 s; default 540 s
 	OnDelete       OnDelete      // default Keep
 
-	ReconcileBuckets []string   // that the event bucketocr.reconcile goes through; default none
+	ReconcileBuckets []string   // for the event bucketocr.reconcile; default none
 	LogLevel         slog.Level // default info
 
 	Port           int    // TCP port to listen on; default 8080, 0 for any that is free
@@ -61,7 +61,7 @@ type Config struct {
 	FirestoreEmulatorHost string // host:port; default none
 }
 
-// Auth is how we show the OCR service who we are.
+// Auth is the way in which the function authenticates to the OCR service.
 type Auth string
 
 // The ways of OCR_AUTH.
@@ -70,7 +70,7 @@ const (
 	NoAuth Auth = "none"
 )
 
-// OnDelete is what happens to a document when its object is deleted.
+// OnDelete is the effect of an object's deletion on its document.
 type OnDelete string
 
 // The choices of ON_DELETE.
@@ -79,7 +79,7 @@ const (
 	Erase OnDelete = "erase"
 )
 
-// OnMaxPages is what happens to an object of more pages than MaxPages.
+// OnMaxPages decides on an object with more pages than MaxPages.
 type OnMaxPages string
 
 // The choices of ON_MAX_PAGES.
@@ -88,7 +88,7 @@ const (
 	ReadFirst OnMaxPages = "first"
 )
 
-// PDFText is whether the text that a PDF holds is taken.
+// PDFText decides whether the text in a PDF is used.
 type PDFText string
 
 // The choices of PDF_TEXT.
@@ -97,7 +97,7 @@ const (
 	PreferText PDFText = "prefer"
 )
 
-// Reuse is whether the text of an object may be copied from another object's document.
+// Reuse decides whether the text of an object may be copied from another object's document.
 type Reuse string
 
 // The choices of REUSE.
@@ -106,15 +106,15 @@ const (
 	SameBytes Reuse = "same-bytes"
 )
 
-// Telemetry is what the function itself reads of OpenTelemetry's settings. None of them is checked here: a wrong one
-// must not stop the function, so internal/telemetry and OpenTelemetry's SDK warn of it in the log.
+// Telemetry holds the OpenTelemetry settings that the function itself reads. They are not checked here: a wrong one
+// must not stop the function, so internal/telemetry and OpenTelemetry's SDK log a warning.
 type Telemetry struct {
-	Function string            // K_SERVICE, faas.name; default "", which is not to run on Cloud Run
+	Function string            // K_SERVICE, faas.name; default "": not on Cloud Run
 	Revision string            // K_REVISION, faas.version
-	OTel     map[string]string // variables that say whether anything is sent, and where; default none
+	OTel     map[string]string // variables that decide whether anything is sent, and where; default none
 }
 
-// Secret is a value that no print, log or encoding shows. string(s) is the value itself.
+// Secret is a value that printing, logging and encoding hide. string(s) is the value itself.
 type Secret string
 
 const hidden = "(not shown)"

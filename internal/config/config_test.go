@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// from is a lookup over pairs of name and value; OCR_URL is set unless the pairs say otherwise.
+// from returns a lookup in pairs of name and value; OCR_URL is set by default.
 func from(pairs ...string) func(string) (string, bool) {
 	m := map[string]string{"OCR_URL": "https://ocr.example"}
 	for i := 0; i < len(pairs); i += 2 {
@@ -21,7 +21,7 @@ func from(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-// problemsOf loads what must not load.
+// problemsOf loads an invalid configuration and returns its problems.
 func problemsOf(t *testing.T, memory int64, pairs ...string) []string {
 	t.Helper()
 	c, err := load(from(pairs...), memory)
@@ -155,7 +155,7 @@ func TestEveryFieldIsSet(t *testing.T) {
 	}
 }
 
-// bad holds a value for each variable that can be wrong.
+// bad has an invalid value for each variable that can be wrong.
 var bad = []string{
 	"OCR_URL", "ocr.example", "OCR_AUDIENCE", "a b", "OCR_AUTH", "jwt", "OCR_API_KEY", "hush hush", "OCR_MODEL", "a b",
 	"OCR_PROFILE", "gpt", "OCR_MODE", "fancy", "OCR_TIMEOUT", "120", "OCR_MAX_TOKENS", "0", "OCR_CONCURRENCY", "65",
@@ -220,8 +220,7 @@ func TestLoadReadsTheMachine(t *testing.T) {
 	}
 }
 
-// TestLoadStores: a command that only looks at documents needs no OCR service, and is told of a wrong address all the
-// same.
+// TestLoadStores: a command that only reads documents needs no OCR service, but a wrong address is still an error.
 func TestLoadStores(t *testing.T) {
 	env := map[string]string{"GOOGLE_CLOUD_PROJECT": "my-project", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8081",
 		"OCR_TIMEOUT": "never"}

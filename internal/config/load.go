@@ -1,15 +1,16 @@
-// Package config is everything that can be set: one struct, read once from a lookup, every problem reported at once.
+// Package config reads the configuration into one struct, once, from a lookup, and reports all problems together.
 //
-// Nothing else of the program reads the environment, but for the root package (K_SERVICE: whether this is Cloud Run at
-// all), the runtime (GOMEMLIMIT), Google's clients, whose usual four are in the table as well, and OpenTelemetry's SDK,
-// whose main ones are, and which knows more (headers, certificates, time-outs, sizes of batches).
+// The rest of the program does not read the environment, except the root package (K_SERVICE: whether this is Cloud
+// Run), the runtime (GOMEMLIMIT), Google's clients, whose usual four variables are in the table as well, and
+// OpenTelemetry's SDK, whose main variables are in the table, but not those for headers, certificates, time-outs and
+// sizes of batches.
 //
 // Files, in reading order:
 //
-//	load.go    Load: the environment becomes a Config
-//	table.go   a row for each variable: name, default, meaning, and how its value is read
+//	load.go    Load: a Config from the environment
+//	table.go   a row for each variable: name, default, meaning, and how to read its value
 //	config.go  Config and its types
-//	values.go  how values of each kind are read
+//	values.go  reading values of each kind
 package config
 
 import (
@@ -28,16 +29,15 @@ import (
 )
 
 // Load reads every variable once. lookup is os.LookupEnv or a map's; spaces around a value are cut off, and an empty
-// value counts as not set. Besides, the memory limit of the instance is read from the cgroup file system.
+// value counts as not set. Load also reads the memory limit of the instance from the cgroup file system.
 //
-// The error names every problem there is, one per line, in the table's order. A line begins with the name of the
-// variable, quotes the value, cut short, and says what is allowed; a secret's value is never in it. The Config is then
-// zero.
+// The error lists every problem, one per line, in the table's order. A line begins with the name of the variable,
+// quotes the value, cut short, and says what is allowed; it never has the value of a secret. The Config is then zero.
 func Load(lookup func(name string) (value string, ok bool)) (Config, error) {
 	return load(lookup, memoryLimit(os.DirFS("/")))
 }
 
-// load takes the instance's memory in bytes; 0 where nothing limits it.
+// load is Load with the instance's memory in bytes; 0 if it is not limited.
 func load(lookup func(string) (string, bool), memory int64) (Config, error) {
 	c := Config{Memory: memory}
 	settings := c.settings()
@@ -52,8 +52,8 @@ func load(lookup func(string) (string, bool), memory int64) (Config, error) {
 
 var ofStores = regexp.MustCompile(`^(FIRESTORE|GCE|GOOGLE|STORAGE)_`)
 
-// LoadStores reads only what says where objects and documents are, for commands that look at them and serve nothing.
-// The rest of the Config is zero. Otherwise it is as [Load].
+// LoadStores reads only the variables that locate objects and documents, for commands that read them and serve nothing.
+// The rest of the Config is zero. Otherwise it is like [Load].
 func LoadStores(lookup func(name string) (value string, ok bool)) (Config, error) {
 	var c Config
 	settings := slices.DeleteFunc(c.settings(), func(s setting) bool { return !ofStores.MatchString(s.name) })
@@ -63,7 +63,7 @@ func LoadStores(lookup func(name string) (value string, ok bool)) (Config, error
 	return c, nil
 }
 
-// readAll sets the fields of the settings and returns what is wrong, by variable.
+// readAll sets the fields of the settings and returns problems by variable.
 func readAll(settings []setting, lookup func(string) (string, bool)) map[string]string {
 	problems := make(map[string]string)
 	for _, s := range settings {
@@ -85,7 +85,7 @@ func inOrder(settings []setting, problems map[string]string) error {
 	return errors.Join(all...)
 }
 
-// derive finds the defaults that depend on other values.
+// derive sets the defaults that depend on other values.
 func (c *Config) derive() {
 	address := c.ocrAddress()
 	if c.OCRAudience == "" && c.OCRURL != "" {
@@ -106,9 +106,9 @@ func (c *Config) derive() {
 	}
 }
 
-// checkTogether adds the problems of variables that do not fit each other.
+// checkTogether adds the problems of variables that contradict each other.
 func (c *Config) checkTogether(problems map[string]string) {
-	// The first name gets the blame, unless one of them has a problem already: its value then means nothing.
+	// The first name gets the problem, unless one of them has a problem already and so no valid value.
 	check := func(broken bool, names []string, format string, args ...any) {
 		bad := func(name string) bool { return problems[name] != "" }
 		if broken && !slices.ContainsFunc(names, bad) {
@@ -119,7 +119,7 @@ func (c *Config) checkTogether(problems map[string]string) {
 	check(c.OCRAuth == OIDC && unsafe != nil, []string{"OCR_URL", "OCR_AUTH"},
 		"%.100q %v; allowed also: OCR_AUTH=none", c.OCRURL, unsafe)
 
-	// The chain of times: what starts later must end earlier.
+	// Nested times: an inner one must end before the outer one.
 	check(c.OCRTimeout >= c.ProcessTimeout, []string{"OCR_TIMEOUT", "PROCESS_TIMEOUT"},
 		"%s must end before PROCESS_TIMEOUT does; allowed: less than %s", inSeconds(c.OCRTimeout),
 		inSeconds(c.ProcessTimeout))
@@ -132,7 +132,7 @@ func (c *Config) checkTogether(problems map[string]string) {
 		"%d bytes are more than the instance has; allowed: up to %d", c.MemoryBudget, c.Memory)
 }
 
-// ocrAddress returns OCRURL parsed; an empty URL while there is none.
+// ocrAddress returns OCRURL parsed; an empty URL if it is not set.
 func (c *Config) ocrAddress() *url.URL {
 	u, err := ocr.ParseURL(c.OCRURL)
 	if err != nil {
@@ -141,8 +141,8 @@ func (c *Config) ocrAddress() *url.URL {
 	return u
 }
 
-// memoryLimit is the instance's memory in bytes as its cgroup has it (version 2, else 1), seen from the root of the
-// file system; 0 where there is no limit.
+// memoryLimit returns the instance's memory in bytes from its cgroup (version 2, or else 1) below root, the root of the
+// file system; 0 if there is no limit.
 func memoryLimit(root fs.FS) int64 {
 	for _, name := range []string{"sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"} {
 		raw, err := fs.ReadFile(root, name)
@@ -150,7 +150,7 @@ func memoryLimit(root fs.FS) int64 {
 			continue
 		}
 		n, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
-		if err == nil && n > 0 && n < 1<<50 { // version 1 has no word for "no limit" but a number of that size
+		if err == nil && n > 0 && n < 1<<50 { // version 1 expresses "no limit" as a huge number
 			return n
 		}
 	}

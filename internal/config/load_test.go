@@ -22,7 +22,7 @@ func TestOCRURL(t *testing.T) {
 	}
 }
 
-// The rules are the client's; what is shown of a value is decided here.
+// The rules are the client's; this package decides how much of a value is shown.
 func TestOCRURLInvalid(t *testing.T) {
 	for value, want := range map[string]string{
 		"ocr.example": "must begin with", "https://:443": "must name a host",
@@ -95,7 +95,7 @@ func TestChainOfTimes(t *testing.T) {
 			"", "", "525", "PROCESS_TIMEOUT: 480s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 480s"},
 		{"0.9s", "1s", "47", ""},
 		{"552.5s", "553s", "599", ""},
-		// Two links broken: both are told. One end unreadable: only that is.
+		// Two violations: both are reported. One invalid value: only that is.
 		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 90.5s must end before PROCESS_TIMEOUT does; allowed: less than 90s\n" +
 			"PROCESS_TIMEOUT: 90s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 45s"},
 		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is not a duration with a unit; allowed: ` +
@@ -167,7 +167,7 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
-// FuzzQuantity: no panic, no overflow, and what is read is read again as so many bytes.
+// FuzzQuantity: no panic, no overflow, and an accepted value written as bytes parses to the same.
 func FuzzQuantity(f *testing.F) {
 	f.Add("64 MiB")
 	f.Add("9223372036854775807GiB")

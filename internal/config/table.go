@@ -7,16 +7,16 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// Variable describes one variable for people.
+// Variable describes one variable for readers.
 type Variable struct {
 	Name    string
-	Default string // its value, or in words where it depends; "required"; empty for none
+	Default string // its value, or a description if it depends; "required"; empty if none
 	Meaning string
-	Unit    string // of a number; empty where there is none
+	Unit    string // of a number; empty if there is none
 	Limit   string // what is allowed
 }
 
-// Variables returns all that Load reads, in the order in which they are best explained.
+// Variables returns all variables that Load reads, in the order in which they are best explained.
 func Variables() []Variable {
 	var all []Variable
 	for _, s := range new(Config).settings() {
@@ -29,7 +29,7 @@ func Variables() []Variable {
 // setting is a row of the table, bound to a field.
 type setting struct {
 	name    string
-	def     string // the default as it would be written, or as people are told where derived is set
+	def     string // the default value, or its description if derived is set
 	derived bool   // the default is not a value: the field stays zero, or derive finds it
 	meaning string
 	kind    kind
@@ -41,14 +41,14 @@ const required = "required"
 const (
 	minBudget     = 16 << 20
 	maxBudget     = 64 << 30
-	unknownBudget = 512 << 20 // where nothing limits the instance's memory, or says so
+	unknownBudget = 512 << 20 // if the instance's memory has no known limit
 )
 
 func (c *Config) settings() []setting {
 	include, exclude := globs(&c.Filter)
 	const (
 		collector = "http or https URL without user, query or fragment"
-		protocol  = "the only one that is spoken"
+		protocol  = "the only one supported"
 		fallback  = "otlp alone sends to http://localhost:4318"
 		bySDK     = "; read by OpenTelemetry's SDK"
 	)
@@ -57,21 +57,21 @@ func (c *Config) settings() []setting {
 			map[string]int64{"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}}
 		pixels  = quantity{"pixels", "number of pixels, or of MP (a million)", map[string]int64{"": 1, "mp": 1e6}}
 		unread  = kind{limit: "as OpenTelemetry specifies it", set: func(string) error { return nil }}
-		another = new(string) // of others, checked here and read by them
+		another = new(string) // variables of others, which are only checked here
 	)
 	return []setting{
-		{"OCR_URL", required, true, "base URL of the OCR service; /v1 at its end is left out", baseURL(&c.OCRURL)},
+		{"OCR_URL", required, true, "base URL of the OCR service; a trailing /v1 is dropped", baseURL(&c.OCRURL)},
 		{"OCR_AUDIENCE", "origin of OCR_URL", true, "audience of the ID token", token(&c.OCRAudience)},
 		{"OCR_AUTH", "oidc; none for loopback http", true,
-			"how we show the OCR service who we are; oidc is refused over plain http to another host",
+			"authentication to the OCR service; oidc is refused over plain http to another host",
 			oneOf(&c.OCRAuth, OIDC, NoAuth)},
 		{"OCR_API_KEY", "", true,
-			"vLLM's own key: it takes Authorization, the ID token moves to X-Serverless-Authorization",
+			"vLLM's own key: it is sent as Authorization, the ID token then as X-Serverless-Authorization",
 			secret(&c.OCRAPIKey)},
 		{"OCR_MODEL", ocr.DefaultModel, false,
-			"model to ask for; where the server does not know it, its only one is taken", token(&c.OCRModel)},
+			"model to ask for; a server that does not have it uses its only one", token(&c.OCRModel)},
 		{"OCR_PROFILE", "from the model's name", true,
-			"edge, sampling, longest answer and layout of a model; to be set where its name is an alias",
+			"edge, sampling, longest answer and layout of a model; to be set if its name is an alias",
 			oneOf(&c.OCRProfile, ocr.ProfileNames()...)},
 		{"OCR_MODE", ocr.ModePlain, false, "text alone, or with blocks and their place (LightOnOCR-3)",
 			oneOf(&c.OCRMode, ocr.ModePlain, ocr.ModeLayout)},
@@ -79,7 +79,7 @@ func (c *Config) settings() []setting {
 			"one try, connect to last byte; less than PROCESS_TIMEOUT",
 			duration(&c.OCRTimeout, "100ms", "598s")},
 		{"OCR_MAX_TOKENS", "by the profile", true,
-			"longest answer for one page: 4096, with LightOnOCR-3 12288; less where the context leaves less",
+			"longest answer for one page: 4096, with LightOnOCR-3 12288; less if the context is too short",
 			number(&c.OCRMaxTokens, "tokens", "1", "131072")},
 		{"OCR_CONCURRENCY", "4", false, "pages in flight for one object",
 			number(&c.OCRConcurrency, "pages", "1", "64")},
@@ -93,68 +93,71 @@ func (c *Config) settings() []setting {
 		{"FIRESTORE_DATABASE", "(default)", false, "database of the documents",
 			matching(&c.FirestoreDatabase, `\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]`,
 				"(default), or 4 to 63 lower-case letters, digits and -, a letter first and no - last")},
-		{"FIRESTORE_COLLECTION", "ocr_documents", false, "collection of the documents, shared with no other app",
+		{"FIRESTORE_COLLECTION", "ocr_documents", false, "collection of the documents, not shared with any other app",
 			collectionID(&c.FirestoreCollection)},
 
 		{"INCLUDE", "all", true, "which object names to read", include},
 		{"EXCLUDE", "none", true, "which object names to ignore", exclude},
 		{"OWNER_PATTERN", "none", true,
-			"whose object it is, by its name: what {owner} matches becomes the document's field owner",
+			"owner of an object, by its name: the match of {owner} becomes the document's field owner",
 			owners(&c.Owners)},
 		{"MAX_BYTES", "64MiB", false, "largest object", bytes.between(&c.MaxBytes, "1 KiB", "4 GiB")},
 		{"MAX_PIXELS", "60MP", false, "largest page, by its pixels or what its decoder needs",
 			pixels.between(&c.MaxPixels, "1", "1000 MP")},
 		{"MAX_PAGES", "2000", false, "longest object", number(&c.MaxPages, "pages", "1", "9999")},
 		{"ON_MAX_PAGES", "fail", false,
-			"what becomes of an object of more pages than MAX_PAGES: it fails, or its first pages are read, as many",
+			"an object of more pages than MAX_PAGES fails, or its first MAX_PAGES pages are read",
 			oneOf(&c.OnMaxPages, FailLong, ReadFirst)},
 		{"PDF_TEXT", "never", false,
-			"whether a page of a PDF whose text in the file is what the page shows is not sent to the OCR service",
+			"whether to take a PDF page's text from the file, if that is what the page shows, instead of sending the page",
 			oneOf(&c.PDFText, NeverText, PreferText)},
 		{"REUSE", "off", false,
-			"whether an object with the bytes of one that was read gets its text, and no page is sent to the OCR service",
+			"whether an object with the same bytes as one that was read gets its text, without sending pages to the OCR service",
 			oneOf(&c.Reuse, ReadAll, SameBytes)},
 		{"MEMORY_BUDGET", "half of the instance's limit", true,
-			"decoded pages in flight; 512 MiB where no limit is found, never above the instance's",
+			"decoded pages in flight; 512 MiB if no limit is found, never above the instance's",
 			bytes.between(&c.MemoryBudget, "16 MiB", "64 GiB")},
 		{"MAX_ATTEMPTS", "3", false,
-			"strikes with which a page fails: failures that nothing else explains, at most one a delivery",
+			"strikes at which a page fails: failures that only the page explains, at most one per delivery",
 			number(&c.MaxAttempts, "strikes", "1", "1000")},
 		{"RETRY_WINDOW", "24h", false, "from the first claim until any fault is final",
 			duration(&c.RetryWindow, "60s", "720h")},
 
-		{"PROCESS_TIMEOUT", "480s", false, "one delivery; with 45 s before it less than the service's time-out",
+		{"PROCESS_TIMEOUT", "480s", false,
+			"one delivery; together with the 45 s before it, less than the service's time-out",
 			duration(&c.ProcessTimeout, "1s", "598s")},
 		{"CLOUD_RUN_TIMEOUT_SECONDS", "540", false,
 			"the service's time-out, set by the platform; less than the 600 s after which the event is sent again",
 			seconds(&c.ServiceTimeout, "47", "599")},
-		{"ON_DELETE", "keep", false, "what happens to the document when the object is deleted",
+		{"ON_DELETE", "keep", false, "effect of an object's deletion on its document",
 			oneOf(&c.OnDelete, Keep, Erase)},
-		{"RECONCILE_BUCKETS", "", true, "buckets that `bucketocr.reconcile` goes through for what lost events left",
+		{"RECONCILE_BUCKETS", "", true,
+			"buckets in which `bucketocr.reconcile` looks for objects whose events were lost",
 			buckets(&c.ReconcileBuckets)},
 		{"NOTIFY_TOPIC", "", true,
-			"topic of Pub/Sub where the end of each document is announced; costs a write and a message for each",
+			"Pub/Sub topic for announcing the end of each document; costs a write and a message each",
 			matching(&c.NotifyTopic, `projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}`,
 				"projects/PROJECT/topics/NAME")},
-		{"LOG_LEVEL", "info", false, "least level that is logged",
+		{"LOG_LEVEL", "info", false, "lowest level that is logged",
 			oneOf(&c.LogLevel, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError)},
 		{"PORT", "8080", false, "TCP port to listen on; 0 for any that is free", number(&c.Port, "", "0", "65535")},
 		{"FUNCTION_TARGET", "ExtractText", false, "function to serve",
 			matching(&c.FunctionTarget, `[A-Za-z][A-Za-z0-9_.-]{0,62}`,
 				"up to 63 letters, digits and _ . -, a letter first")},
 
-		{"STORAGE_EMULATOR_HOST", "", true, "address of a stand-in for Cloud Storage",
+		{"STORAGE_EMULATOR_HOST", "", true, "address of a Cloud Storage emulator",
 			matching(&c.StorageEmulatorHost, `(?:https?://)?[A-Za-z0-9._:\[\]-]+/?`, "host:port, or a URL of that")},
 		{"FIRESTORE_EMULATOR_HOST", "", true, "address of Firestore's emulator", hostPort(&c.FirestoreEmulatorHost)},
 		{"PUBSUB_EMULATOR_HOST", "", true, "address of Pub/Sub's emulator", hostPort(&c.PubSubEmulatorHost)},
-		{"GCE_METADATA_HOST", "", true, "the metadata server's stand-in, read by Google's clients", hostPort(another)},
+		{"GCE_METADATA_HOST", "", true, "address of a stand-in for the metadata server, read by Google's clients",
+			hostPort(another)},
 		{"GOOGLE_APPLICATION_CREDENTIALS", "", true, "credentials file, read by Google's clients",
 			matching(another, `[^\x00-\x1f\x7f]+`, "path of a file")},
 
 		c.passed("OTEL_EXPORTER_OTLP_ENDPOINT", "",
-			"OpenTelemetry collector that gets traces and metrics, below its /v1; none: nothing is sent", collector),
-		c.passed("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", "whole address for traces alone", collector),
-		c.passed("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "", "whole address for metrics alone", collector),
+			"OpenTelemetry collector for traces and metrics, below its /v1; none: nothing is sent", collector),
+		c.passed("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "", "full address for traces only", collector),
+		c.passed("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "", "full address for metrics only", collector),
 		c.passed("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", protocol, "http/protobuf"),
 		c.passed("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf", protocol, "http/protobuf"),
 		c.passed("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf", protocol, "http/protobuf"),
@@ -164,17 +167,17 @@ func (c *Config) settings() []setting {
 		{"OTEL_SERVICE_NAME", "K_SERVICE, or bucketocr", true, "name of the source" + bySDK, unread},
 		{"OTEL_RESOURCE_ATTRIBUTES", "", true, "more about the source" + bySDK, unread},
 		{"OTEL_TRACES_SAMPLER", "parentbased_always_on", true,
-			"which deliveries are traced; by default those that the platform traces, and those that come without a trace" + bySDK,
+			"which deliveries are traced; by default those that the platform traces, and those without a trace of the platform" + bySDK,
 			unread},
-		{"OTEL_TRACES_SAMPLER_ARG", "1", true, "share of the two that take one" + bySDK, unread},
+		{"OTEL_TRACES_SAMPLER_ARG", "1", true, "ratio for the two samplers that have one" + bySDK, unread},
 		{"K_SERVICE", "", true,
-			"name of the Cloud Run service, set by the platform; traces and metrics then leave before a delivery is answered",
+			"name of the Cloud Run service, set by the platform; traces and metrics are then sent before a delivery is answered",
 			token(&c.Telemetry.Function)},
 		{"K_REVISION", "", true, "its revision, set by the platform", token(&c.Telemetry.Revision)},
 	}
 }
 
-// passed returns the row of a variable whose value goes into Telemetry.OTel as it is.
+// passed returns the row of a variable whose value is put unchanged into Telemetry.OTel.
 func (c *Config) passed(name, def, meaning, limit string) setting {
 	return setting{name, def, true, meaning, kind{limit: limit, set: func(value string) error {
 		if c.Telemetry.OTel == nil {
@@ -185,7 +188,8 @@ func (c *Config) passed(name, def, meaning, limit string) setting {
 	}}}
 }
 
-// read sets the field from a value or, where that is empty, from its default. It returns what is wrong, or nothing.
+// read sets the field from a value or, if that is empty, from its default. It returns a description of the problem, or
+// nothing.
 func (s setting) read(value string) string {
 	switch {
 	case value == "" && s.def == required:

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestOpenTelemetrysVariablesStopNothing: whatever they are set to, they are no problem; what decides whether and where
-// to send is passed on as it is, and the rest is left to OpenTelemetry's SDK.
+// TestOpenTelemetrysVariablesStopNothing: no value is a problem; variables that decide whether and where to send are
+// passed on unchanged, and the rest is left to OpenTelemetry's SDK.
 func TestOpenTelemetrysVariablesStopNothing(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{

@@ -19,15 +19,15 @@ import (
 type kind struct {
 	unit   string
 	limit  string                   // what is allowed, for people
-	set    func(value string) error // says what is wrong in words that follow the value
-	secret func(value string) bool  // reports whether a value may hold a secret; nil: none does
+	set    func(value string) error // its error continues a sentence that begins with the value
+	secret func(value string) bool  // reports whether a value may contain a secret; nil: never
 }
 
 func number(p *int, unit, least, most string) kind {
 	return kind{unit: unit, limit: "whole number, " + least + " to " + most, set: within(p, least, most, whole)}
 }
 
-// seconds is for the one variable that the platform writes as a bare number.
+// seconds reads the one variable that the platform writes as a bare number.
 func seconds(p *time.Duration, least, most string) kind {
 	return kind{unit: "seconds", limit: "whole number, " + least + " to " + most, set: within(p, least, most,
 		func(value string) (time.Duration, error) {
@@ -57,7 +57,7 @@ func duration(p *time.Duration, least, most string) kind {
 
 func inSeconds(d time.Duration) string { return fmt.Sprintf("%gs", d.Seconds()) }
 
-// quantity is a large number that may have a suffix. Factors are by suffix, in lower case.
+// quantity is a large number with an optional suffix. Factors are by suffix, in lower case.
 type quantity struct {
 	unit, form string
 	factors    map[string]int64
@@ -67,8 +67,8 @@ func (q quantity) between(p *int64, least, most string) kind {
 	return kind{unit: q.unit, limit: q.form + ", " + least + " to " + most, set: within(p, least, most, q.parse)}
 }
 
-// parse reads a whole number and its suffix, with or without a space between. What is more than an int64 holds counts
-// as the most.
+// parse parses a whole number and its suffix, with or without a space between. A value beyond int64 counts as the
+// maximum.
 func (q quantity) parse(value string) (int64, error) {
 	digits := len(value) - len(strings.TrimLeft(value, "0123456789"))
 	factor, ok := q.factors[strings.ToLower(strings.TrimSpace(value[digits:]))]
@@ -82,7 +82,8 @@ func (q quantity) parse(value string) (int64, error) {
 	return n * factor, nil
 }
 
-// within returns what parses a value and sets p, if the value is between two that are written like it.
+// within returns a function that parses a value and sets p, if the value is between least and most, which are written
+// like it.
 func within[N int | int64 | time.Duration](p *N, least, most string, parse func(string) (N, error)) func(string) error {
 	low, lowErr := parse(least)
 	high, highErr := parse(most)
@@ -104,7 +105,7 @@ func within[N int | int64 | time.Duration](p *N, least, most string, parse func(
 	}
 }
 
-// oneOf accepts the choices by what they print as, in any case.
+// oneOf accepts the choices as printed, in upper or lower case.
 func oneOf[T any](p *T, choices ...T) kind {
 	var names []string
 	for _, c := range choices {
@@ -120,7 +121,7 @@ func oneOf[T any](p *T, choices ...T) kind {
 	}}
 }
 
-// matching compiles its pattern for a value that is set: few are, and a cold start would pay for all of them.
+// matching compiles its pattern only if a value is set: few are, and a cold start would pay for all patterns.
 func matching[S ~string](p *S, pattern, limit string) kind {
 	return kind{limit: limit, set: func(value string) error {
 		if !regexp.MustCompile(`\A(?:` + pattern + `)\z`).MatchString(value) {
@@ -143,7 +144,7 @@ func secret(p *Secret) kind {
 	return k
 }
 
-// baseURL reads OCR_URL by the rules of the client that will use it.
+// baseURL reads OCR_URL by the rules of the OCR client.
 func baseURL(p *string) kind {
 	return kind{
 		limit: "http or https URL like https://ocr-xyz.run.app, without user, query, fragment, or anything after /v1",
@@ -159,7 +160,7 @@ func baseURL(p *string) kind {
 	}
 }
 
-// collectionID follows Firestore's rules for ids. The name of the pages' own collection is taken.
+// collectionID reads an id by Firestore's rules, except the id of the pages' collection.
 func collectionID(p *string) kind {
 	limit := "1 to 1500 bytes of UTF-8 without a slash; not . or .. or ocr_pages, not __between__ double underscores"
 	return kind{limit: limit, set: func(value string) error {
@@ -173,7 +174,7 @@ func collectionID(p *string) kind {
 	}}
 }
 
-// owners is OWNER_PATTERN.
+// owners reads OWNER_PATTERN.
 func owners(p *event.Owners) kind {
 	return kind{
 		limit: "a glob over the whole object name with {owner} for one segment, and no ** before it: users/{owner}/**",
@@ -183,9 +184,9 @@ func owners(p *event.Owners) kind {
 		}}
 }
 
-// buckets reads names of buckets, each once.
+// buckets reads names of buckets, without duplicates.
 func buckets(p *[]string) kind {
-	const limit = "names of buckets apart by commas, without gs://"
+	const limit = "names of buckets separated by commas, without gs://"
 	return kind{limit: limit, set: func(value string) error {
 		var names []string
 		bucketName := regexp.MustCompile(`\A[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\z`)
@@ -203,11 +204,11 @@ func buckets(p *[]string) kind {
 	}}
 }
 
-// globs are INCLUDE and EXCLUDE, which make one filter.
+// globs reads INCLUDE and EXCLUDE, which make one filter.
 func globs(p *event.Filter) (include, exclude kind) {
 	var in, ex []string
 	read := func(list *[]string) kind {
-		limit := "globs apart by commas, over the whole object name: * ? [a-z] within a segment, ** across"
+		limit := "globs separated by commas, over the whole object name: * ? [a-z] within a segment, ** across"
 		return kind{limit: limit, set: func(value string) error {
 			patterns := strings.Split(value, ",")
 			for i := range patterns {

@@ -91,7 +91,7 @@ func TestGoodValues(t *testing.T) {
 	}
 }
 
-// TestClientsOwnVariables: what only Google's clients use is checked, and kept nowhere.
+// TestClientsOwnVariables: variables that only Google's clients use are checked, but not kept.
 func TestClientsOwnVariables(t *testing.T) {
 	plain, err := load(from(), 1<<30)
 	if err != nil {
@@ -172,8 +172,8 @@ func TestProblemsReadWell(t *testing.T) {
 			`OCR_API_KEY: its value (not shown) is not valid; allowed: printable ASCII without spaces`},
 		{"EXCLUDE", "a[,*.{x,y}",
 			`EXCLUDE: "a[,*.{x,y}" contains an invalid pattern: pattern "a[": a [ is not closed within its segment; ` +
-				`pattern "*.{x": braces are no choice here: write a pattern for each; pattern "y}": braces are no choice here: ` +
-				`write a pattern for each; allowed: globs apart by commas, over the whole object name: * ? [a-z] within a segment, ` +
+				`pattern "*.{x": braces are not alternatives: write a pattern for each; pattern "y}": braces are not alternatives: ` +
+				`write a pattern for each; allowed: globs separated by commas, over the whole object name: * ? [a-z] within a segment, ` +
 				`** across`},
 	} {
 		if got := problemsOf(t, 0, tt.variable, tt.value); len(got) != 1 || got[0] != tt.want {

@@ -1,17 +1,17 @@
 package document
 
-// Class says whose fault a fault is, and with that how often it is tried again.
+// Class is the cause of a fault, which determines how often the work is retried.
 type Class string
 
 // The classes.
 const (
-	ClassFinal   Class = "final"   // the page's or the object's: failed now
-	ClassSuspect Class = "suspect" // may be the page's: tried again alone, and failed after MAX_ATTEMPTS strikes
-	ClassService Class = "service" // another part's: tried again until RETRY_WINDOW is over
-	ClassOurs    Class = "ours"    // of this function's own doing: tried again, and never why a record fails
+	ClassFinal   Class = "final"   // caused by the page or the object: it fails at once
+	ClassSuspect Class = "suspect" // may be caused by the page: retried alone, and failed after MAX_ATTEMPTS strikes
+	ClassService Class = "service" // caused by another service: retried until RETRY_WINDOW is over
+	ClassOurs    Class = "ours"    // caused by this function itself: retried, and never makes a record fail
 )
 
-// The codes that a document's error holds. Append-only: listeners and dashboards know them.
+// The codes of a document's error. Append-only: listeners and dashboards rely on them.
 const (
 	CodeUnsupportedMedia     = "unsupported_media"
 	CodeTooLarge             = "too_large"
@@ -37,13 +37,14 @@ const (
 	CodeInternal             = "internal"
 )
 
-// CodeInfo is a row of the table of codes. The log, the page, the terminal and the documentation all use its sentences.
+// CodeInfo is a row of the table of codes. The log, the web page, the terminal and the documentation all use its
+// sentences.
 type CodeInfo struct {
 	Code     string
-	Class    Class  // the usual one; what the OCR service says of itself may change it
+	Class    Class  // the default; the OCR service's own state may change it
 	Summary  string // what happened: a sentence
 	Advice   string // what to do about it: a sentence
-	Operator bool   // the operator has to act: such a fault is logged as an error, and its advice with it
+	Operator bool   // the operator must act: the fault is logged as an error, with its advice
 }
 
 // Codes returns the table of codes.
@@ -51,7 +52,7 @@ func Codes() []CodeInfo {
 	return []CodeInfo{
 		{CodeUnsupportedMedia, ClassFinal, "This is not an image, or its format is not supported.",
 			"Supported are PNG, JPEG, GIF, BMP, WebP, TIFF, HEIC, AVIF, JPEG 2000 and PDF.", false},
-		{CodeTooLarge, ClassFinal, "It is larger than the limits, or than what the OCR service takes.",
+		{CodeTooLarge, ClassFinal, "It exceeds the limits, or those of the OCR service.",
 			"Make it smaller, or raise MAX_BYTES, MAX_PIXELS, MAX_PAGES or MEMORY_BUDGET.", false},
 		{CodeCorrupt, ClassFinal, "The file is damaged or cut off.", "Upload it again from its source.", false},
 		{CodeEncrypted, ClassFinal, "The file is encrypted: a password or a customer-supplied key protects it.",
@@ -67,7 +68,7 @@ func Codes() []CodeInfo {
 
 		{CodeOCRUnavailable, ClassService, "The OCR service did not answer, is at capacity or is still starting.",
 			"It will be retried automatically.", false},
-		{CodeOCRMisconfigured, ClassService, "The OCR service is not set up for the requests it gets.",
+		{CodeOCRMisconfigured, ClassService, "The OCR service is not configured for the requests that it receives.",
 			"Check its address, model and role; the log line says which.", true},
 		{CodeOCRTimeout, ClassSuspect, "The OCR service took longer than OCR_TIMEOUT.",
 			"Retry it; if that does not help, the page may be too dense.", false},
@@ -87,9 +88,9 @@ func Codes() []CodeInfo {
 			"This is worth a bug report; the log line says more.", true},
 
 		{CodeTopicUnavailable, ClassService, "The topic of NOTIFY_TOPIC did not answer.",
-			"The end will be announced by the sweep.", false},
-		{CodeTopicMisconfigured, ClassService, "The topic of NOTIFY_TOPIC is not there, or denied access.",
-			"Make the topic, and grant roles/pubsub.publisher on it to the function's service account; the sweep then announces what ended meanwhile.",
+			"The sweep will announce the end.", false},
+		{CodeTopicMisconfigured, ClassService, "The topic of NOTIFY_TOPIC does not exist, or denied access.",
+			"Create the topic, and grant roles/pubsub.publisher on it to the function's service account; the sweep then announces the ends missed meanwhile.",
 			true},
 
 		{CodeDeadline, ClassOurs, "PROCESS_TIMEOUT was over before every page was finished.",
@@ -101,7 +102,7 @@ func Codes() []CodeInfo {
 	}
 }
 
-// Code returns the row of a code; a zero row for one that is not in the table.
+// Code returns the row of a code; a zero row if the code is not in the table.
 func Code(code string) CodeInfo {
 	for _, c := range Codes() {
 		if c.Code == code {
@@ -111,7 +112,7 @@ func Code(code string) CodeInfo {
 	return CodeInfo{}
 }
 
-// Warnings of a page, and of the document that holds it. Append-only.
+// Warnings of a page, and of its document. Append-only.
 const (
 	WarnTruncated     = "truncated"
 	WarnRepetition    = "repetition"
@@ -139,13 +140,13 @@ func Warnings() []WarningInfo {
 		{WarnPageFailed, "This page has no text: reading it failed."},
 		{WarnMissingGlyphs, "The page has characters that no font here can draw; the text lacks them."},
 		{WarnTurned, "The page was not upright; it was turned before it was read."},
-		{WarnNoText, "There is print on the page, but no text came of it."},
-		{WarnImprobable, "There is much text for a page with hardly any print on it; it may be invented."},
+		{WarnNoText, "The page has print on it, but no text was read."},
+		{WarnImprobable, "There is much text for a page with hardly any print; it may be invented."},
 		{WarnPagesSkipped, "The object has more pages than MAX_PAGES; the first ones were read."},
 	}
 }
 
-// Fault is an error with a verdict.
+// Fault is a classified error.
 type Fault struct {
 	Code    string
 	Class   Class
@@ -153,10 +154,10 @@ type Fault struct {
 	Cause   error
 }
 
-// MaxMessage bounds an error's message in a document, in bytes.
+// MaxMessage is the maximum length of an error's message in a document, in bytes.
 const MaxMessage = 500
 
-// StoredError returns what a record says of the fault.
+// StoredError returns the fault as a record stores it.
 func (f Fault) StoredError() *Error {
 	return &Error{Code: f.Code, Message: Clip(f.Message, MaxMessage), Retryable: f.Class != ClassFinal}
 }

@@ -2,7 +2,7 @@ package document
 
 import "encoding/json"
 
-// dump shows a record whole, pointers followed.
+// dump prints a whole record, with pointers followed.
 func dump(r *Record) string {
 	b, err := json.Marshal(r)
 	if err != nil {

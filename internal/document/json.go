@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// EncodeRecord returns the record as JSON, under the names that its document's fields have in Firestore too, with all
-// times in UTC and its schema. In strings that are not UTF-8 each bad byte becomes U+FFFD. The error wraps
-// [ErrStoreRejected] where JSON cannot say it: a time beyond the year 9999.
+// EncodeRecord returns the record as JSON with its schema, field names as in Firestore, and times in UTC. In invalid
+// UTF-8 each bad byte becomes U+FFFD. The error wraps [ErrStoreRejected] if JSON cannot represent a value: a time
+// beyond the year 9999.
 func EncodeRecord(r *Record) ([]byte, error) {
 	utc := r.clone()
 	for _, t := range []*time.Time{
@@ -28,7 +28,7 @@ func EncodeRecord(r *Record) ([]byte, error) {
 
 type schemedRecord struct {
 	Record
-	File   string `json:"file"` // for those who ask for it; bucket and name say the same
+	File   string `json:"file"` // redundant with bucket and name, for clients that look for it
 	Schema int    `json:"schema"`
 	Doubts int    `json:"doubts,omitempty"` // of schema 1
 }
@@ -46,7 +46,7 @@ func DecodeRecord(doc []byte) (*Record, error) {
 	return &r.Record, nil
 }
 
-// EncodePage returns a page document as JSON, as [EncodeRecord] does.
+// EncodePage returns a page document as JSON, like [EncodeRecord].
 func EncodePage(p Page) ([]byte, error) {
 	p.Finished = p.Finished.UTC()
 	return encode(p)

@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// The end of a generation (done, failed, erased) is announced where there is a [Notifier]: at least once, and never one
-// that is not stored. The write that ends a record says so with Notified false and a due time; what announced the end
-// then says Notified true. What a crash left between the two the sweep finds by its due time, like all other work. A
-// record whose end is not announced yet is not replaced: whoever would, announces it first.
+// If there is a [Notifier], the end of a generation (done, failed, erased) is announced at least once, and only after
+// it is stored. The write that ends a record sets Notified to false and a due time; once the end is announced, Notified
+// becomes true. After a crash between the two, the sweep finds the record by its due time, like all other work. A
+// record whose end is not announced yet is not replaced before it has been announced.
 
-// What an error of a [Notifier] is about.
+// Classes of a [Notifier]'s errors.
 var (
-	ErrTopicUnavailable   = errors.New("topic unavailable")   // busy, down, no answer: later it may work
+	ErrTopicUnavailable   = errors.New("topic unavailable")   // busy, down, no answer: a later call may succeed
 	ErrTopicMisconfigured = errors.New("topic misconfigured") // no such topic, no permission: an operator must act
 )
 
-// Notifier announces ends. It is called concurrently, and more than once for one end where a call's success was not
-// heard of. Errors wrap [ErrTopicUnavailable] or [ErrTopicMisconfigured], or are the context's.
+// Notifier announces ends. It is called concurrently, and again for the same end if the success of a call is unknown.
+// Errors wrap [ErrTopicUnavailable] or [ErrTopicMisconfigured], or are the context's.
 type Notifier interface {
 	Notify(ctx context.Context, end End) error
 }
 
-// End is what is announced of a record: how it ended, and no text.
+// End is the announcement of a record's end. It has no text.
 type End struct {
 	ID string // of the document
 	Object
-	Owner    string // by OWNER_PATTERN; empty for none
+	Owner    string // by OWNER_PATTERN; empty if none
 	Status   Status
 	Code     string   // why it failed; empty otherwise
-	Warnings []string // of a done one
+	Warnings []string // of a done record
 	Pages    int
 	Time     time.Time // the store's, of the write that ended it
 	Write    string    // id of that write: unique to the end
@@ -48,11 +48,11 @@ func EndOf(r *Record) End {
 	return e
 }
 
-// Unannounced reports whether the record's end is still to be announced; that of none is not.
+// Unannounced reports whether the record's end still has to be announced; false for nil.
 func (r *Record) Unannounced() bool { return r != nil && r.Notified != nil && !*r.Notified }
 
-// Announce makes a change that ends a record one whose end is to be announced, and leaves others as they are: among
-// them the marker of an object that had no document, and the failed reading again of a document that stays as it is.
+// Announce marks a change that ends a record as one to be announced, and leaves other changes alone: among them the
+// marker of an object without a document, and a failed rereading, which leaves the document as it is.
 func Announce(old *Record, c *Change, now time.Time) *Change {
 	if c == nil || c.Record.Open() || !ends(old, c.Record) {
 		return c
@@ -74,8 +74,8 @@ func ends(old, next *Record) bool {
 	return true
 }
 
-// Announced returns the record of an end that was announced, or, where there is no notifier, is not to be any more. A
-// record that was written since the end of that id is left alone.
+// Announced returns the change that marks an end as announced or, without a notifier, as not to be announced any more.
+// A record that was written after the end with that id is left alone.
 func Announced(old *Record, write string, notified bool) *Change {
 	if old == nil || old.Write != write || !old.Unannounced() {
 		return nil

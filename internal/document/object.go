@@ -14,30 +14,30 @@ import (
 type Object struct {
 	Bucket string
 	Name   string
-	// Generation is unique per object. That it grows is how it looks, not a promise: see [Objects.Live].
+	// Generation is unique per object. Usually it grows, but that is not guaranteed: see [Objects.Live].
 	Generation int64
 }
 
-// ID is the id of the object's document: lower-case hex SHA-256 of "bucket/name". Bucket names hold no slash, so no two
-// objects share one. It does not depend on the generation: every version of an object has the same document.
+// ID is the id of the object's document: lower-case hex SHA-256 of "bucket/name". Bucket names have no slash, so ids
+// are unique per object. The id does not depend on the generation: all versions of an object share a document.
 func (o Object) ID() string {
 	sum := sha256.Sum256([]byte(o.Bucket + "/" + o.Name))
 	return hex.EncodeToString(sum[:])
 }
 
-// URL returns the object's address, gs://BUCKET/NAME, as the record's field "file" holds it: Google's extension
-// storage-extract-image-text calls it so, and its clients ask for it.
+// URL returns the object's address, gs://BUCKET/NAME, which is also the record's field "file": Google's extension
+// storage-extract-image-text uses that name, and its clients query it.
 func (o Object) URL() string { return "gs://" + o.Bucket + "/" + o.Name }
 
-// Attributes are what the uploader declared of an object. None of it is trusted: the bytes decide.
+// Attributes are declared by an object's uploader. They are not trusted: the bytes decide.
 type Attributes struct {
 	ContentType string
-	Size        int64  // bytes as stored; 0 where the event did not say
-	MD5         string // of the bytes as stored, in lower-case hex; "" where it is not known, as for composite objects
+	Size        int64  // bytes as stored; 0 if the event did not give it
+	MD5         string // of the bytes as stored, in lower-case hex; "" if unknown, as for composite objects
 	Metadata    map[string]string
 }
 
-// MD5 returns in hex a sum that Cloud Storage gives in Base64; "" for what is none.
+// MD5 converts Cloud Storage's Base64 checksum to hex; it returns "" for an invalid one.
 func MD5(base64Sum string) string {
 	sum, err := base64.StdEncoding.DecodeString(base64Sum)
 	if err != nil || len(sum) != md5.Size {
@@ -46,40 +46,40 @@ func MD5(base64Sum string) string {
 	return hex.EncodeToString(sum)
 }
 
-// Kind is what happened to the object.
+// Kind is the kind of an event.
 type Kind string
 
 // The kinds of event that reach Process.
 const (
 	KindFinalized Kind = "finalized" // a new generation is in the bucket
-	KindDeleted   Kind = "deleted"   // a generation left it: removed, overwritten or archived
+	KindDeleted   Kind = "deleted"   // a generation was deleted, overwritten or archived
 )
 
-// Event is what arrived: one thing that happened to one generation of an object.
+// Event is a change to one generation of an object.
 type Event struct {
 	Kind Kind
 	ID   string    // the CloudEvent's id
-	Time time.Time // when it happened, as the event says
+	Time time.Time // when it happened, according to the event
 	Object
 	Attributes
-	Owner string // whose object it is, by its name; "" for none
+	Owner string // the object's owner, by its name; "" if none
 }
 
-// Content is an object's bytes, from the first. The size limit is the reader's business; the checksum is the driver's:
-// the Read that delivers the last stored byte fails with [ErrStorageUnavailable] where the sum is wrong.
+// Content is an object's bytes, from the first. The reader enforces the size limit, the driver checks the checksum: if
+// it is wrong, the Read that should return the last stored byte fails with [ErrStorageUnavailable].
 type Content struct {
 	io.ReadCloser
-	Size int64 // bytes that Read will deliver; -1 where it is not known beforehand (stored compressed)
+	Size int64 // bytes that Read will return in total; -1 if not known beforehand (stored compressed)
 }
 
-// Objects is the bucket. All methods may be called concurrently and repeated; none changes anything. Errors wrap
-// [ErrObjectGone], [ErrObjectCorrupt], [ErrObjectLocked], [ErrStorageUnavailable] or [ErrStorageMisconfigured], or are
-// the context's.
+// Objects reads objects in buckets. All methods may be called concurrently and repeated; none changes anything. Errors
+// wrap [ErrObjectGone], [ErrObjectCorrupt], [ErrObjectLocked], [ErrStorageUnavailable] or [ErrStorageMisconfigured], or
+// are the context's.
 type Objects interface {
-	// Open reads exactly the given generation. The context bounds the reading too; a reading that stalls fails by
-	// itself, with [ErrStorageUnavailable].
+	// Open opens exactly the given generation. The context also limits reading; a stalled Read fails with
+	// [ErrStorageUnavailable].
 	Open(ctx context.Context, o Object) (Content, error)
-	// Live returns the generation of the name that is in the bucket now, with its attributes. It is asked only when an
-	// event and the record, or an event and the bucket, disagree.
+	// Live returns the name's current generation in the bucket, with its attributes. It is called only when an event
+	// and the record, or an event and the bucket, disagree.
 	Live(ctx context.Context, bucket, name string) (Object, Attributes, error)
 }

@@ -2,13 +2,13 @@ package document
 
 import "time"
 
-// A pass goes through the names of a bucket in their order, in as many runs as it takes. How far it has come is kept in
-// a record of its own, beside the turns (see [TakeTurn]): its bucket, in Name the name up to which all is settled, in
-// WindowStart when the pass began, and the lease of the run that is at it. A finished pass has no WindowStart, and in
-// Finished when it ended.
+// A pass goes through the names of a bucket in order, in as many runs as necessary. Its progress is kept in a separate
+// record, beside the turns (see [TakeTurn]): Bucket; Name, the name up to which everything is settled; WindowStart,
+// when the pass began; and the lease of the current run. A finished pass has no WindowStart, but Finished, when it
+// ended.
 
-// TakePass decides whether a run may go on with the pass over a bucket until a time, and what the record of it says
-// then. It is refused while another run has it.
+// TakePass decides whether a run may continue the pass over a bucket until a time, and returns the pass's next record.
+// It refuses while another run holds the pass.
 func TakePass(old *Record, bucket, holder string, now, until time.Time) (*Change, bool) {
 	if old != nil && old.Lease != nil && old.Lease.ID != holder && now.Before(old.Lease.Expires) {
 		return nil, false
@@ -26,7 +26,7 @@ func TakePass(old *Record, bucket, holder string, now, until time.Time) (*Change
 	return &Change{Record: rec, Stamps: stamps}, true
 }
 
-// MovePass stores how far a run has come. One that lost the pass to another leaves the record alone.
+// MovePass stores a run's progress. It returns nil if the run has lost the pass to another one.
 func MovePass(old *Record, holder, after string) *Change {
 	if old == nil || old.Lease == nil || old.Lease.ID != holder || old.Name == after {
 		return nil
@@ -36,7 +36,7 @@ func MovePass(old *Record, holder, after string) *Change {
 	return &Change{Record: rec}
 }
 
-// GivePass ends a run, at the name up to which all is settled, and the pass with it where it is complete.
+// GivePass ends a run at the name up to which everything is settled, and also the pass if it is complete.
 func GivePass(old *Record, holder, after string, complete bool) *Change {
 	if old == nil || old.Lease == nil || old.Lease.ID != holder {
 		return nil

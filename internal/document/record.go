@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Schema is the version of the document's form, stored in every document. Documents of schema 1 are read too, see
-// [Record.Upgrade].
+// Schema is the version of the document's format, stored in every document. Documents of schema 1 can be read as well,
+// see [Record.Upgrade].
 const Schema = 2
 
-// Record is the document of one object. All of it belongs to Generation. A zero time means that the field is absent.
+// Record is the document of one object. All of it describes Generation. A zero time means that the field is absent.
 type Record struct {
 	Bucket      string            `json:"bucket"`
 	Name        string            `json:"name"`
@@ -18,18 +18,18 @@ type Record struct {
 	Owner       string            `json:"owner,omitempty"` // by OWNER_PATTERN
 	ContentType string            `json:"contentType,omitempty"`
 	Size        int64             `json:"size"`          // bytes, as declared
-	MD5         string            `json:"md5,omitempty"` // as Attributes have it
+	MD5         string            `json:"md5,omitempty"` // as in Attributes
 	Metadata    map[string]string `json:"metadata,omitempty"`
 
 	Status      Status   `json:"status"`
 	Text        string   `json:"text,omitempty"`        // all pages in order, joined by PageBreak; only when done
 	TextInPages bool     `json:"textInPages,omitempty"` // the joined text is longer than MaxTextBytes: read the pages
-	Pages       int      `json:"pages,omitempty"`       // how many; 0 while unknown
+	Pages       int      `json:"pages,omitempty"`       // their number; 0 while unknown
 	PagesDone   int      `json:"pagesDone,omitempty"`
 	Blank       bool     `json:"blank,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"` // sorted, each once
 	Model       string   `json:"model,omitempty"`
-	// in which it was read; absent, as Profile is, where not all pages were read alike
+	// the reading mode; like Profile, absent if not all pages were read alike
 	Mode    string `json:"mode,omitempty"`
 	Profile string `json:"profile,omitempty"` // of the model
 	// id of the document whose object had the same bytes and was read
@@ -41,7 +41,7 @@ type Record struct {
 	Strikes       Strikes   `json:"strikes,omitempty"`
 	Interruptions int       `json:"interruptions,omitempty"` // expired leases since WindowStart
 	WindowStart   time.Time `json:"windowStart,omitzero"`
-	// when the sweep may take it, or announce its end; absent when nothing is left to do
+	// when the sweep may take it, or announce its end; absent if nothing is left to do
 	Due       time.Time  `json:"due,omitzero"`
 	Retried   time.Time  `json:"retried,omitzero"`
 	RetriedBy string     `json:"retriedBy,omitempty"`
@@ -58,7 +58,8 @@ type Record struct {
 	Updated  time.Time `json:"updated,omitzero"`
 	Finished time.Time `json:"finished,omitzero"`
 
-	// Notified is there where ends are announced: false from the write that ends the record until its end is announced.
+	// Notified is set if ends are announced: false from the write that ends the record until the end is announced, then
+	// true.
 	Notified *bool `json:"notified,omitempty"`
 
 	MarkerExpires time.Time `json:"markerExpires,omitzero"`
@@ -66,12 +67,12 @@ type Record struct {
 	Write string `json:"write"` // id of the last commit
 }
 
-// Object is the version that the record speaks of.
+// Object returns the version that the record describes.
 func (r *Record) Object() Object {
 	return Object{Bucket: r.Bucket, Name: r.Name, Generation: r.Generation}
 }
 
-// Usage is what the OCR service counted, summed over pages, in tokens.
+// Usage is the OCR service's count of tokens, summed over pages.
 type Usage struct {
 	PromptTokens     int `json:"promptTokens"`
 	CompletionTokens int `json:"completionTokens"`
@@ -83,15 +84,15 @@ func (u Usage) Add(v Usage) Usage {
 		CompletionTokens: u.CompletionTokens + v.CompletionTokens}
 }
 
-// Error is why the last attempt did not finish.
+// Error is the reason why the last attempt did not finish.
 type Error struct {
 	Code      string `json:"code"`
-	Message   string `json:"message"`   // for people; never holds text of the document, tokens or whole answers
+	Message   string `json:"message"`   // for people; never contains document text, tokens or whole answers
 	Retryable bool   `json:"retryable"` // the class is not final
 }
 
-// Lease says who works on a record and until when. A commit of an attempt is refused once its lease is not on the
-// record.
+// Lease identifies the attempt that works on a record, until a time. Once the record does not hold an attempt's lease,
+// the attempt's commits are refused.
 type Lease struct {
 	ID      string    `json:"id"`
 	Expires time.Time `json:"expires"`
@@ -101,15 +102,15 @@ type Lease struct {
 	Page int `json:"page,omitempty"`
 }
 
-// Strikes are the pages of a record that are in trouble, by number; 0 is the object itself.
+// Strikes are the suspect pages of a record, by number; 0 is the object itself.
 type Strikes map[int]Strike
 
-// Strike is what a page is suspected of. A page with as many strikes as MAX_ATTEMPTS fails.
+// Strike is the suspicion against a page. A page with MAX_ATTEMPTS strikes fails.
 type Strike struct {
-	// failures that nothing but the page explains, at most one a delivery; 0: none yet, but it failed among others
+	// failures that only the page explains, at most one per delivery; 0: it has only failed among others
 	Count int    `json:"count"`
 	Code  string `json:"code"` // of the last failure
-	// Open says that the page failed alone, but no control page was read after it: the next delivery sends one first.
+	// Open means that the page failed alone, but no control page was read after it: the next delivery sends one first.
 	Open bool `json:"open,omitempty"`
 }
 
@@ -118,21 +119,21 @@ type Strike struct {
 type Rereading struct {
 	Requested time.Time `json:"requested"`
 	By        string    `json:"by"`
-	Pages     []int     `json:"pages,omitempty"`     // that are read again; none: all
+	Pages     []int     `json:"pages,omitempty"`     // pages to read again; empty: all
 	PagesDone int       `json:"pagesDone,omitempty"` // of these
 	Model     string    `json:"model,omitempty"`     // that reads them
-	Error     *Error    `json:"error,omitempty"`     // why the reading failed; the request is over
+	Error     *Error    `json:"error,omitempty"`     // why the reading failed; set, the request is over
 }
 
-// Where the text of a page comes from.
+// Sources of a page's text.
 const (
 	SourceOCR     = "ocr"
-	SourcePDFText = "pdf_text" // the text that the file holds
-	SourceCopy    = "copy"     // another document, see Record.CopiedFrom
+	SourcePDFText = "pdf_text" // the text in the file
+	SourceCopy    = "copy"     // copied from another document, see Record.CopiedFrom
 )
 
-// Page is the document of one page, written for every object of several pages, and for one of a single page with more
-// to say of it than the record does: its blocks, that it was turned, or that its text is the file's own.
+// Page is the document of one page, written for objects of several pages, and for a single page with properties that
+// the record lacks: blocks, a rotation, or text taken from the file.
 type Page struct {
 	Page       int      `json:"page"` // 1-based
 	Generation int64    `json:"generation"`
@@ -142,16 +143,16 @@ type Page struct {
 	Error      *Error   `json:"error,omitempty"` // the page failed; the others may not have
 	Width      int      `json:"width,omitempty"` // pixels as sent
 	Height     int      `json:"height,omitempty"`
-	// degrees clockwise that made it upright; width, height and boxes are those of the turned page
+	// clockwise rotation in degrees that made it upright; width, height and boxes are those of the turned page
 	Turned   int       `json:"turned,omitempty"`
 	Blocks   []Block   `json:"blocks,omitempty"` // layout mode only
-	Source   string    `json:"source,omitempty"` // of its text; absent where reading it failed
+	Source   string    `json:"source,omitempty"` // of its text; absent if reading it failed
 	Model    string    `json:"model,omitempty"`
 	Usage    Usage     `json:"usage,omitzero"`
 	Finished time.Time `json:"finished,omitzero"` // the store's time
 }
 
-// SaysMore reports whether the page holds what the record of an object does not.
+// SaysMore reports whether the page has properties that an object's record lacks.
 func (p *Page) SaysMore() bool {
 	return len(p.Blocks) > 0 || p.Turned != 0 || p.Source == SourcePDFText
 }
@@ -159,8 +160,8 @@ func (p *Page) SaysMore() bool {
 // Block is a part of a page in layout mode. Box is left, top, right, bottom in thousandths of the page.
 type Block struct {
 	Label string `json:"label"`
-	// Continued says that the block goes on with the last one before it that has the same label, as a paragraph does in
-	// the next column, or with the page before.
+	// Continued means that the block continues the last block before it with the same label, possibly on the previous
+	// page, like a paragraph that continues in the next column.
 	Continued bool   `json:"continued,omitempty"`
 	Box       [4]int `json:"box"`
 	Text      string `json:"text"`
@@ -172,7 +173,7 @@ func (r *Record) Open() bool { return !r.Status.Ended() || r.rereads() }
 // rereads reports whether a finished record is being read again.
 func (r *Record) rereads() bool { return r.Rereading != nil && r.Rereading.Error == nil }
 
-// Failure returns why the record, or its reading again, failed; nil where neither did.
+// Failure returns why the record, or its rereading, failed; nil if neither did.
 func (r *Record) Failure() *Error {
 	switch {
 	case r.Rereading != nil && r.Rereading.Error != nil:
@@ -183,15 +184,15 @@ func (r *Record) Failure() *Error {
 	return nil
 }
 
-// Upgrade turns a record that was read with an older schema, and what that called faults and doubts, into what it means
-// now. Failures were counted for the whole object and without a control: none of them is a strike.
+// Upgrade converts a record that was read with an older schema, including its doubts field, to the current one. The
+// older schema counted failures for the whole object, without a control page, so they do not become strikes.
 func (r *Record) Upgrade(schema, doubts int) {
 	if schema < 2 && doubts > 0 && r.Error != nil && r.Error.Code == CodeInterrupted && !r.Status.Ended() {
 		r.Interruptions = 1 // its holder died
 	}
 }
 
-// clone returns a copy that shares nothing the rules change, so that they may run again on the same record.
+// clone returns a copy that shares nothing that the rules change, so that they may run again on the same record.
 func (r *Record) clone() *Record {
 	c := *r
 	c.Warnings, c.Strikes = slices.Clone(r.Warnings), maps.Clone(r.Strikes)

@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// Why a record is not brought back by [Retry].
+// Reasons for which [Retry] leaves a record alone.
 var (
 	ErrNotAsSeen      = errors.New("the record has changed since it was read")
 	ErrNothingToRetry = errors.New("there is nothing to retry")
 )
 
-// maxDrop bounds the page documents that one commit of [Retry] removes.
+// maxDrop is the maximum number of page documents that one commit of [Retry] removes.
 const maxDrop = 400
 
-// Retry requests another try of the generation that the caller has seen, whatever became of it. by says who asks. The
+// Retry requests another try of the generation that the caller has seen, whatever its outcome. by names who asks. The
 // sweep does the rest.
 //
-// A record without text becomes retrying with fresh budgets and a fresh window, due now. Pages that an attempt finished
-// stay, and are not paid for again, except those that failed and those that redo selects (nil selects none): their
-// documents go. A done record stays as it is, and is marked with a [Rereading] of those pages, or of all of an object
-// of one page: nothing of it is lost where the new reading fails. Of pages that were skipped redo is shown the first,
-// with that as its warning: what it says goes for all of them.
+// A record without text becomes retrying with fresh budgets and a fresh window, due now. Finished pages stay, and are
+// not paid for again, except those that failed and those that redo selects (nil selects none): their documents are
+// removed. A done record stays as it is, and is marked with a [Rereading] of those pages, or of all for an object of
+// one page: nothing is lost if the new reading fails. Of skipped pages, redo is called only with the first, with the
+// warning pages_skipped; its result applies to all of them.
 //
-// The error is [ErrNotAsSeen] where anything was written since, [ErrNothingToRetry] for a marker, for a record that a
-// worker is on, for one whose end is not announced yet and for one that is done with nothing to read again, or the
-// store's. It may be repeated: a second call with the same seen finds the record changed. seen may lack its text, as
-// [Lister] leaves it out. It costs one read for the record and for each page document, one write for each 400 pages
-// that go, one at least, and one delete for each of them.
+// The error is [ErrNotAsSeen] if anything was written since; [ErrNothingToRetry] for a marker, for a record that a
+// worker holds, for one whose end is not announced yet and for one that is done with nothing to read again; or else the
+// store's. The call may be repeated: a second call with the same seen finds the record changed. seen may lack its text,
+// as from [Lister]. It costs one read for the record and one per page document, one write per 400 removed pages (at
+// least one), and one delete for each.
 func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(Page) bool) (*Stored, error) {
 	if !Retryable(seen.Record) {
 		return nil, ErrNothingToRetry
@@ -86,30 +86,29 @@ func Retry(ctx context.Context, store Store, seen *Stored, by string, redo func(
 	})
 }
 
-// dropped is a record with fewer finished pages.
+// dropped returns a change that removes pages from a record.
 func dropped(old *Record, pages []int) *Change {
 	rec := old.clone()
 	rec.PagesDone = max(rec.PagesDone-len(pages), 0)
 	return &Change{Record: rec, Drop: pages}
 }
 
-// Retryable reports whether [Retry] would have a record as it is tried again: it is not a marker, and no worker is on
-// it.
+// Retryable reports whether [Retry] may apply to a record: it is not a marker, and no worker holds it.
 func Retryable(r *Record) bool {
 	_, err := retry(r, retrial{now: time.Now()})
 	return err == nil
 }
 
-// retrial is what one request for another try brings along.
+// retrial holds the parameters of one retry.
 type retrial struct {
 	now   time.Time
 	by    string
 	kept  int   // finished pages that stay
-	pages []int // those that are read again
+	pages []int // pages to read again
 }
 
-// retry makes the record what it is when it was just created, except for its attempts and the pages that stay. A lease
-// must have expired long ago: the operator's clock may be ahead of the holder's.
+// retry returns the record to its initial state, except for its attempts and the pages that stay. A lease must have
+// expired long ago: the operator's clock may be ahead of the holder's.
 func retry(old *Record, again retrial) (*Change, error) {
 	switch {
 	case old == nil, old.Status == StatusDeleted, old.Unannounced(),

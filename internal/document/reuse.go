@@ -6,19 +6,20 @@ import (
 	"fmt"
 )
 
-// Reader is how pages are read: the same bytes, read by the same one, have the same text as well as it can be told.
+// Reader describes how pages are read: the same bytes read in the same way give, for all practical purposes, the same
+// text.
 type Reader struct {
 	Model   string // as the server names it
 	Mode    string
 	Profile string // of the model
-	PDFText bool   // the text that a PDF holds is taken
+	PDFText bool   // the text in a PDF is used
 }
 
-// ReuseKey returns the key under which the text of a record is found for another object: of its bytes, as their MD5 and
-// size tell, of its owner, and of the reader. It is empty where the bytes or the model are not known.
+// ReuseKey returns the key under which a record's text is found for another object: a hash of the bytes' MD5 and size,
+// the owner and the reader. It is empty if the MD5, the size, the model or the mode is not known.
 //
-// A record has it in its field ReuseKey only while its text may be copied: it is done, nothing is in doubt about it,
-// and nothing else was requested since.
+// A record's field ReuseKey is set only while its text may be copied: it is done, its text is not in doubt, and no
+// retry was requested since.
 func ReuseKey(r *Record, by Reader) string {
 	if r.MD5 == "" || r.Size <= 0 || by.Model == "" || by.Mode == "" {
 		return ""
@@ -28,11 +29,12 @@ func ReuseKey(r *Record, by Reader) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Copied returns the pages of an origin, a record with a ReuseKey, as those of another generation with the same bytes,
-// and the id of the document that was read: where the origin is a copy itself, the first one. pages are its page
-// documents, as [Store.Pages] returns them; one of a single page may have none. Nil is returned where some are missing.
+// Copied returns the pages of origin, a record with a ReuseKey, as pages of another generation with the same bytes, and
+// the id of the document that was read: if origin is a copy itself, that of its own source. pages are origin's page
+// documents, as [Store.Pages] returns them; a record of a single page may have none. It returns nil if pages are
+// missing.
 //
-// What the OCR service counted for them is the origin's, and is not said twice.
+// The copies have no usage, since the OCR service's tokens are counted for the origin.
 func Copied(origin *Record, pages []Page, generation int64) ([]Page, string) {
 	if origin.Pages == 1 && len(pages) == 0 {
 		pages = SplitPages(origin)

@@ -10,8 +10,8 @@ func origin() (*Record, Reader) {
 		Reader{Model: "m", Mode: "plain", Profile: "p"}
 }
 
-// TestReuseKeyIsOfBytesOwnerAndReader: each of them makes another key, in another place as well; name, type and
-// generation make none.
+// TestReuseKeyIsOfBytesOwnerAndReader: a difference in any of them gives another key; name, type and generation do not
+// matter.
 func TestReuseKeyIsOfBytesOwnerAndReader(t *testing.T) {
 	r, by := origin()
 	keys := map[string]string{ReuseKey(r, by): "the first"}
@@ -54,7 +54,7 @@ func TestReuseKeyIsOfBytesOwnerAndReader(t *testing.T) {
 	}
 }
 
-// TestTextMayBeCopiedWhileNothingIsAgainstIt: a key comes with an end without warnings, and goes with a request and a
+// TestTextMayBeCopiedWhileNothingIsAgainstIt: the key is set at an end without warnings, and removed by a request or a
 // new generation.
 func TestTextMayBeCopiedWhileNothingIsAgainstIt(t *testing.T) {
 	r, by := origin()
@@ -82,8 +82,7 @@ func TestTextMayBeCopiedWhileNothingIsAgainstIt(t *testing.T) {
 	}
 }
 
-// TestCopiesAreWhole: all pages of the origin or none, under the generation that they are for, and from the first
-// document.
+// TestCopiesAreWhole: all pages of the origin or none, with the target's generation, and the id of the first document.
 func TestCopiesAreWhole(t *testing.T) {
 	book := &Record{Bucket: "b", Name: "n", Generation: 3, Status: StatusDone, Pages: 2, PagesDone: 2, Model: "m"}
 	one := Page{Page: 1, Generation: 3, Text: "one", Source: SourcePDFText}

@@ -6,58 +6,59 @@ import (
 	"time"
 )
 
-// Times of a lease. The chain is renewal < lease < lease + grace: a live holder renews twice before its lease ends, and
-// the sweep looks only after the platform had its chance to redeliver.
+// Times of a lease. A live holder renews twice before its lease ends, and the sweep takes a record only after the
+// platform has had its chance to redeliver.
 const (
 	LeaseTime  = 90 * time.Second
 	RenewEvery = 30 * time.Second
 	DueGrace   = 5 * time.Minute // from a lease's end until the sweep may take the record
 
-	// AdmissionTime is before a delivery's own time: waiting for a slot in the instance, and at least ClaimTime for the
-	// claim.
+	// AdmissionTime precedes a delivery's own time: for waiting for a slot in the instance, and at least ClaimTime for
+	// the claim.
 	AdmissionTime = 45 * time.Second
 	ClaimTime     = 10 * time.Second
 
-	// MarkerTime is how long the marker of a deleted object stays, for late events of it.
+	// MarkerTime is how long the marker of a deleted object is kept, for late events.
 	MarkerTime = 7 * 24 * time.Hour
 )
 
 // Rules are the budgets that decide when a page or a record fails. They hold no state. The functions of this file are
-// pure: they decide on a record, an event and a time, change none of their arguments, and return the next record as a
-// [Change].
+// pure: from a record, an event and a time they compute the next record as a [Change], and do not modify their
+// arguments.
 type Rules struct {
-	MaxAttempts int           // strikes with which a page fails
-	RetryWindow time.Duration // from windowStart; over it, any fault but our own is the last
+	MaxAttempts int           // strikes at which a page fails
+	RetryWindow time.Duration // from windowStart; afterwards any fault but the function's own fails the record
 	// RetryDelay returns how long after the release of the n-th attempt the sweep may take the record.
 	RetryDelay func(attempt int) time.Duration
 }
 
-// MaxInterruptions is how many holders of a record may die. After that nothing more of the object is made.
+// MaxInterruptions returns how many holders of a record may die before no more pages of the object are made.
 func (r Rules) MaxInterruptions() int { return r.MaxAttempts + 2 }
 
-// Claimant is what one delivery brings along to claim a record.
+// Claimant holds a delivery's parameters for a claim.
 type Claimant struct {
 	Now    time.Time
 	Lease  string // id for the lease
 	Alone  bool   // the delivery has the instance to itself
-	Beaten int64  // the record's generation of which the bucket said that the event's is live instead; 0: not asked
+	Beaten int64  // the record's generation, if the bucket said that the event's is live instead; 0: not asked
 }
 
-// Claimed is what became of a claim.
+// Claimed is the result of a claim.
 type Claimed string
 
-// What can become of a claim. Only the first and the last write anything.
+// The results of a claim. Only the first and the last write anything.
 const (
 	ClaimGranted    Claimed = "granted"
 	ClaimEnded      Claimed = "ended"       // nothing is left to do for this generation
-	ClaimAnnounce   Claimed = "announce"    // the record's end is to be announced first
+	ClaimAnnounce   Claimed = "announce"    // the record's end must be announced first
 	ClaimLeased     Claimed = "leased"      // elsewhere, and the lease has not expired
 	ClaimOlder      Claimed = "older"       // the record is of another generation with a higher number: ask the bucket
 	ClaimNeedsAlone Claimed = "needs alone" // claim again when the delivery has the instance to itself
-	ClaimExhausted  Claimed = "exhausted"   // the interruption just found was the last, with no page read: failed now
+	// the interruption just found used up the limit, with no page read: the record fails now
+	ClaimExhausted Claimed = "exhausted"
 )
 
-// Claim decides whether an event's generation may be worked on, and what the record says from then on.
+// Claim decides whether an event's generation may be worked on, and returns the record's next state.
 func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 	switch {
 	case old == nil:
@@ -70,7 +71,7 @@ func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 	case ev.Generation < old.Generation:
 		return nil, ClaimOlder
 	case old.Unannounced() && !c.Now.Before(old.Due):
-		return nil, ClaimAnnounce // whoever ended it did not come to it
+		return nil, ClaimAnnounce // the attempt that ended it did not get that far
 	case !old.Open():
 		return nil, ClaimEnded
 	case old.Lease != nil && c.Now.Before(old.Lease.Expires):
@@ -90,7 +91,7 @@ func (r Rules) Claim(old *Record, ev Event, c Claimant) (*Change, Claimed) {
 	return grant(rec, c, 0), ClaimGranted
 }
 
-// start begins a generation: nothing of an older one stays but the document's age.
+// start returns a new generation's record: of an older one it keeps only the document's age.
 func start(old *Record, ev Event, c Claimant) *Change {
 	rec := &Record{
 		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Owner: ev.Owner,
@@ -104,8 +105,8 @@ func start(old *Record, ev Event, c Claimant) *Change {
 	return grant(rec, c, stamps)
 }
 
-// interrupt notes on a record that its holder died. Where the record was alone in its instance, what was being made is
-// the only thing that can explain it: a strike.
+// interrupt notes on a record that its holder died. If the record was alone in its instance, only the page being made
+// can explain that, and gets a strike.
 func interrupt(rec *Record) {
 	rec.Interruptions++
 	if !rec.rereads() {
@@ -117,8 +118,8 @@ func interrupt(rec *Record) {
 	}
 }
 
-// Exhausted reports whether nothing more of the object may be made, and the fault with which pages that were not read
-// fail: too many holders died, or the object itself has too many strikes.
+// Exhausted reports whether no more pages of the object may be made, because too many holders died or the object itself
+// has too many strikes, and returns the fault with which its unread pages fail.
 func (r Rules) Exhausted(rec *Record) (Fault, bool) {
 	object := rec.Strikes[0]
 	switch {
@@ -131,7 +132,7 @@ func (r Rules) Exhausted(rec *Record) (Fault, bool) {
 	return Fault{}, false
 }
 
-// grant hands the record to one more attempt. Attempts are counted here, so that a crash counts.
+// grant leases the record to one more attempt. Attempts are counted here, so that a crash counts, too.
 func grant(rec *Record, c Claimant, stamps Stamps) *Change {
 	if !rec.rereads() {
 		rec.Status = StatusProcessing
@@ -142,8 +143,8 @@ func grant(rec *Record, c Claimant, stamps Stamps) *Change {
 	return &Change{Record: rec, Stamps: stamps | StampStarted}
 }
 
-// Owns reports whether the attempt that leased old with this id may still write. It is the fence: asked in every
-// commit.
+// Owns reports whether the attempt that leased old with this id may still write. It is the fence that every commit
+// checks.
 func Owns(old *Record, generation int64, lease string) bool {
 	return old != nil && old.Generation == generation && old.Lease != nil && old.Lease.ID == lease
 }
@@ -156,17 +157,17 @@ func Renew(old *Record, now time.Time) *Change {
 	return &Change{Record: rec}
 }
 
-// Reading is how far the pages of a record have come, as a commit stores it.
+// Reading is the progress of a record's pages, as a commit stores it.
 type Reading struct {
-	Total, Done   int // pages; finished ones
+	Total, Done   int // numbers of pages and of finished pages
 	Model         string
-	Mode, Profile string // absent where not all were read alike
+	Mode, Profile string // empty if not all were read alike
 	CopiedFrom    string
 	Strikes       Strikes
-	Page          int // being made or read, where the record is alone
+	Page          int // the page being made or read, if the record is alone
 }
 
-// ReadingOf returns how far the pages of a record have come, as it says itself.
+// ReadingOf returns the progress that a record holds.
 func ReadingOf(rec *Record) Reading {
 	p := Reading{Total: rec.Pages, Done: rec.PagesDone, Model: rec.Model, Mode: rec.Mode, Profile: rec.Profile,
 		CopiedFrom: rec.CopiedFrom, Strikes: rec.Strikes}
@@ -176,7 +177,8 @@ func ReadingOf(rec *Record) Reading {
 	return p
 }
 
-// put writes it on a record. One that is being read again keeps its own pages and model until that is complete.
+// put stores the progress in a record. A record that is being read again keeps its own pages and model until the
+// rereading is complete.
 func (p Reading) put(rec *Record) {
 	rec.Strikes = maps.Clone(p.Strikes)
 	if rec.rereads() {
@@ -189,36 +191,35 @@ func (p Reading) put(rec *Record) {
 	}
 }
 
-// Progress stores how far the pages have come, with those of them that are finished and not stored yet, and renews the
-// lease.
+// Progress stores the pages' progress together with newly finished pages, and renews the lease.
 func Progress(old *Record, p Reading, pages []Page, now time.Time) *Change {
 	c := Renew(old, now)
 	c.Pages = pages
 	p.put(c.Record)
 	c.Record.Lease.Page = p.Page
 	if slices.ContainsFunc(pages, func(pg Page) bool { return pg.Error == nil }) {
-		c.Record.Error = nil // it moves
+		c.Record.Error = nil // it makes progress
 	}
 	return c
 }
 
-// Contents are the sum of all pages of a record, as the closing write stores it.
+// Contents are the text and totals of a record's pages, as the closing write stores them.
 type Contents struct {
 	Pages    int // of the object
-	Read     int // of these, from the first: they are finished, and the others are skipped
+	Read     int // finished pages, from the first; the others are skipped
 	Text     string
 	InPages  bool // the text is too long for the record
 	Blank    bool
 	Warnings []string
 	Usage    Usage
 	Model    string
-	Reader   Reader // of all pages; zero where not all were read alike
-	Copied   string // id of the document that pages were copied from; empty for none
-	Unsaved  []Page // page documents that go with the closing write
+	Reader   Reader // of all pages; zero if not all were read alike
+	Copied   string // id of the document that pages were copied from; empty if none
+	Unsaved  []Page // page documents to write with the closing write
 	Drop     []int  // numbers of page documents that the object does not have
 }
 
-// Sum adds up pages 1 to read, all of which are in pages, of an object of so many pages in total.
+// Sum joins and adds up pages 1 to read, all of which are in pages, of an object with total pages.
 func Sum(pages map[int]Page, read, total int, model string) Contents {
 	c := Contents{Pages: total, Read: read, Blank: read == total, Model: model}
 	if read < total {
@@ -262,14 +263,14 @@ func Complete(old *Record, d Contents) *Change {
 	return c
 }
 
-// Last reports whether a fault is the last that the record may have: it is final, or the window is over. What is of our
-// own doing never is.
+// Last reports whether a fault ends the record: it is final, or the window is over. Faults of the function itself never
+// do.
 func (r Rules) Last(rec *Record, f Fault, now time.Time) bool {
 	return f.Class == ClassFinal || f.Class != ClassOurs && now.Sub(rec.WindowStart) >= r.RetryWindow
 }
 
-// Release releases a record after a fault: failed where that is the last it may have, else retrying. Without a fault
-// (no code) nothing went wrong but the time, and something was read.
+// Release releases a record after a fault: it becomes failed if the fault ends it, and retrying otherwise. A fault
+// without a code means that only the time was over, and some pages were read.
 func (r Rules) Release(old *Record, f Fault, p Reading, now time.Time) *Change {
 	rec := old.clone()
 	p.put(rec)
@@ -286,8 +287,8 @@ func (r Rules) Release(old *Record, f Fault, p Reading, now time.Time) *Change {
 	return &Change{Record: rec}
 }
 
-// Reject returns the record of an object whose own record the store refuses to hold: without what its uploader
-// declared, and failed. What is there already stays, and nil is returned.
+// Reject returns a failed record, without the uploader's attributes, for an object whose record the store refuses. It
+// returns nil if there is already a record of this or a newer generation.
 func Reject(old *Record, ev Event, f Fault, c Claimant) *Change {
 	if old != nil && old.Generation >= ev.Generation {
 		return nil
@@ -299,7 +300,7 @@ func Reject(old *Record, ev Event, f Fault, c Claimant) *Change {
 	return failed
 }
 
-// fail ends a record, or its reading again: that leaves the document as it was before.
+// fail ends a record as failed, or ends only its rereading, which leaves the document as it was.
 func fail(rec *Record, f Fault) *Change {
 	if rec.rereads() {
 		c := end(rec, rec.Status)
@@ -310,25 +311,25 @@ func fail(rec *Record, f Fault) *Change {
 	return end(rec, StatusFailed)
 }
 
-// end takes the lease and the due time off a record: no worker is on it, and none needs to look.
+// end removes the lease and the due time from a record: no worker holds it, and the sweep need not look at it.
 func end(rec *Record, s Status) *Change {
 	rec.Status, rec.Lease, rec.Due = s, nil, time.Time{}
 	return &Change{Record: rec, Stamps: StampFinished}
 }
 
-// Removed is what the end of a generation does to a record.
+// Removed is the effect of a generation's end on a record.
 type Removed string
 
-// What can become of a record when a generation ends. Only the first may write.
+// The effects of a generation's end. Only the first may write.
 const (
-	RemoveMarked Removed = "marked" // a marker is, or was already, in place of the record
+	RemoveMarked Removed = "marked" // the record is replaced by a marker, or was already
 	RemoveNewer  Removed = "newer"  // the record is of a newer generation, and stays
 	RemoveAsk    Removed = "ask"    // the record is of an older generation: ask the bucket whether that one is live
-	RemoveTell   Removed = "tell"   // the record's end is to be announced first
+	RemoveTell   Removed = "tell"   // the record's end must be announced first
 )
 
-// Remove decides what the end of the event's generation does to a record. gone says that the bucket was asked and the
-// record's own generation is not live either.
+// Remove decides the effect of the end of the event's generation on a record. gone means that the bucket was asked and
+// the record's own generation is not live either.
 func Remove(old *Record, ev Event, gone bool, now time.Time) (*Change, Removed) {
 	switch {
 	case old == nil:
@@ -341,14 +342,14 @@ func Remove(old *Record, ev Event, gone bool, now time.Time) (*Change, Removed) 
 		}
 		return nil, RemoveMarked
 	case old.Generation < ev.Generation && old.Status != StatusDeleted && !gone:
-		return nil, RemoveAsk // the numbers alone do not say which one is live
+		return nil, RemoveAsk // the numbers alone do not show which one is live
 	case old.Unannounced():
 		return nil, RemoveTell
 	}
 	return erase(old, ev, now), RemoveMarked
 }
 
-// erase leaves a marker in place of the record, so that a late event of the generation does nothing.
+// erase replaces the record by a marker, so that a late event of the generation has no effect.
 func erase(old *Record, ev Event, now time.Time) *Change {
 	rec := &Record{
 		Bucket: ev.Bucket, Name: ev.Name, Generation: ev.Generation, Owner: ev.Owner, Status: StatusDeleted,

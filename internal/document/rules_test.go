@@ -13,7 +13,7 @@ var (
 		RetryDelay: func(int) time.Duration { return 15 * time.Minute }}
 )
 
-// record is one in the given status at generation 5, first claimed an hour ago.
+// record returns a record in the given status at generation 5, first claimed an hour ago.
 func record(s Status, change ...func(*Record)) *Record {
 	r := &Record{Bucket: "b", Name: "n", Generation: 5, Status: s, Attempt: 1,
 		WindowStart: now.Add(-time.Hour), Created: now.Add(-time.Hour)}
@@ -34,7 +34,7 @@ func interrupted(n int) func(r *Record) {
 	return func(r *Record) { r.Interruptions = n }
 }
 
-// expiredAlone is a lease of a holder that died while it was alone at a page.
+// expiredAlone sets a lease of a holder that died while it was alone at a page.
 func expiredAlone(page int) func(r *Record) {
 	return func(r *Record) { r.Lease = &Lease{ID: "theirs", Expires: now, Alone: true, Page: page} }
 }
@@ -162,7 +162,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// checkShape holds what must be true of every record in a store.
+// checkShape checks what must be true of every record in a store.
 func checkShape(t *testing.T, r *Record) {
 	t.Helper()
 	if leased := r.Lease != nil; leased != (r.Status == StatusProcessing) && !(leased && r.rereads()) {
@@ -176,7 +176,7 @@ func checkShape(t *testing.T, r *Record) {
 	}
 }
 
-// TestFreshForgets: nothing of an older generation stays at its successor's claim, the text least of all.
+// TestFreshForgets: a successor's claim keeps nothing of an older generation, especially not its text.
 func TestFreshForgets(t *testing.T) {
 	old := record(StatusDone, strikes(1, 1), interrupted(1), rereading)
 	old.Text, old.TextInPages, old.Pages, old.PagesDone, old.Blank = "old", true, 3, 3, true
@@ -195,7 +195,7 @@ func TestFreshForgets(t *testing.T) {
 	}
 }
 
-// TestRelease is the table of classes: which fault is the last.
+// TestRelease is the table of classes: which faults end a record.
 func TestRelease(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -243,7 +243,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestProgressKeepsWhatCountsAgainstPages: whatever else is read.
+// TestProgressKeepsWhatCountsAgainstPages: whatever other pages are read.
 func TestProgressKeepsWhatCountsAgainstPages(t *testing.T) {
 	old := record(StatusProcessing, interrupted(2), func(r *Record) { r.Error = &Error{Code: "c"} })
 	ch := Progress(old, Reading{Total: 9, Done: 2, Strikes: Strikes{3: {Count: 1}}, Page: 4},
@@ -259,8 +259,8 @@ func TestProgressKeepsWhatCountsAgainstPages(t *testing.T) {
 	checkShape(t, ch.Record)
 }
 
-// TestRejectedRecordIsVisible: what the store refuses ends failed, without what the uploader declared; what is there
-// stays.
+// TestRejectedRecordIsVisible: a record that the store refuses ends as failed, without the uploader's attributes; an
+// existing record stays.
 func TestRejectedRecordIsVisible(t *testing.T) {
 	ev := finalized(5)
 	ev.ContentType, ev.Size, ev.Metadata = "image/png", 7, map[string]string{"a": "b"}
@@ -282,7 +282,7 @@ func TestRejectedRecordIsVisible(t *testing.T) {
 	}
 }
 
-// TestOldRecordsAreReadAsWhatTheyMean: schema 1 counted faults of the whole object, without a control.
+// TestOldRecordsAreReadAsWhatTheyMean: schema 1 counted faults of the whole object, without a control page.
 func TestOldRecordsAreReadAsWhatTheyMean(t *testing.T) {
 	const head = `{"bucket":"b","name":"n","generation":5,"size":1,"write":"w",`
 	for doc, want := range map[string]int{
@@ -354,9 +354,9 @@ func TestCompleteAndPauseAndErase(t *testing.T) {
 	checkShape(t, ch.Record)
 }
 
-// TestEveryStateEveryEvent is the whole table: each state a record can be in, against each event that can meet it. What
-// an event does not name for a state is its otherwise; a status is written, and a word with a hyphen says why none is.
-// Every record that is written has a shape that a listener can trust.
+// TestEveryStateEveryEvent is the whole table: each state a record can be in, against each event that can meet it.
+// States not listed for an event have its otherwise; an expected status is written, and a word with a hyphen is the
+// reason why nothing is. Every written record has a shape that a listener can trust.
 func TestEveryStateEveryEvent(t *testing.T) {
 	ours := func(r *Record) { r.Lease.ID = "ours" }
 	states := map[string]*Record{
@@ -483,7 +483,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 	}
 }
 
-// beaten is the generation of which the bucket said that the event's lives instead.
+// beaten returns the generation that, according to the bucket, is replaced by the event's.
 func beaten(old *Record, live bool) int64 {
 	if live && old != nil {
 		return old.Generation
@@ -491,7 +491,7 @@ func beaten(old *Record, live bool) int64 {
 	return 0
 }
 
-// TestSum: the order in which pages were finished does not show.
+// TestSum: the order in which pages were finished does not matter.
 func TestSum(t *testing.T) {
 	long := func(n int) Page { return Page{Text: strings.Repeat("x", n)} }
 	for _, c := range []struct {
@@ -516,7 +516,7 @@ func TestSum(t *testing.T) {
 	}
 }
 
-// TestSumOfTheFirstPages: what was skipped is counted, and said.
+// TestSumOfTheFirstPages: skipped pages are counted, with a warning.
 func TestSumOfTheFirstPages(t *testing.T) {
 	pages := map[int]Page{1: {Blank: true}, 2: {Blank: true, Warnings: []string{"turned"}},
 		4: {Text: "of another setting"}}
@@ -531,7 +531,7 @@ func TestSumOfTheFirstPages(t *testing.T) {
 	}
 }
 
-// TestReleaseIsDueAfterTheDelay: the sweep leaves the platform the time to redeliver.
+// TestReleaseIsDueAfterTheDelay: the sweep leaves the platform time to redeliver.
 func TestReleaseIsDueAfterTheDelay(t *testing.T) {
 	r := Rules{MaxAttempts: 3, RetryWindow: time.Hour * 24,
 		RetryDelay: func(attempt int) time.Duration { return time.Duration(attempt) * time.Minute }}

@@ -2,21 +2,21 @@ package document
 
 import "unicode/utf8"
 
-// MaxCommitBytes is the most that the pages of one [Change] may take together, by [Page.Size]. Firestore refuses a
-// commit of more than 10 MiB, "Transaction too big"; what is left is for the record and for what it counts besides.
+// MaxCommitBytes is the maximum total size of the pages in one [Change], by [Page.Size]. Firestore refuses a commit of
+// more than 10 MiB, "Transaction too big"; the rest is for the record and for overhead that Firestore counts.
 const MaxCommitBytes = 7 << 20
 
-// What a page takes beyond its text, in bytes. A document of Firestore is sent with its whole name (6 KiB at most,
-// mostly 150 bytes), each field with its own, and the index entries that it makes count as well: two for each of a
-// dozen fields, and two for each warning, each with the document's name in it.
+// Overhead of a page beyond its text, in bytes. A Firestore document is sent with its full name (6 KiB at most, usually
+// 150 bytes), each field with its name, and the index entries count as well: two for each of a dozen fields, and two
+// for each warning, each including the document's name.
 const (
 	pageOverhead    = 8 << 10
 	warningOverhead = 1 << 10
 	blockOverhead   = 128
 )
 
-// Size returns how many bytes of a commit the page takes: an estimate that is never too low, whatever the collection is
-// called.
+// Size returns an estimate of the bytes that the page takes in a commit. It is never too low, whatever the collection's
+// name.
 func (p Page) Size() int {
 	n := pageOverhead + storedLen(p.Text)
 	for _, w := range p.Warnings {
@@ -32,7 +32,7 @@ func (p Page) Size() int {
 	return n
 }
 
-// storedLen is how long a text may become when it is made valid UTF-8, as stores do: U+FFFD takes three bytes.
+// storedLen returns the length that a text may have once a store has made it valid UTF-8: U+FFFD takes three bytes.
 func storedLen(s string) int {
 	if utf8.ValidString(s) {
 		return len(s)
@@ -40,8 +40,8 @@ func storedLen(s string) int {
 	return 3 * len(s)
 }
 
-// Batches splits pages, in their order, into as few parts as fit into one commit each, see [MaxCommitBytes]. A part
-// shares the array of pages, and holds one at least.
+// Batches splits pages, in order, into as few parts as possible that each fit into one commit, see [MaxCommitBytes].
+// The parts share pages' array, and none is empty.
 func Batches(pages []Page) [][]Page {
 	var parts [][]Page
 	first, size := 0, 0

@@ -2,13 +2,13 @@ package document
 
 import "slices"
 
-// Status is how far an object has come. Listeners react to it.
+// Status is the state of an object's processing. Listeners react to it.
 type Status string
 
 // The statuses of a document.
 const (
-	StatusProcessing Status = "processing" // leased: a worker is on it
-	StatusRetrying   Status = "retrying"   // not finished; a redelivery or the sweep will go on
+	StatusProcessing Status = "processing" // leased: a worker works on it
+	StatusRetrying   Status = "retrying"   // not finished; a redelivery or the sweep will continue
 	StatusDone       Status = "done"
 	StatusFailed     Status = "failed" // with an error that says why
 	StatusDeleted    Status = "deleted"
@@ -19,10 +19,10 @@ func Statuses() []Status {
 	return []Status{StatusProcessing, StatusRetrying, StatusDone, StatusFailed, StatusDeleted}
 }
 
-// Ended reports whether nothing more happens to a generation in this status without a request.
+// Ended reports whether a generation in this status changes only on request.
 func (s Status) Ended() bool { return s == StatusDone || s == StatusFailed || s == StatusDeleted }
 
-// Outcome is what became of one delivery.
+// Outcome is the result of one delivery.
 type Outcome string
 
 // The outcomes.
@@ -44,8 +44,8 @@ type OutcomeInfo struct {
 	Summary string
 }
 
-// Outcomes returns the table of outcomes. An acknowledged message is gone for good, so a delivery that found the object
-// leased elsewhere is refused too: that worker may crash.
+// Outcomes returns the table of outcomes. An acknowledged message is never delivered again, so a delivery that finds
+// the object leased elsewhere is refused, too: that worker may crash.
 func Outcomes() []OutcomeInfo {
 	return []OutcomeInfo{
 		{OutcomeDone, false, "text and status are written; or a sweep is over"},

@@ -2,7 +2,7 @@ package document
 
 import "maps"
 
-// Charge returns the strikes with one more for a page, which failed with the code while nothing else can explain it.
+// Charge returns the strikes with one more for a page, which failed with the code for no other reason than the page.
 func (s Strikes) Charge(page int, code string) Strikes {
 	return s.with(page, Strike{Count: s[page].Count + 1, Code: code})
 }
@@ -12,19 +12,19 @@ func (s Strikes) Suspect(page int, code string) Strikes {
 	return s.with(page, Strike{Count: s[page].Count, Code: code})
 }
 
-// Leave returns the strikes with a page that failed alone, and no control page was read after it.
+// Leave returns the strikes with a page that failed alone, without a control page read after it.
 func (s Strikes) Leave(page int, code string) Strikes {
 	return s.with(page, Strike{Count: s[page].Count, Code: code, Open: true})
 }
 
-// Clear returns the strikes without a page, which is out of trouble.
+// Clear returns the strikes without a page, which is not suspect any more.
 func (s Strikes) Clear(page int) Strikes {
 	next := maps.Clone(s)
 	delete(next, page)
 	return next
 }
 
-// Total returns how many strikes there are in all.
+// Total returns the number of strikes.
 func (s Strikes) Total() int {
 	n := 0
 	for _, strike := range s {

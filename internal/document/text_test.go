@@ -23,7 +23,7 @@ func TestClipCutsBetweenRunes(t *testing.T) {
 	}
 }
 
-// TestTextIsWhereverItIsStored: in the record or in its pages, and nowhere before the record is done.
+// TestTextIsWhereverItIsStored: in the record or in its pages, and empty before the record is done.
 func TestTextIsWhereverItIsStored(t *testing.T) {
 	t.Parallel()
 	store := documenttest.NewMemory()

@@ -2,11 +2,11 @@ package document
 
 import "time"
 
-// A turn is had by one holder at a time, over all instances. It is kept in a record of its own, in a store of its own:
-// of a record it has the name, the status and the lease.
+// A turn has one holder at a time across all instances. It is kept as a record in a separate store, with only the name,
+// the status and the lease set.
 
-// TakeTurn decides whether a holder may have the turn of this name until a time, and what the record of it says then.
-// It is refused while another has it.
+// TakeTurn decides whether a holder may have the turn of this name until a time, and returns the turn's next record. It
+// refuses while another holder has the turn.
 func TakeTurn(old *Record, name, holder string, now, until time.Time) (*Change, bool) {
 	if old != nil && old.Lease != nil && old.Lease.ID != holder && now.Before(old.Lease.Expires) {
 		return nil, false
@@ -15,7 +15,7 @@ func TakeTurn(old *Record, name, holder string, now, until time.Time) (*Change, 
 		Stamps: StampStarted}, true
 }
 
-// GiveTurn gives a turn back that the holder has; of another's it leaves the record alone.
+// GiveTurn gives back a turn that the holder has; it returns nil if another has it.
 func GiveTurn(old *Record, holder string) *Change {
 	if old == nil || old.Lease == nil || old.Lease.ID != holder {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Expected is what the caller of [Update] takes the record to be. A right expectation saves the read, a wrong one costs
-// it. The zero value is [Unread].
+// Expected is the record's state as presumed by the caller of [Update]. If it is right, no read is needed. The zero
+// value is [Unread].
 type Expected struct {
 	known bool
 	state *Stored // nil: there is no record
@@ -23,29 +23,29 @@ func Unread() Expected { return Expected{} }
 // Absent expects that there is no record.
 func Absent() Expected { return Expected{known: true} }
 
-// Seen expects the record to be as it was read or written before.
+// Seen expects the record to be in a state that was read or written before.
 func Seen(s *Stored) Expected { return Expected{known: true, state: s} }
 
 // Limits of Update.
 const (
-	// commits in a row whose answer was lost, besides the retries of a driver's client
+	// consecutive commits whose answer was lost, not counting retries of a driver's client
 	maxLost   = 4
-	firstWait = 10 * time.Millisecond // doubled with each commit that was in vain; half of it on average
+	firstWait = 10 * time.Millisecond // doubled with each failed commit; half of it on average
 	maxWait   = time.Second
 )
 
-// Update atomically replaces the record of id by what fn makes of it, and returns the record as it is afterwards: nil
-// where fn left a missing record alone. It is the only way to write a record. It may be called concurrently.
+// Update atomically replaces the record of id by the result of fn, and returns the record as stored then: nil if fn
+// left a missing record alone. It is the only way to write a record. It may be called concurrently.
 //
-// Nothing is locked: the commit is conditional on the state that fn saw. After a conflict the record is read and fn
-// called again, until ctx ends. An expected state on which fn refuses (an error, or no change) is read first, because
-// only a commit proves it.
+// Nothing is locked: the commit is conditional on the state that fn saw. After a conflict Update reads the record and
+// calls fn again, until ctx ends. If fn refuses an expected state (an error, or no change), Update reads the record and
+// calls fn again, because only a commit proves the expectation.
 //
-// Each commit carries a fresh random id in Record.Write, so that a commit whose answer was lost is recognised by the
-// read that follows and not applied twice. Where another commit was made between the two, fn decides on what is there:
-// that state must tell by itself (a lease's id does) whether the work is still to be done.
+// Each commit carries a fresh random id in Record.Write, so that the read that follows a lost answer recognises the
+// commit and it is not applied twice. If another commit was made in between, fn decides on the state found: that state
+// itself must show (as a lease's id does) whether the work still has to be done.
 //
-// The error is fn's own, as it is, or the store's; see [Store].
+// The error is fn's, unchanged, or the store's; see [Store].
 func Update(ctx context.Context, store Store, id string, expected Expected, fn UpdateFunc) (*Stored, error) {
 	state, proven := expected.state, false
 	read := func() (err error) {
@@ -86,7 +86,7 @@ func Update(ctx context.Context, store Store, id string, expected Expected, fn U
 		default:
 			return nil, err
 		}
-		// The wait comes before the read, so that what is read is fresh when it is written.
+		// Waiting before the read keeps the state fresh for the write.
 		if ended := sleep(ctx, pause(writes)); ended != nil {
 			return nil, fmt.Errorf("%w: %w", ended, err)
 		}
@@ -99,7 +99,7 @@ func Update(ctx context.Context, store Store, id string, expected Expected, fn U
 	}
 }
 
-// record returns the record of a state, nil for none.
+// record returns the record of a state, nil for nil.
 func (s *Stored) record() *Record {
 	if s == nil {
 		return nil
@@ -107,7 +107,7 @@ func (s *Stored) record() *Record {
 	return s.Record
 }
 
-// stamped returns the change with the id of its commit. The caller of Update may keep the original.
+// stamped returns a copy of the change with the id of its commit. The original is the caller's and stays unchanged.
 func (c *Change) stamped(write string) *Change {
 	next, rec := *c, *c.Record
 	rec.Write = write
@@ -115,8 +115,8 @@ func (c *Change) stamped(write string) *Change {
 	return &next
 }
 
-// pause returns how long to wait after so many commits in vain: nothing after the first, because the own commit may be
-// the one in the way; then spread by the commits' random ids, so that those who write one record part.
+// pause returns how long to wait after failed commits: nothing after the first, because this call's own commit may be
+// in the way; then a time spread by the commits' random ids, so that competing writers of a record separate.
 func pause(writes []string) time.Duration {
 	if len(writes) < 2 {
 		return 0
@@ -127,7 +127,7 @@ func pause(writes []string) time.Duration {
 	return time.Duration(float64(longest) * float64(h.Sum32()) / (1 << 32))
 }
 
-// sleep waits for d and returns ctx's error where that ends first.
+// sleep waits for d and returns ctx's error if that ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil || d == 0 {
 		return err

@@ -14,15 +14,15 @@ import (
 
 var errRefused = errors.New("the function refuses")
 
-// scripted is a store whose commits go as the script says, one word for each commit; commits past its end are applied.
+// scripted is a store whose commits follow a script, one word per commit; commits past its end are applied.
 //
 //	lost      applied, and the answer is lost
 //	overtaken applied, the answer is lost, and another commit is made before anything is read
 //	vanished  not applied, and the answer is lost
 //	late      applied when the next commit comes, and the answer is lost
 //	beaten    another commit is made first
-//	rejected  the store does not take the document
-//	down      the store is away, and certainly did not apply it
+//	rejected  the store refuses the document
+//	down      the store is unavailable, and has certainly not applied it
 type scripted struct {
 	*documenttest.Memory
 	script  []string
@@ -86,13 +86,13 @@ func add(old *document.Record, n int) *document.Change {
 	return &document.Change{Record: &next}
 }
 
-// TestUpdateAppliesAChangeOnce is the table of what can become of commits, whatever the caller expected. The function
-// adds one to a record of ten, or of none.
+// TestUpdateAppliesAChangeOnce is the table of the fates of commits, for every expectation of the caller. The function
+// adds one to a record of ten, or to none.
 func TestUpdateAppliesAChangeOnce(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		script  []string
-		want    int // the sum stored afterwards, over what was there
+		want    int // the difference of the stored sum
 		err     error
 		commits int
 	}{
@@ -135,7 +135,7 @@ func TestUpdateAppliesAChangeOnce(t *testing.T) {
 							return
 						}
 						s.commits = 0
-						// A wrong expectation is a conflict of its own, before the script begins.
+						// A wrong expectation causes a conflict before the script begins.
 						s.script = append(make([]string, stale), test.script...)
 
 						stored, err := document.Update(t.Context(), s, "id", expected,
@@ -174,7 +174,7 @@ func create(t *testing.T, s document.Store, n int) *document.Stored {
 	return stored
 }
 
-// sum returns what is stored; -1 for no record.
+// sum returns the stored sum; -1 if there is no record.
 func sum(t *testing.T, s document.Store) int {
 	t.Helper()
 	got, err := s.Get(t.Context(), "id")
@@ -187,7 +187,7 @@ func sum(t *testing.T, s document.Store) int {
 	return got.Attempt
 }
 
-// TestUpdateReadsBeforeItBelievesARefusal: no refusal rests on an expected state alone.
+// TestUpdateReadsBeforeItBelievesARefusal: a refusal is never based only on an expected state.
 func TestUpdateReadsBeforeItBelievesARefusal(t *testing.T) {
 	t.Parallel()
 	for name, refuse := range map[string]document.UpdateFunc{
@@ -261,7 +261,7 @@ func TestOvertakenAnswerIsDecidedByTheState(t *testing.T) {
 	}
 }
 
-// TestUpdateEndsWithItsContext: conflicts go on until the context ends, and the error says so.
+// TestUpdateEndsWithItsContext: after endless conflicts the error is the context's.
 func TestUpdateEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var beaten []string
@@ -283,7 +283,7 @@ func TestUpdateEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestUpdateLeavesTheCallersChangeAlone: the id of a commit goes into a copy.
+// TestUpdateLeavesTheCallersChangeAlone: the id of a commit is set in a copy.
 func TestUpdateLeavesTheCallersChangeAlone(t *testing.T) {
 	t.Parallel()
 	m := documenttest.NewMemory()

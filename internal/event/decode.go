@@ -14,12 +14,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Why an event is not decoded; errors of Decode wrap one of them.
+// Errors of Decode wrap one of these.
 var (
-	// ErrOtherType: the event is of a type that we have no use for. To send it again changes nothing.
+	// ErrOtherType: the event's type is of no use to the function. Redelivery would not change that.
 	ErrOtherType = errors.New("event of another type")
-	// ErrMalformed: the event is ours, but does not say which object it is about. The trigger is set up wrongly, or the
-	// format has changed: the object is lost if this is acknowledged.
+	// ErrMalformed: the event's type is right, but it does not identify its object. The trigger is misconfigured, or
+	// the format has changed: acknowledging the event would lose the object.
 	ErrMalformed = errors.New("event cannot be decoded")
 )
 
@@ -29,22 +29,22 @@ var kinds = map[string]document.Kind{
 	TypeArchived:  document.KindDeleted,
 }
 
-// happened names the member of the data that says when.
+// happened names the member of the data that holds the time of the event.
 var happened = map[document.Kind]string{document.KindFinalized: "timeCreated", document.KindDeleted: "timeDeleted"}
 
 // Decode reads an event of Cloud Storage. ce has passed its own Validate.
 //
-// Bucket, name and generation come from the data, never from the subject, and have to be right: a bucket of 1 to 255
+// Bucket, name and generation are read from the data, never from the subject, and must be valid: a bucket of 1 to 255
 // bytes of UTF-8 without a slash (Cloud Storage's own rule is narrower, but locally the bucket is a folder); a name of
-// 1 to 1024 bytes of UTF-8; a generation above 0. Everything else is a hint, which is left at its zero value where it
-// is missing, of a wrong type or out of bounds (content type 255 bytes, MD5 16 bytes in Base64, metadata 16 KiB in
-// all): no object is lost over it. Numbers may be JSON numbers or strings; unknown fields are ignored. Metadata keeps
-// strings, and numbers and booleans as they are written; null, lists and maps are dropped.
+// 1 to 1024 bytes of UTF-8; a generation above 0. Everything else is a hint and left zero if it is missing, of a wrong
+// type or out of bounds (content type 255 bytes, MD5 16 bytes in Base64, metadata 16 KiB in all), so that no object is
+// lost over it. Numbers may be JSON numbers or strings; unknown fields are ignored. Metadata keeps strings, and numbers
+// and booleans as written; null, lists and maps are dropped.
 //
-// Time is the event's, else the data's (for a deletion timeDeleted, else timeCreated; then updated), in UTC. ID is the
-// event's, made printable UTF-8 of at most 256 bytes.
+// Time is the event's or, if that is missing, the data's (timeDeleted for a deletion, otherwise timeCreated; then
+// updated), in UTC. ID is the event's, converted to printable UTF-8 of at most 256 bytes.
 //
-// The error wraps [ErrOtherType] or [ErrMalformed]. It quotes what is wrong, cut short, and never holds a whole event.
+// The error wraps [ErrOtherType] or [ErrMalformed]. It quotes the invalid value, cut short, never a whole event.
 func Decode(ce cloudevents.Event) (document.Event, error) {
 	kind, ok := kinds[ce.Type()]
 	if !ok {
@@ -85,7 +85,7 @@ func isJSON(mediaType string) bool {
 	return t == "" || t == "application/json" || t == "text/json" || strings.HasSuffix(t, "+json")
 }
 
-// firstTime is the first that is a time, in UTC; zero where none is.
+// firstTime returns the first storable time, in UTC; zero if there is none.
 func firstTime(times ...time.Time) time.Time {
 	for _, t := range times {
 		if storable(t) {
@@ -95,11 +95,11 @@ func firstTime(times ...time.Time) time.Time {
 	return time.Time{}
 }
 
-// fields are the members of a StorageObjectData in JSON, each read by itself so that one of a wrong type harms no
-// other. Names are matched exactly; encoding/json's structs would take "Name" for "name".
+// fields are the members of a StorageObjectData in JSON, each decoded separately so that one of a wrong type does not
+// affect others. Names are matched exactly; encoding/json would accept "Name" for a struct's "name".
 type fields map[string]json.RawMessage
 
-// object is what the event is about: the only part that must be right.
+// object returns the event's object, the only part that must be valid.
 func (f fields) object() (o document.Object, err error) {
 	if o.Bucket, err = f.exact("bucket"); err != nil {
 		return o, err
@@ -123,13 +123,14 @@ func (f fields) attributes() document.Attributes {
 	return document.Attributes{ContentType: contentType, Size: max(size, 0), MD5: f.md5(), Metadata: f.metadata()}
 }
 
-// md5 is in Base64, as Cloud Storage has it; "" where there is none.
+// md5 returns the MD5 in lower-case hex; "" if there is none.
 func (f fields) md5() string {
 	s, _ := f.text("md5Hash")
 	return document.MD5(s)
 }
 
-// exact is a string that names something: encoding/json would replace bytes that are not UTF-8, and so name another.
+// exact returns a string unaltered: encoding/json would replace bytes that are not UTF-8, and the string would name
+// another object.
 func (f fields) exact(key string) (string, error) {
 	if !utf8.Valid(f[key]) {
 		return "", fmt.Errorf("a %s that is not UTF-8: %.100q", key, f[key])
@@ -141,16 +142,17 @@ func (f fields) exact(key string) (string, error) {
 	return s, nil
 }
 
-// text is false where the field is missing or no string; null is the empty string.
+// text returns a string; false if the field is missing or not a string. null is the empty string.
 func (f fields) text(key string) (string, bool) {
 	var s string
 	err := json.Unmarshal(f[key], &s)
 	return s, err == nil
 }
 
-// number reads 17, "17", 5.0 and 1.7e15. It is false where there is no number, or none that an int64 holds exactly.
+// number parses 17, "17", 5.0 and 1.7e15. It returns false for anything that is not a number or does not fit an int64
+// exactly.
 func (f fields) number(key string) (int64, bool) {
-	var n json.Number // takes strings too, if a number is in them
+	var n json.Number // also accepts numbers in strings
 	if err := json.Unmarshal(f[key], &n); err != nil {
 		return 0, false
 	}
@@ -164,14 +166,14 @@ func (f fields) number(key string) (int64, bool) {
 	return int64(x), true
 }
 
-// time is zero where there is none.
+// time returns a time; zero if there is none.
 func (f fields) time(key string) time.Time {
 	s, _ := f.text(key)
 	t, _ := time.Parse(time.RFC3339Nano, s)
 	return t
 }
 
-// metadata is nil where there is none, or more than any object can have.
+// metadata returns the object's metadata; nil if there is none, or more than any object can have.
 func (f fields) metadata() map[string]string {
 	var raw fields
 	if err := json.Unmarshal(f["metadata"], &raw); err != nil {
@@ -196,7 +198,7 @@ func (f fields) metadata() map[string]string {
 	return m
 }
 
-// scalar is a string's value, or a number or boolean as it is written; false for null, lists and maps.
+// scalar returns a string's value, or a number or boolean as written; false for null, lists and maps.
 func (f fields) scalar(key string) (string, bool) {
 	switch f[key][0] {
 	case 'n', '[', '{':

@@ -1,14 +1,14 @@
-// Package event is the codec between what Cloud Storage says about an object, as a CloudEvent, and a [document.Event]:
-// [Decode], and [Encode] for a local bucket, which speaks to the function as the real one does. [Filter] says which
-// events to ignore. There is no network, clock or state here: everything may be called concurrently.
+// Package event is the codec between Cloud Storage's CloudEvents about objects and [document.Event]: [Decode], and
+// [Encode] for a local bucket, which sends the function the same events as a real one. [Filter] decides which events to
+// ignore. The package uses no network, clock or state: everything may be called concurrently.
 //
 // Files, in reading order:
 //
-//	decode.go  a CloudEvent becomes an event
-//	encode.go  an event becomes a CloudEvent
-//	ended.go   the end of a document becomes a CloudEvent, and that a message of Pub/Sub
-//	types.go   CloudEvent types, and what an event must hold
+//	decode.go  decoding an event from a CloudEvent
+//	encode.go  encoding an event as a CloudEvent
+//	ended.go   encoding a document's end as a CloudEvent, and that as a Pub/Sub message
+//	types.go   CloudEvent types, and the requirements for an event
 //	filter.go  which events to ignore
-//	owner.go   whose an object is
-//	glob.go    patterns of names
+//	owner.go   the owner of an object
+//	glob.go    patterns for names
 package event

@@ -22,7 +22,7 @@ const (
 	reconcileSource = "//bucketocr/reconcile"
 )
 
-// storageObject is StorageObjectData as Cloud Storage sends it, as far as an Event knows it.
+// storageObject is the part of Cloud Storage's StorageObjectData that an Event has.
 type storageObject struct {
 	Kind           string            `json:"kind"`
 	ID             string            `json:"id"`
@@ -39,16 +39,16 @@ type storageObject struct {
 	Metadata       map[string]string `json:"metadata,omitempty"`
 }
 
-// Encode returns the event that Cloud Storage would have sent, for the HTTP binding: [Decode] returns ev again,
-// whatever names bucket and object have. What is not UTF-8 in content type or metadata comes back replaced, a time in
-// another zone in UTC, and what Decode has bounds for, within them.
+// Encode returns the event that Cloud Storage would have sent, for the HTTP binding. [Decode] returns ev again,
+// whatever the names of bucket and object, except that invalid UTF-8 in content type and metadata is replaced, times
+// are in UTC, and Decode's bounds are applied.
 //
-// The subject and the bucket attribute are percent-encoded as the HTTP binding of CloudEvents 1.0.2 has it, because the
-// SDK does not do it and a name may hold what no header can; Decode reads neither.
+// The subject and the bucket attribute are percent-encoded as the HTTP binding of CloudEvents 1.0.2 requires, because
+// the SDK does not do that and a name may have characters that a header cannot; Decode reads neither.
 //
-// It is an error if ev could not have come from Decode: a bucket or a generation that it refuses, a name of more than
-// 1024 bytes or not UTF-8 (Cloud Storage has none such, and neither store could hold it), a negative size, an id that
-// is empty or cannot be a header, an unknown kind, a year beyond 9999.
+// It is an error if Decode could not have returned ev: a bucket or generation that it refuses, a name longer than 1024
+// bytes or not UTF-8 (neither Cloud Storage nor the stores permit it), a negative size, an id that is empty or cannot
+// be a header, an unknown kind, a year beyond 9999.
 func Encode(ev document.Event) (cloudevents.Event, error) {
 	ce, err := encode(ev)
 	if err != nil {
@@ -120,14 +120,14 @@ func dataOf(ev document.Event) storageObject {
 	return o
 }
 
-// Sweep returns the event that asks the function to take what is due, as Cloud Scheduler sends it every few minutes.
-// id tells one from another and is not empty.
+// Sweep returns the event that requests a sweep, as Cloud Scheduler sends it every few minutes. id must be unique and
+// not empty.
 func Sweep(id string, at time.Time) cloudevents.Event {
 	return scheduled(TypeSweep, sweepSource, id, at)
 }
 
-// Reconcile returns the event that asks the function to find what lost events left of the objects created since then
-// (zero: of all), as Cloud Scheduler sends it every day. id tells one from another and is not empty.
+// Reconcile returns the event that requests a reconciliation of objects created since then (zero: of all), as Cloud
+// Scheduler sends it every day. id must be unique and not empty.
 func Reconcile(id string, at, since time.Time) cloudevents.Event {
 	ce := scheduled(TypeReconcile, reconcileSource, id, at)
 	if !since.IsZero() {
@@ -138,8 +138,7 @@ func Reconcile(id string, at, since time.Time) cloudevents.Event {
 
 const sinceAttribute = "since"
 
-// Since returns the time that an event of [Reconcile] names, zero for none. The error says what is there instead of
-// one.
+// Since returns the time in an event of [Reconcile], zero if there is none. The error quotes an invalid one.
 func Since(ce cloudevents.Event) (time.Time, error) {
 	value, ok := ce.Extensions()[sinceAttribute]
 	if !ok {
@@ -162,7 +161,8 @@ func scheduled(kind, source, id string, at time.Time) cloudevents.Event {
 	return ce
 }
 
-// percentEncode leaves what a header may hold by the HTTP binding: printable ASCII but space, double quote and percent.
+// percentEncode leaves the characters that the HTTP binding permits in a header: printable ASCII except space, double
+// quote and percent.
 func percentEncode(s string) string {
 	var b strings.Builder
 	for i := range len(s) {

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// hostileNames are legal for Cloud Storage, but for the line breaks.
+// hostileNames are legal in Cloud Storage, except for the line breaks.
 var hostileNames = []string{
 	"a//b.png", "/lead.png", "x/..", "..", " trailing ", "tab\there.png", "line\nfeed\r.png", "\x00\x7f", "50%.png",
 	"a%2Fb.png", "#?&.png", `q"uo'te.png`, `back\slash.png`, "__x__", "grüße 📄.png", "\u2028", "<a>&.png", "%d%s%!",
@@ -28,7 +28,7 @@ func TestEncodeGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.SetSubject("objects/inbox/2026-11/Rechnung%207.png") // as the HTTP binding has it
+	want.SetSubject("objects/inbox/2026-11/Rechnung%207.png") // as in the HTTP binding
 	if !reflect.DeepEqual(got.Context, want.Context) {
 		t.Errorf("got  %v\nwant %v", got.Context, want.Context)
 	}
@@ -53,7 +53,7 @@ func TestEncodeGolden(t *testing.T) {
 	}
 }
 
-// post sends an event over HTTP as the local bucket does, and returns what the SDK's decoder makes of it.
+// post sends an event over HTTP like the local bucket, and returns the event that the SDK decodes.
 func post(t *testing.T, ce cloudevents.Event) cloudevents.Event {
 	t.Helper()
 	var got *cloudevents.Event
@@ -99,7 +99,7 @@ func TestRoundTripOverHTTP(t *testing.T) {
 	}
 }
 
-// Locally, the bucket is whatever the folder is called.
+// Locally, the bucket is named after the folder.
 func TestRoundTripOfFolders(t *testing.T) {
 	for _, bucket := range []string{
 		"Meine Scans (1)", "größe", " ", "a\nb", "50%", "a%20b", `q"`, "?x#y", "a:b", "[::1]", "..", `a\b`, "\x00",

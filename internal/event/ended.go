@@ -11,7 +11,7 @@ import (
 
 const endedSource = "//bucketocr/documents"
 
-// ended is the data of the event that announces an end.
+// ended is the data of an event that announces an end.
 type ended struct {
 	ID         string   `json:"id"`
 	File       string   `json:"file"`
@@ -24,8 +24,8 @@ type ended struct {
 }
 
 // Ended returns the event that announces how a document ended: its id, the object as gs://BUCKET/NAME, generation,
-// status (done, failed, deleted), why it failed, warnings, number of pages, and its owner. It holds no text. Its own id
-// is that of the end: an end that is announced twice has it twice.
+// status (done, failed, deleted), why it failed, warnings, number of pages, and its owner. It has no text. Its id is
+// unique to the end: a repeated announcement has the same id.
 func Ended(e document.End) (cloudevents.Event, error) {
 	ce := cloudevents.New()
 	ce.SetID(e.Write)
@@ -47,9 +47,9 @@ func Ended(e document.End) (cloudevents.Event, error) {
 	return ce, nil
 }
 
-// Message returns an event as a message of Pub/Sub: its data, and attributes of at most so many bytes, by which a push
-// that writes them as headers is a CloudEvent in binary mode. A longer attribute is left out: the data says what is in
-// it.
+// Message returns an event as a Pub/Sub message: its data, and attributes of at most most bytes each, so that a push
+// that writes them as headers is a CloudEvent in binary mode. Longer attributes are left out: the data has the same
+// information.
 func Message(ce cloudevents.Event, most int) (data []byte, attributes map[string]string) {
 	attributes = map[string]string{
 		"Content-Type": ce.DataContentType(), "ce-specversion": ce.SpecVersion(), "ce-id": ce.ID(),

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/event"
 )
 
-// TestEndIsAnnouncedInFull: an announcement says what docs/document.md says, as a message whose push is a binary
+// TestEndIsAnnouncedInFull: an announcement has the fields in docs/document.md, as a message whose push is a binary
 // CloudEvent.
 func TestEndIsAnnouncedInFull(t *testing.T) {
 	at := time.Date(2026, 11, 26, 10, 2, 11, 0, time.UTC)

@@ -18,7 +18,7 @@ import (
 // minimal is the least data that names an object.
 const minimal = `{"bucket":"b","name":"n","generation":"7"}`
 
-// received makes the event that arrives with this data.
+// received returns the event that arrives with this data.
 func received(typ, contentType, data string) cloudevents.Event {
 	ce := cloudevents.NewEvent()
 	ce.SetID("1")
@@ -31,7 +31,7 @@ func received(typ, contentType, data string) cloudevents.Event {
 	return ce
 }
 
-// golden reads testdata/finalized.http, the example of the contract, as the handler does.
+// golden reads testdata/finalized.http, the example of the contract, like the handler.
 func golden(t testing.TB) cloudevents.Event {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/finalized.http")
@@ -76,7 +76,7 @@ func goldenEvent() document.Event {
 	}
 }
 
-// with is minimal and one more member.
+// with returns minimal with one more member.
 func with(key, value string) string {
 	return strings.TrimSuffix(minimal, "}") + `,"` + key + `":` + value + `}`
 }

@@ -11,31 +11,31 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Why an event is ignored, in the order in which it is checked.
+// Reasons for ignoring an event, in the order of the checks.
 const (
-	ReasonFolder      = "folder"       // the name ends in a slash: a placeholder that a console made
-	ReasonJunk        = "junk"         // a name of files that operating systems leave
+	ReasonFolder      = "folder"       // the name ends in a slash: a console's placeholder for a folder
+	ReasonJunk        = "junk"         // a name of files that operating systems create
 	ReasonExcluded    = "excluded"     // EXCLUDE matches
 	ReasonNotIncluded = "not_included" // INCLUDE is set and does not match
-	ReasonNotImage    = "not_image"    // neither the declared type nor the extension is an image's
+	ReasonNotImage    = "not_image"    // neither the declared type nor the extension is that of an image
 )
 
-// Filter says which objects are none of ours. The zero Filter includes every name. It never changes.
+// Filter decides which objects to ignore. The zero Filter includes every name. It is immutable.
 type Filter struct {
 	include, exclude []*regexp.Regexp
 }
 
-// NewFilter takes globs, which are matched against the whole name of an object, case and all. Without any, include
-// takes every name and exclude none.
+// NewFilter returns a filter for globs, which are matched against the whole name of an object, with case. An empty
+// include matches every name, an empty exclude none.
 //
-//   - "*" matches any run of characters, "?" for one, "[a-z_]" for one of those, "[!a-z]" (or "[^a-z]") for one of the
-//     others; none of them for a slash.
-//   - "**" matches any run of characters, slashes too. "**/" at the start of a segment may also match nothing:
-//     "a/**/b" takes "a/b".
-//   - Everything else matches itself, a backslash too. "[*]" is an asterisk, "[]]" and "[[]" are brackets.
+//   - "*" matches any run of characters, "?" any one character, "[a-z_]" one of those, "[!a-z]" (or "[^a-z]") one of
+//     the others; none of them matches a slash.
+//   - "**" matches any run of characters, including slashes. "**/" at the start of a segment may also match nothing:
+//     "a/**/b" matches "a/b".
+//   - Everything else matches itself, including a backslash. "[*]" is an asterisk, "[]]" and "[[]" are brackets.
 //
-// The error names every pattern that is none: empty, not UTF-8, an open or backward class, a slash in a class, also as
-// a member of a range, and braces, which look like choices but would match nothing ("[{]" is a brace).
+// The error names every invalid pattern: one that is empty or not UTF-8, has an open or backward class, a slash in a
+// class, even within a range, or braces, which look like alternatives but would match nothing ("[{]" is a brace).
 func NewFilter(include, exclude []string) (Filter, error) {
 	in, inErr := compile(include)
 	ex, exErr := compile(exclude)
@@ -58,14 +58,14 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 	return compiled, errors.Join(errs...)
 }
 
-// Skip reports whether to ignore the event, and by which rule (one of the Reasons). Such an event is
-// acknowledged and leaves no document.
+// Skip reports whether to ignore the event, and by which rule (one of the Reasons). Such an event is acknowledged
+// without a document.
 //
-// A type that says nothing (none, or some octet-stream) counts as an image's: the bytes decide in the end.
+// An uninformative type (none, or some octet-stream) counts as an image's: the bytes decide in the end.
 //
-// A deletion is asked the same as the finalization was, type included, since Cloud Storage repeats the attributes: so
-// an object that never had a document gets no marker either. The other side of it: the document of an object that a
-// newer INCLUDE or EXCLUDE ignores, or whose type was changed in the bucket, is not erased.
+// A deletion is checked like the finalization, including the type, since Cloud Storage repeats the attributes; so an
+// object that never had a document gets no marker either. As a consequence, the document of an object that a newer
+// INCLUDE or EXCLUDE ignores, or whose type was changed in the bucket, is not erased.
 func (f Filter) Skip(ev document.Event) (reason string, skip bool) {
 	base := ev.Name[strings.LastIndexByte(ev.Name, '/')+1:]
 	switch {
@@ -83,7 +83,7 @@ func (f Filter) Skip(ev document.Event) (reason string, skip bool) {
 	return "", false
 }
 
-// isJunk knows what macOS and Windows leave in every folder. Windows does not mind the case, so neither do we.
+// isJunk reports whether macOS or Windows creates files of this name in every folder. Like Windows, it ignores case.
 func isJunk(base string) bool {
 	switch strings.ToLower(base) {
 	case ".ds_store", "thumbs.db", "desktop.ini":
@@ -96,7 +96,7 @@ func matches(globs []*regexp.Regexp, name string) bool {
 	return slices.ContainsFunc(globs, func(re *regexp.Regexp) bool { return re.MatchString(name) })
 }
 
-// typeAllows reports whether a declared type is an image's or says nothing.
+// typeAllows reports whether a declared type is that of an image or uninformative.
 func typeAllows(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	mediaType = strings.ToLower(strings.TrimSpace(mediaType))

@@ -13,8 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// FuzzDecode: whatever arrives, Decode does not panic; what it accepts is what it promises, and survives Encode and
-// Decode.
+// FuzzDecode: Decode never panics; accepted events are as promised, and survive Encode and Decode.
 func FuzzDecode(f *testing.F) {
 	f.Add(TypeFinalized, "application/json", "1", int64(1795428131), string(golden(f).Data()))
 	f.Add(TypeDeleted, "", "\r\n", int64(0), minimal)
@@ -70,7 +69,7 @@ func checkPromises(t *testing.T, ev document.Event) {
 	}
 }
 
-// FuzzHTTP: any object that Encode takes comes through the SDK's HTTP encoder as it was.
+// FuzzHTTP: any object that Encode accepts passes through the SDK's HTTP encoder unchanged.
 func FuzzHTTP(f *testing.F) {
 	for _, name := range hostileNames {
 		f.Add("b", name, int64(7), "image/png", "1")
@@ -100,7 +99,8 @@ func FuzzHTTP(f *testing.F) {
 	})
 }
 
-// FuzzFilter: a reason if and only if skipped, the same twice, and never for want of a rule that a name does not break.
+// FuzzFilter: there is a reason if and only if the event is skipped, it is always the same, and the rule that it names
+// is violated.
 func FuzzFilter(f *testing.F) {
 	f.Add("in/**", "**/tmp/*", "in/tmp/a.png", "image/png")
 	f.Add("**", "[", "a/", "text/plain; x")
@@ -127,7 +127,7 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-// FuzzGlob compares with a matcher that is slow and plain.
+// FuzzGlob compares with a slow, simple matcher.
 func FuzzGlob(f *testing.F) {
 	f.Add("a/**/b", "a/x/b")
 	f.Add("**/[!a-c]?*", "x//\n/d.png")

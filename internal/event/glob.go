@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// parts matches what a segment of a glob consists of: stars, a question mark, a class (where a "]" that comes first is
-// a member), a bracket or brace that is none of these, and plain text.
+// parts matches the parts of a glob's segment: stars, a question mark, a class (in which a leading "]" is a member),
+// any other bracket or brace, and plain text.
 var parts = regexp.MustCompile(`\*+|\?|\[(?:[!^][^/][^/\]]*|[^/!^][^/\]]*)\]|[\[{}]|[^*?\[{}]+`)
 
-// compileGlob makes an expression of a glob; NewFilter says what a glob is. An expression, because Go's run in time
-// linear in the name, whatever the pattern.
+// compileGlob compiles a glob, see [NewFilter], to a regular expression, because Go's run in time linear in the name,
+// whatever the pattern.
 func compileGlob(glob string) (*regexp.Regexp, error) {
 	expr, err := globExpr(glob)
 	if err != nil {
@@ -22,7 +22,7 @@ func compileGlob(glob string) (*regexp.Regexp, error) {
 	return regexp.Compile(`(?s)\A` + expr + `\z`)
 }
 
-// globExpr returns the expression without its ends.
+// globExpr returns the expression without anchors.
 func globExpr(glob string) (expr string, err error) {
 	switch {
 	case glob == "":
@@ -58,14 +58,14 @@ func translate(part string) (string, error) {
 	case part == "[":
 		return "", errors.New("a [ is not closed within its segment")
 	case part == "{", part == "}":
-		return "", errors.New("braces are no choice here: write a pattern for each")
+		return "", errors.New("braces are not alternatives: write a pattern for each")
 	case part[0] != '[':
 		return regexp.QuoteMeta(part), nil
 	}
 	members := part[1 : len(part)-1]
 	class := `[` + regexp.QuoteMeta(members) + `]`
 	if members[0] == '!' || members[0] == '^' {
-		class = `[^/-/` + regexp.QuoteMeta(members[1:]) + `]` // the slash as a range of its own: a "-" may follow
+		class = `[^/-/` + regexp.QuoteMeta(members[1:]) + `]` // the slash as a range: a "-" may follow
 	}
 	if re, err := regexp.Compile(class); err != nil {
 		return "", fmt.Errorf("a range in %s runs backward", part)

@@ -106,7 +106,8 @@ func TestGlobIsLinear(t *testing.T) {
 	}
 }
 
-// slowGlob is what NewFilter's comment says, word for word, at any price. It takes only globs that compileGlob takes.
+// slowGlob implements NewFilter's comment literally, without regard to speed. It accepts only globs that compileGlob
+// accepts.
 func slowGlob(glob, name []rune, start bool) bool {
 	if len(glob) == 0 {
 		return len(name) == 0

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// Owners tells whose an object is by its name. The zero Owners know of none. They never change.
+// Owners finds an object's owner by its name. With the zero Owners no object has an owner. It is immutable.
 type Owners struct{ name *regexp.Regexp }
 
 const ownerSegment = "{owner}"
 
-// NewOwners takes a glob as [NewFilter] does, in which one segment is "{owner}" and matches any name of one byte or
-// more. "**" is refused before it: who may write below a folder of their own could choose the owner by what they call
-// folders in it.
+// NewOwners takes a glob like [NewFilter]'s, with one segment "{owner}", which matches any name of one byte or more.
+// "**" is refused before it: users could choose another owner by the names of folders below their own.
 func NewOwners(pattern string) (Owners, error) {
 	segments := strings.Split(pattern, "/")
 	at := slices.Index(segments, ownerSegment)
@@ -44,7 +43,7 @@ func NewOwners(pattern string) (Owners, error) {
 	return Owners{name}, err
 }
 
-// Of returns the owner of an object, "" where the pattern does not match its name.
+// Of returns the owner of an object, "" if the pattern does not match its name.
 func (o Owners) Of(name string) string {
 	if o.name == nil {
 		return ""

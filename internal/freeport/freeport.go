@@ -1,4 +1,4 @@
-// Package freeport chooses ports for programs that tests start.
+// Package freeport chooses ports for programs started by tests.
 package freeport
 
 import (
@@ -9,9 +9,8 @@ import (
 	"strconv"
 )
 
-// Choose returns a port of loopback where nothing listens, and none that was chosen before. It is below those that
-// systems give to whoever asks for any port, so that no other program happens to get it until the one that it is for
-// listens, which may take a minute.
+// Choose returns a free loopback port other than those in before. It is below the range of ports that systems assign
+// automatically, so that no other program gets it until the intended one listens, which may take a minute.
 func Choose(before ...string) (string, error) {
 	var err error
 	for range 100 {

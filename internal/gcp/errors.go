@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// CredentialsError says that there are no credentials, or none that can be used.
+// CredentialsError means that there are no credentials, or none that can be used.
 type CredentialsError struct{ Err error }
 
 func (e *CredentialsError) Error() string { return e.Err.Error() }
@@ -22,7 +22,7 @@ func (e *CredentialsError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// CredentialsRefused reports whether err says that there is no access token until an operator acts.
+// CredentialsRefused reports whether err means that no access token can be obtained until an operator acts.
 func CredentialsRefused(err error) bool {
 	if e, ok := errors.AsType[*auth.Error](err); ok && e.Response != nil {
 		return e.Response.StatusCode/100 == 4 && e.Response.StatusCode != http.StatusTooManyRequests
@@ -37,10 +37,10 @@ func CredentialsRefused(err error) bool {
 	return ok
 }
 
-// maxCause bounds, in bytes, what is kept of another program's words.
+// maxCause is the maximum length, in bytes, of another program's message that is kept.
 const maxCause = 200
 
-// Cause returns an error's first line, short and valid UTF-8: whole bodies of answers belong in no log.
+// Cause returns an error's first line, short and valid UTF-8: whole response bodies do not belong in logs.
 func Cause(err error) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*url.Error](err); ok {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// dialLimit bounds the making of a client, which reads credentials and may ask the metadata server, and how long a
-// caller waits for it: not all of what makes a client obeys its context.
+// dialLimit limits how long making a client may take, which reads credentials and may ask the metadata server, and how
+// long a caller waits for it: parts of that ignore their context.
 const dialLimit = 30 * time.Second
 
 var errNotMade = errors.New("credentials and connection took more than " + dialLimit.String())
 
-// Lazy makes a value at its first use. One goroutine makes it for all callers that wait; an error is theirs alone, and
-// the next caller has it made again. It may be used concurrently.
+// Lazy makes a value at its first use. One goroutine makes it for all waiting callers; an error is returned to those
+// only, and the next call tries again. It may be used concurrently.
 type Lazy[T any] struct {
-	// Make makes the value, within half a minute. It is set before the first use.
+	// Make makes the value, within half a minute. It must be set before the first use.
 	Make func(ctx context.Context) (T, error)
 
 	mu      sync.Mutex
@@ -25,15 +25,15 @@ type Lazy[T any] struct {
 	pending *making[T]
 }
 
-// making is one attempt, under way until done is closed.
+// making is one attempt to make the value, under way until done is closed.
 type making[T any] struct {
 	done  chan struct{}
 	value T
 	err   error
 }
 
-// Get returns the value, or ctx's error where that ends first; the making goes on for the next caller. A caller whose
-// ctx goes on waits for half a minute, and its error is then none of a context.
+// Get returns the value, or ctx's error if that ends first; the value is then still made for the next caller. A caller
+// waits for half a minute at most, and then gets an error that is not a context's.
 func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -62,7 +62,7 @@ func (l *Lazy[T]) Get(ctx context.Context) (T, error) {
 	}
 }
 
-// Peek returns the value if it was made, and reports whether it was.
+// Peek returns the value, if it has been made, and reports whether it has.
 func (l *Lazy[T]) Peek() (T, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

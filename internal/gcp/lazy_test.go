@@ -54,8 +54,8 @@ func TestLazyTriesAgain(t *testing.T) {
 	}
 }
 
-// A caller stops waiting when its context ends; the making goes on, within its own limit. Where that is over, the
-// caller's context is not to blame, and the next caller has it made again unless it goes on still.
+// A caller stops waiting when its context ends; making the value continues, within its own limit. After that limit the
+// error is not the caller's context's, and the next caller starts another attempt unless the first is still under way.
 func TestLazyCallerStopsWaiting(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

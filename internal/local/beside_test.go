@@ -14,8 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestBesideItIsTheBucketOfTheLastScan: another process lists what the directory held at the last scan, and may write
-// records beside it.
+// TestBesideItIsTheBucketOfTheLastScan: another process lists the directory as of the last scan, and may write records.
 func TestBesideItIsTheBucketOfTheLastScan(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

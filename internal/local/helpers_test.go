@@ -29,7 +29,7 @@ func shut(t testing.TB, d *Directory) {
 	}
 }
 
-// put stores r as it is under its own id.
+// put stores r unchanged under its own id.
 func put(t testing.TB, d *Directory, r document.Record) *document.Stored {
 	t.Helper()
 	got, err := document.Update(t.Context(), d.Records, r.Object().ID(), document.Unread(),
@@ -42,7 +42,7 @@ func put(t testing.TB, d *Directory, r document.Record) *document.Stored {
 	return got
 }
 
-// get reads the record of a name, which has to be there.
+// get reads the record of a name, which must exist.
 func get(t testing.TB, s *sqlite.Store, name string) *document.Stored {
 	t.Helper()
 	got, err := s.Get(t.Context(), document.Object{Bucket: s.Bucket(), Name: name}.ID())
@@ -52,19 +52,19 @@ func get(t testing.TB, s *sqlite.Store, name string) *document.Stored {
 	return got
 }
 
-// retrying is a small record in the bucket of d.
+// retrying returns a small retrying record in the bucket of d.
 func retrying(d *Directory, name string) document.Record {
 	return document.Record{Bucket: d.Bucket.Name(), Name: name, Generation: 7, Status: document.StatusRetrying,
 		Due: time.Unix(1, 0)}
 }
 
-// finished is a done record in the bucket of d.
+// finished returns a done record in the bucket of d.
 func finished(d *Directory, name, text string) *document.Record {
 	return &document.Record{Bucket: d.Bucket.Name(), Name: name, Generation: 7, Status: document.StatusDone, Text: text,
 		Pages: 1}
 }
 
-// long is a time of files that is over, so that no test depends on how fast it runs.
+// long is a file time long past, so that no test depends on its own speed.
 var long = time.Date(2024, 5, 6, 7, 8, 9, 123456789, time.UTC)
 
 // writeFile writes a file with its folders and gives it a time, if there is one.
@@ -84,7 +84,7 @@ func writeFile(t testing.TB, path, content string, mtime time.Time) {
 	}
 }
 
-// scan is one Scan, its events delivered.
+// scan runs one Scan and marks its events as delivered.
 func scan(t *testing.T, d *Directory) {
 	t.Helper()
 	c, err := d.Bucket.Scan(t.Context())

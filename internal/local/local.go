@@ -1,27 +1,27 @@
-// Package local is the driver of the local run: a directory as bucket and record store.
+// Package local is the driver for local runs: a directory as bucket and record store.
 //
-// [Open] takes a directory for one process. Its bucket ([folder.Bucket]) holds the objects, finds the events and keeps
-// the texts; its records ([sqlite.Store]) are those of the bucket; its data directory ([folder.Data]) has room for logs
-// and for the address at which the process takes events. [OpenBeside] and [Endpoint] are for other processes meanwhile.
+// [Open] opens a directory for one process. Its bucket ([folder.Bucket]) has the objects, finds the events and keeps
+// the texts; its records ([sqlite.Store]) are those of the bucket; its data directory ([folder.Data]) also holds logs
+// and the address at which the process receives events. [OpenBeside] and [Endpoint] are for other processes meanwhile.
 // Nothing here delivers or redelivers: the caller loops over [folder.Bucket.Scan] and [sqlite.Store.Due].
 //
 // # Trust
 //
-// A directory may come from elsewhere: unpacked from an archive, cloned, on a share. Its content is hostile. Nothing in
-// it is executed, no link in it is followed out of it, and names and bytes are data: what they are printed on or parsed
-// by has to be ready for any.
+// A directory may be from elsewhere: unpacked from an archive, cloned, on a share. Its content is hostile. Nothing in
+// it is executed, no link is followed out of it, and code that prints or parses its names and bytes must expect
+// anything.
 //
 // DIR/.bucketocr is this user's own once it has passed the checks of [folder.Dir.OpenData]: a directory that belongs to
-// the user, that no other user can write to, in which every file of ours is a file with one name. From then on it is
-// held open and reached through [os.Root]; texts, and files that each run rewrites, replace what has their name. It may
-// still have been unpacked along with the rest. So what is in it is believed as data, not as instructions: the database
-// may hold any records, but neither triggers nor views, and no rollback journal is played back (see package sqlite),
-// names from it are checked before they become paths, and of an endpoint only a port of this machine is accepted. No
-// token but the endpoint's own is ever sent there.
+// the user, that no other user can write to, in which every file of ours is a regular file with one name. From then on
+// it is held open and accessed through [os.Root]; texts, and files that each run rewrites, replace existing files of
+// their names. It may still have been unpacked together with the rest. So its contents are trusted as data, not as
+// instructions: the database may have any records, but neither triggers nor views, and a rollback journal is never
+// played back (see package sqlite); names from it are checked before they become paths, and an endpoint must be a port
+// of this machine. Only the endpoint's own token is ever sent to it.
 //
-// What remains: SQLite opens its files by their paths. Whoever may write to the bucket's directory itself can put
-// another .bucketocr in the place of the checked one in the moment between check and opening. Use a directory that
-// others can write to only where you trust them that far. On Windows owners and modes are not checked.
+// One risk remains: SQLite opens its files by path, so users who can write to the bucket's directory itself can replace
+// the checked .bucketocr in the moment between check and opening. Use a directory that others can write to only if you
+// trust them that far. On Windows owners and modes are not checked.
 package local
 
 import (
@@ -33,7 +33,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
-// Directory is a directory as bucket and record store, held by this process alone.
+// Directory is a directory as bucket and record store, locked by this process.
 type Directory struct {
 	Bucket  *folder.Bucket
 	Records *sqlite.Store
@@ -41,10 +41,10 @@ type Directory struct {
 	lock    *folder.Lock
 }
 
-// Open takes the directory for this process and opens its records, creating what is missing. It fails where another
-// process works in it, where path is a file or cannot be written, where its data directory is not this user's own (see
-// Trust above), and where its records are damaged, not ours or a newer version's; the error says what to do. The caller
-// closes the directory.
+// Open locks the directory for this process and opens its records, creating missing files. It fails if another process
+// works in it, if path is a file or cannot be written, if its data directory is not this user's own (see Trust above),
+// and if its records are damaged, another program's or a newer version's; the error says what to do. The caller must
+// close the directory.
 func Open(path string) (*Directory, error) {
 	dir, err := folder.Find(path)
 	if err != nil {
@@ -74,7 +74,7 @@ func (d *Directory) open(dir folder.Dir) (err error) {
 	return err
 }
 
-// Close closes the bucket and the records, and lets other processes have the directory. It may be called twice.
+// Close closes the bucket and the records, and unlocks the directory. It may be repeated.
 func (d *Directory) Close() error {
 	var errs []error
 	if d.Bucket != nil {
@@ -83,7 +83,7 @@ func (d *Directory) Close() error {
 	if d.Records != nil {
 		errs = append(errs, d.Records.Close())
 	}
-	if d.lock != nil { // after these: the directory is free only when nothing of them is open
+	if d.lock != nil { // last: the directory must stay locked while they are open
 		errs = append(errs, d.lock.Close())
 	}
 	if d.Data != nil {
@@ -93,8 +93,8 @@ func (d *Directory) Close() error {
 }
 
 // OpenBeside opens a directory beside the process that works in it, if any: the records to read and change, and the
-// bucket as the last scan found it. It takes no lock and may be called any number of times; a directory in which
-// nothing has run yet is an error. The caller closes the records.
+// bucket as of its last scan. It takes no lock and may be repeated; a directory in which bucketocr has not run yet is
+// an error. The caller must close the records.
 func OpenBeside(path string) (*sqlite.Store, *folder.View, error) {
 	dir, err := folder.Find(path)
 	if err != nil {
@@ -112,7 +112,8 @@ func OpenBeside(path string) (*sqlite.Store, *folder.View, error) {
 	return records, folder.NewView(dir, records.Bucket(), records.Files()), nil
 }
 
-// Endpoint returns where the process that works in a directory takes events; see [folder.Data.Endpoint].
+// Endpoint returns the address at which the process that works in a directory receives events; see
+// [folder.Data.Endpoint].
 func Endpoint(path string) (folder.Endpoint, error) {
 	dir, err := folder.Find(path)
 	if err != nil {
@@ -126,7 +127,7 @@ func Endpoint(path string) (folder.Endpoint, error) {
 	return data.Endpoint()
 }
 
-// withoutRecords says what to do where something is missing.
+// withoutRecords returns an error that says what to do if the records are missing.
 func withoutRecords(dir folder.Dir, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no records in %s: run bucketocr up there first", string(dir))

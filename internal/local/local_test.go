@@ -30,7 +30,7 @@ func TestOpenMakesTheFolder(t *testing.T) {
 	}
 }
 
-// textOf writes a text and returns where it lies.
+// textOf writes a text and returns its path.
 func textOf(t *testing.T, d *Directory) string {
 	t.Helper()
 	path, err := d.Bucket.WriteText(t.Context(), d.Records, finished(d, "a", "text"))
@@ -97,7 +97,7 @@ func TestOneProcessAtATime(t *testing.T) {
 	open(t, dir)
 }
 
-// A moved directory is the same bucket: its documents and what is finished stay found.
+// A moved directory is the same bucket: its documents and finished objects are still found.
 func TestMovedFolderKeepsItsBucket(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
-// childRole and childDir tell a copy of the test program that it is a child, and what to do where.
+// childRole and childDir are the variables that make a copy of the test program a child with a role in a directory.
 const (
 	childRole = "BUCKETOCR_TEST_CHILD"
 	childDir  = "BUCKETOCR_TEST_DIR"
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// hold takes the directory until the process is killed or its input ends.
+// hold locks the directory until the process is killed or its input ends.
 func hold(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
@@ -45,7 +45,7 @@ func hold(dir string) error {
 	return w.Close()
 }
 
-// writeForEver commits, and says so after each commit.
+// writeForEver commits, and prints a line after each commit.
 func writeForEver(dir string) error {
 	w, err := Open(dir)
 	if err != nil {
@@ -87,7 +87,7 @@ func scanAndHold(dir string) error {
 	return nil
 }
 
-// watchUntilEnd looks on until every record is done.
+// watchUntilEnd watches until every record is done.
 func watchUntilEnd(dir string) error {
 	s, _, err := OpenBeside(dir)
 	if err != nil {

@@ -60,13 +60,13 @@ func BenchmarkBilevelPNG300DPI(b *testing.B) {
 	benchPage(b, pagetest.EncodePNG(text), 1540)
 }
 
-// BenchmarkTIFF10Pages makes the pages of a file whose bytes go to the Decoder once.
+// BenchmarkTIFF10Pages makes the pages of a file that is sent to the Decoder only once.
 func BenchmarkTIFF10Pages(b *testing.B) {
 	page := pagetest.Bilevel(pagetest.Scanned(pagetest.Paper(2480, 3508, 46), 2))
 	benchPage(b, pagetest.TIFF(binary.LittleEndian, slices.Repeat([]pagetest.Picture{page}, 10)...), 1540)
 }
 
-// BenchmarkProgressive12MP makes a page of as many scans as a camera writes.
+// BenchmarkProgressive12MP makes a page with as many scans as cameras write.
 func BenchmarkProgressive12MP(b *testing.B) { benchPage(b, pagetest.EndlessJPEG(3500, 10), 1540) }
 
 func BenchmarkPassThrough(b *testing.B) {
@@ -81,8 +81,7 @@ func BenchmarkShrinkYCbCr12MP(b *testing.B) {
 	}
 }
 
-// BenchmarkLook is what finding the print of a page adds to the making of any page that is decoded: at worst, full of
-// print.
+// BenchmarkLook measures finding the print of a page that is full of it, the worst case. Every decoded page costs that.
 func BenchmarkLook(b *testing.B) {
 	text := pagetest.Paper(1089, 1540, 18)
 	for name, m := range map[string]image.Image{"gray": pagetest.Scanned(text, 2), "colour": pagetest.Photo(text)} {

@@ -22,7 +22,7 @@ func readBMP(s *stream) (*picture, error) {
 	return p, nil
 }
 
-// bmpError is what to tell of a header that is not read.
+// bmpError returns the *Error for an error of bmp.Read.
 func bmpError(err error) error {
 	kind, named := errors.AsType[bmp.Unsupported](err)
 	switch {
@@ -31,7 +31,7 @@ func bmpError(err error) error {
 	case errors.Is(err, bmp.ErrCut):
 		return errCut
 	}
-	return corrupt("the BMP's description of its picture is damaged", err)
+	return corrupt("the BMP's header is damaged", err)
 }
 
 func decodeBMP(ctx context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {

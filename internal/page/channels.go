@@ -6,9 +6,8 @@ import (
 	"image/draw"
 )
 
-// rowsOf returns a picture's rows as 8-bit channels laid on white: how many channels, 1 gray or 3 colour, and a
-// function that fills one row. The types that decoders return most are read by themselves, twice as fast as those that
-// are drawn first.
+// rowsOf returns the number of channels of a picture, 1 for gray or 3 for colour, and a function that fills one row
+// with 8-bit samples laid on white. The most common types have a case each, which is twice as fast as drawing.
 func rowsOf(img image.Image) (channels int, fill func(y int, row [][]byte)) {
 	switch m := img.(type) {
 	case *image.Gray:
@@ -34,7 +33,6 @@ func rowsOf(img image.Image) (channels int, fill func(y int, row [][]byte)) {
 	}
 }
 
-// onWhite lays a colour on white.
 func onWhite(c color.Color) (r, g, b byte) {
 	n := color.NRGBAModel.Convert(c).(color.NRGBA)
 	return lay(n.R, n.A), lay(n.G, n.A), lay(n.B, n.A)
@@ -44,7 +42,7 @@ func lay(v, alpha byte) byte {
 	return byte((uint32(v)*uint32(alpha) + 255*(255-uint32(alpha)) + 127) / 255)
 }
 
-// premultiplied reads RGBA, whose colours are multiplied with alpha already.
+// premultiplied reads RGBA whose colours are multiplied by alpha.
 func premultiplied(row [][]byte, pix []byte) {
 	r, g, b := row[0], row[1], row[2]
 	g, b = g[:len(r)], b[:len(r)]
@@ -55,7 +53,7 @@ func premultiplied(row [][]byte, pix []byte) {
 	}
 }
 
-// straight reads RGBA whose colours are not multiplied with alpha.
+// straight reads RGBA whose colours are not multiplied by alpha.
 func straight(row [][]byte, pix []byte) {
 	r, g, b := row[0], row[1], row[2]
 	g, b = g[:len(r)], b[:len(r)]
@@ -67,8 +65,8 @@ func straight(row [][]byte, pix []byte) {
 	}
 }
 
-// palettedRows looks colours up. With a palette of grays there is one channel. A number that is not in the palette is
-// black, as for libpng.
+// palettedRows is rowsOf for a picture with a palette. A palette of grays makes one channel. An index outside the
+// palette is black, as in libpng.
 func palettedRows(m *image.Paletted) (int, func(int, [][]byte)) {
 	var table [256][3]byte
 	gray := true

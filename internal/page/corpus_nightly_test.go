@@ -25,20 +25,20 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// How much a page may differ from what another program shows: on average of 64 x 64 gray cells, of 255, and in cells of
-// 16 x 16 that have ink there and none here, since a missing line of text hardly changes an average.
+// How much a page may differ from another program's: the average difference of 64 x 64 gray cells, of 255, and the
+// number of 16 x 16 cells that have ink there and none here, since a missing line of text hardly changes an average.
 const (
 	mostDifference = 12
 	mostMissing    = 2
 )
 
-// TestCorpus makes pages of every file of a folder, which CORPUS names, or of the generated corpus, compares them with
-// what vips, libheif, libavif, poppler and libtiff show where these are installed, and prints a table of kinds. A kind
-// of the generated corpus is the first word of a file's name; in a folder it is the format. It fails for a page that
-// looks different, for one that is missing, and for what is not a verdict on the file.
+// TestCorpus makes pages of all files in the folder CORPUS, or of the generated corpus, compares them with the output
+// of vips, libheif, libavif, poppler, MuPDF, libtiff and Pillow, if installed, and prints a table of kinds. The kind of
+// a generated file is the first word of its name; in a folder it is the format. The test fails if a page is missing or
+// looks different, and for errors other than a fault of the file.
 func TestCorpus(t *testing.T) {
 	files := map[string][]byte{}
-	shown := map[string]image.Image{} // by the generated ones
+	shown := map[string]image.Image{} // of the generated files
 	folder := os.Getenv("CORPUS")
 	if folder == "" {
 		folder = t.TempDir()
@@ -46,7 +46,7 @@ func TestCorpus(t *testing.T) {
 		for kind, pattern := range map[string]string{"WebP": "*.webp", "AVIF": "*.avif", "HEIC": "*.heic",
 			"JPEG 2000": "small*.j[p2]*"} {
 			for name, data := range testFiles(t, pattern) {
-				// avifdec 0.11 and libheif 1.15 take the range of this one for the full one.
+				// avifdec 0.11 and libheif 1.15 wrongly decode this one as full range.
 				if name != "small-video-gray.avif" {
 					corpus = append(corpus, pagetest.CorpusFile{Name: kind + "-" + name, Data: data})
 				}
@@ -96,14 +96,14 @@ func TestCorpus(t *testing.T) {
 	t.Log("\n" + tableOf(table))
 }
 
-// tally is what became of the files of a kind.
+// tally counts the results of the files of a kind.
 type tally struct {
 	files, done, damaged, lacking, blank, compared int
 	failed                                         map[Kind]int
-	unread                                         int // that others read
+	unread                                         int // that other programs read
 }
 
-// add makes the pages of a file. The error is why there is none.
+// add makes the pages of a file. It returns an error if there is none.
 func (y *tally) add(t *testing.T, name, path string, data []byte, shown image.Image) error {
 	y.files++
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -147,7 +147,7 @@ func (y *tally) add(t *testing.T, name, path string, data []byte, shown image.Im
 	return nil
 }
 
-// fail counts a file that has no page.
+// fail counts a file without a page.
 func (y *tally) fail(t *testing.T, name, path string, err error) {
 	if kindOf(err) == "" {
 		t.Errorf("%s: %v", name, err)
@@ -170,8 +170,8 @@ func (y *tally) note(pg *Page) {
 	y.lacking += int(number(slices.Contains(pg.Warnings, WarnMissingGlyphs)))
 }
 
-// compare compares a page with what is shown elsewhere. One program that agrees is enough: they do not agree with each
-// other about every kind. What is damaged may look different.
+// compare compares a page with those of other programs. One that agrees is enough, since the programs do not always
+// agree with each other. A damaged page may look different.
 func (y *tally) compare(pg *Page, others iter.Seq[image.Image]) error {
 	if slices.Contains(pg.Warnings, WarnDamaged) || slices.Contains(pg.Warnings, WarnMissingGlyphs) {
 		return nil
@@ -185,7 +185,7 @@ func (y *tally) compare(pg *Page, others iter.Seq[image.Image]) error {
 		if !pg.Passed {
 			return err
 		}
-		return nil // this one is for the server to judge
+		return nil // the server decides about this page
 	}
 	var why error
 	compared := 0
@@ -199,7 +199,7 @@ func (y *tally) compare(pg *Page, others iter.Seq[image.Image]) error {
 	return why
 }
 
-// differs says in what way two pictures look different.
+// differs returns an error that describes how two pictures look different.
 func differs(here, other image.Image) error {
 	a, b := here.Bounds().Size(), other.Bounds().Size()
 	if p, q := float64(a.X)/float64(a.Y), float64(b.X)/float64(b.Y); max(p/q, q/p) > 1.1 &&
@@ -246,7 +246,7 @@ func grayCells(m image.Image, n int) []int {
 	return cells
 }
 
-// inkOf says of each of m x m groups of cells whether some of them differ by more than a contrast.
+// inkOf reports for each of m x m groups of cells whether some of them differ by more than contrast.
 func inkOf(cells []int, n, m, contrast int) []bool {
 	inked := make([]bool, 0, m*m)
 	for y := range m {
@@ -263,13 +263,13 @@ func inkOf(cells []int, n, m, contrast int) []bool {
 	return inked
 }
 
-// viewers are programs that show what others make of a file, by its extension. Their commands are given IN, OUT, EDGE,
-// and PAGE and INDEX, which count from 1 and 0; each writes a PNG.
+// viewers lists other programs that convert a file to PNG, by its extension. In their commands IN, OUT and EDGE are
+// replaced, and the page's number, as PAGE from 1 and as INDEX from 0.
 var viewers = []struct {
 	extensions string // "": all but those of PDF
 	needs      string
 	command    string
-	every      bool // it shows pages other than the first
+	every      bool // it can show pages other than the first
 }{
 	{".pdf", "pdftoppm",
 		`pdftoppm -cropbox -png -singlefile -scale-to "$EDGE" -f "$PAGE" -l "$PAGE" "$IN" "${OUT%.png}"`, true},
@@ -287,8 +287,7 @@ im.seek(int(sys.argv[3]))
 ImageOps.exif_transpose(im).convert('RGBA').save(sys.argv[2])" "$IN" "$OUT" "$INDEX"`, true},
 }
 
-// references shows a page of a file as other programs do, one after the other, its longest side so many pixels where it
-// has no size of its own.
+// references yields a page of a file as other programs show it. If it has no size in pixels, its longest side is edge.
 func references(path string, page, edge int) iter.Seq[image.Image] {
 	return func(yield func(image.Image) bool) {
 		dir, err := os.MkdirTemp("", "reference")
@@ -324,7 +323,7 @@ func references(path string, page, edge int) iter.Seq[image.Image] {
 	}
 }
 
-// pagesElsewhere returns how many pages another program finds in a PDF, 0 if none does.
+// pagesElsewhere returns the number of pages that another program finds in a PDF, 0 if none can tell.
 func pagesElsewhere(path string) int {
 	if strings.ToLower(filepath.Ext(path)) != ".pdf" {
 		return 0
@@ -338,7 +337,7 @@ func pagesElsewhere(path string) int {
 	return n
 }
 
-// tableOf prints the table of kinds.
+// tableOf formats the table of kinds.
 func tableOf(table map[string]*tally) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-40s %5s %5s %5s %5s %5s %5s  %s\n", "kind", "files", "done", "same", "harm", "lack", "blank",

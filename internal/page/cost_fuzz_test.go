@@ -13,19 +13,19 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// What a file may cost, by its bytes and what it had acquired: bytes allocated in all, garbage included, and processor
+// Bounds on the cost of a file, by its size and what it acquired: allocated bytes, including garbage, and processor
 // time.
 const (
 	allocatedAlways = 8 << 20
-	// a TIFF of strips of JPEG, of a pixel each: twenty KiB of tables for some bytes of the file
+	// worst case: a TIFF of JPEG strips of one pixel each, with 20 KiB of tables for some bytes of the file
 	allocatedPerByte = 8 << 10
 	timeAlways       = 2 * time.Second
 	timePerByte      = 20 * time.Microsecond
 )
 
-// FuzzCost makes pages of any bytes and holds what that allocates, and while fuzzing what it takes of a processor,
-// against their number. What the Decoder decodes is decoded here, to be seen. With stop not 0 the context ends when the
-// source is read for that time: then the call ends, and nothing stays acquired.
+// FuzzCost makes pages of any bytes and compares the allocations, and while fuzzing the processor time, with the file's
+// size. Everything is decoded in this process, so that it is measured. If stop is not 0, the context ends at that Read
+// of the source: then the call must end, and nothing may stay acquired.
 func FuzzCost(f *testing.F) {
 	add := func(data []byte) { f.Add(data, uint8(0)); f.Add(data, uint8(1)); f.Add(data, uint8(3)) }
 	addSeeds(f, add)

@@ -5,22 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
+	"github.com/bucketocr/bucketocr/internal/page/heif"
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
-
-	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
 // Decoder is the process in which all is decoded but PNG and baseline JPEG: started by the first object that needs it,
 // for all objects, one page at a time, and again after it was killed or has died. It ends with the program. Safe for
 // concurrent use. A nil Decoder decodes in this process and with no limit what needs no engine; that is for tests.
 type Decoder struct {
-	child *sandbox.Child
-	keys  atomic.Int64 // how many objects have one
+	child   *sandbox.Child
+	keys    atomic.Int64 // how many objects have one
+	engines *keptEngines // nil: they are compiled by each process
 }
 
 // Limits on the time of one call, and of one page that is decoded here. What takes a minute of a processor is not going
@@ -103,6 +103,8 @@ func errorCode(err error) string {
 		return roomCode
 	case ok:
 		return string(e.Kind)
+	case errors.Is(err, wasm.ErrNotKept):
+		return notKeptCode
 	}
 	return ""
 }
@@ -135,24 +137,18 @@ func handlers() map[string]sandbox.Handler {
 	for op, d := range decoders {
 		calls[op] = d.serve
 	}
-	drawer := &pdf.Engine{}
-	servePDF(calls, drawer)
-	servePDFText(calls, drawer)
-	serveJPX(calls, drawer)
-	serveHEIF(calls, avifEngine, heif.AVIF())
-	if e := heif.HEIC(); e != nil {
-		serveHEIF(calls, heicEngine, e)
+	for name, e := range engines() {
+		calls[name] = startHandler(e)
+		switch e := e.(type) {
+		case *pdf.Engine:
+			servePDF(calls, e)
+			servePDFText(calls, e)
+			serveJPX(calls, e)
+		case *heif.Engine:
+			serveHEIF(calls, name, e)
+		}
 	}
 	return calls
-}
-
-// startHandler returns the handler that starts an engine.
-func startHandler(start func() error) sandbox.Handler {
-	return func(context.Context, sandbox.Message) (sandbox.Message, error) {
-		err := start()
-		debug.FreeOSMemory()
-		return sandbox.Message{}, err
-	}
 }
 
 // serve is the handler that decodes a picture and makes a page of it.

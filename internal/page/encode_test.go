@@ -70,8 +70,8 @@ func TestGrayPagesKeepEveryPixel(t *testing.T) {
 	}
 }
 
-// TestFaintWritingIsNotBlank shows the margin: writing on a part of a page of A4 at 300 DPI, scaled as the whole page
-// is scaled for the model, and by how much it differs from the paper where the limit is 4.
+// TestFaintWritingIsNotBlank shows the margin: by how much writing on a page of A4 at 300 DPI, scaled for the model,
+// differs from the paper. The limit is 4.
 func TestFaintWritingIsNotBlank(t *testing.T) {
 	t.Parallel()
 	const a4, edge, width, height = 3508, 1540, 1240, 877 // pixels
@@ -109,7 +109,7 @@ func TestFaintWritingIsNotBlank(t *testing.T) {
 	}
 }
 
-// anyContrast is a picture in a type that contrast knows.
+// anyContrast converts a picture to a type that contrast supports.
 func anyContrast(m image.Image) image.Image {
 	switch m.(type) {
 	case *image.Gray, *image.YCbCr, *image.RGBA:

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// TestOnlyPNGAndBaselineJPEGAreDecodedHere: every other decoder can be killed.
+// TestOnlyPNGAndBaselineJPEGAreDecodedHere: all other decoders run in a process that can be killed.
 func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"*.png", "*.jpeg", "*.gif", "*.bmp", "*.webp", "*.tiff", "*.avif", "*.heic"} {
@@ -33,8 +33,8 @@ func TestOnlyPNGAndBaselineJPEGAreDecodedHere(t *testing.T) {
 	}
 }
 
-// TestEndlessJPEGIsTooSlow: a progressive JPEG of some bytes that keeps a decoder busy for minutes, whole or broken, is
-// given up at the limit, and the Decoder goes on with others.
+// TestEndlessJPEGIsTooSlow: a small progressive JPEG that would keep a decoder busy for minutes, whole or broken, is
+// stopped at the limit, and the Decoder continues with others.
 func TestEndlessJPEGIsTooSlow(t *testing.T) {
 	t.Parallel()
 	d := limited(t, sandbox.Limits{Processor: 300 * time.Millisecond, Clock: time.Hour})
@@ -56,7 +56,7 @@ func TestEndlessJPEGIsTooSlow(t *testing.T) {
 	}
 }
 
-// TestDecodingHereHasTheLimitToo: what PNG and baseline JPEG take of this process's time.
+// TestDecodingHereHasTheLimitToo: the limit applies to PNG and baseline JPEG, which this process decodes.
 func TestDecodingHereHasTheLimitToo(t *testing.T) {
 	t.Parallel()
 	paper := pagetest.Scanned(pagetest.Paper(300, 400, 12), 9)
@@ -77,15 +77,15 @@ func TestDecodingHereHasTheLimitToo(t *testing.T) {
 	}
 }
 
-// TestReadingIsNoDecoding: a source that is slow does not count against the picture.
-func TestReadingIsNoDecoding(t *testing.T) {
+// TestReadingDoesNotCountAsDecoding: time spent in a slow source does not count against the picture.
+func TestReadingDoesNotCountAsDecoding(t *testing.T) {
 	t.Parallel()
 	w := newStopwatch(sandbox.Limits{Processor: time.Hour, Clock: time.Minute})
 	w.stop()
 	w.started = time.Now().Add(-time.Hour) // it has been reading since
 	w.start()
 	if w.stop(); w.tooMuch() {
-		t.Error("it did")
+		t.Error("reading counted")
 	}
 	w.started = time.Now().Add(-time.Hour) // it has been decoding since
 	if w.stop(); !w.tooMuch() {
@@ -93,7 +93,8 @@ func TestReadingIsNoDecoding(t *testing.T) {
 	}
 }
 
-// TestDecoderDiesOfTooMuchMemory: its process, and not the instance; the file is corrupt, and the next one is made.
+// TestDecoderDiesOfTooMuchMemory: the decoder process dies instead of the instance. The file is corrupt, and the next
+// one is made.
 func TestDecoderDiesOfTooMuchMemory(t *testing.T) {
 	t.Parallel()
 	if !pagetest.Apart {
@@ -112,7 +113,8 @@ func TestDecoderDiesOfTooMuchMemory(t *testing.T) {
 	}
 }
 
-// TestWithoutDecoderNothingElseRuns: what needs no engine is decoded by this process, what does is a mistake.
+// TestWithoutDecoderNothingElseRuns: formats that need no engine are decoded in this process; for others a missing
+// Decoder is a programming error.
 func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 	t.Parallel()
 	lim := wide(60)
@@ -134,7 +136,7 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 	}
 }
 
-// TestImpossibleAnswersAreRefused: what no decoder process of ours answers is not a page.
+// TestImpossibleAnswersAreRefused: an answer that the decoder process never gives is an error.
 func TestImpossibleAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	good := func() sandbox.Message {

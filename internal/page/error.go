@@ -10,25 +10,25 @@ import (
 	"strconv"
 )
 
-// Kind says what is wrong with an object. The list only grows.
+// Kind is a kind of fault. Kinds may be added, but are never removed.
 type Kind string
 
 const (
-	Unsupported Kind = "unsupported" // no image, or none that is read here
-	TooLarge    Kind = "too_large"   // over one of the Limits
+	Unsupported Kind = "unsupported" // not an image, or of an unsupported kind
+	TooLarge    Kind = "too_large"   // it exceeds one of the Limits
 	Corrupt     Kind = "corrupt"     // broken or cut off
-	Encrypted   Kind = "encrypted"   // locked with a password
-	Empty       Kind = "empty"       // no bytes at all
-	// over the limit on time: perhaps the machine was, so the call may be made once more
+	Encrypted   Kind = "encrypted"   // a password is needed
+	Empty       Kind = "empty"       // it has no bytes
+	// it exceeds the time limit; the machine may have been slow, so the call may be repeated once
 	TooSlow Kind = "too_slow"
 )
 
-// Error is a fault of the object itself: the same bytes fail again, however often they are read, but for TooSlow. All
-// other errors are the source's, the context's or the Budget's, returned as they came, or a bug of this program.
+// Error is a fault of the object itself. Except for TooSlow, the same bytes always fail again. All other errors are the
+// source's, the context's or the Budget's, unwrapped, or a bug of this program.
 type Error struct {
 	Kind Kind
-	Msg  string // in words, for the object's owner; contains nothing of the picture
-	Err  error  // what the decoder said, in its own words, which are not for the owner; or nil
+	Msg  string // for the object's owner; contains nothing of the picture
+	Err  error  // the decoder's error, which is not for the owner; or nil
 }
 
 func (e *Error) Error() string { return e.Msg }
@@ -39,10 +39,9 @@ func corrupt(msg string, err error) error { return &Error{Kind: Corrupt, Msg: ms
 
 func unsupported(msg string) error { return &Error{Kind: Unsupported, Msg: msg} }
 
-// errCut says that a file ends too early.
 var errCut = corrupt("the file is cut off", io.ErrUnexpectedEOF)
 
-// complaint classifies what a decoder says of a stream that did not fail.
+// complaint turns a decoder's error into an *Error. The stream itself must not have failed.
 func complaint(format string, err error) error {
 	_, ours := errors.AsType[*Error](err)
 	_, notPNG := errors.AsType[png.UnsupportedError](err)
@@ -51,7 +50,7 @@ func complaint(format string, err error) error {
 	case err == nil || ours:
 		return err
 	case notPNG || notJPEG:
-		return &Error{Kind: Unsupported, Msg: format + " of this kind is not supported", Err: err}
+		return &Error{Kind: Unsupported, Msg: "this kind of " + format + " is not supported", Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return corrupt("the file is cut off", err)
 	}
@@ -62,14 +61,14 @@ func tooManyPages(most int) error {
 	return &Error{Kind: TooLarge, Msg: fmt.Sprintf("it has more pages than the limit of %d", most)}
 }
 
-// isKind reports whether err is a fault of the object of this kind.
+// isKind reports whether err is an *Error of this kind.
 func isKind(err error, kind Kind) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Kind == kind
 }
 
-// pixels says how many pixels there are, in megapixels where they are as many as a photo's. It rounds up, so that what
-// is over a limit looks like it.
+// pixels formats a number of pixels, in megapixels if it is large. It rounds up, so that a number over a limit never
+// looks equal to it.
 func pixels(n int64) string {
 	if n < 1e5 {
 		return fmt.Sprintf("%d pixels", n)
@@ -77,7 +76,7 @@ func pixels(n int64) string {
 	return strconv.FormatFloat(math.Ceil(float64(n)/1e5)/10, 'f', -1, 64) + " megapixels"
 }
 
-// bytesOf says how many bytes there are, in MiB or KiB where they are a whole number of them.
+// bytesOf formats a number of bytes, in MiB or KiB if it is a multiple of them.
 func bytesOf(n int64) string {
 	switch {
 	case n%(1<<20) == 0:

@@ -2,8 +2,8 @@ package page
 
 import "testing"
 
-// TestLimitsAreInUnitsOfPeople: what an owner is told about a limit is in megapixels and MiB.
-func TestLimitsAreInUnitsOfPeople(t *testing.T) {
+// TestLimitsAreInReadableUnits: messages about limits use megapixels and MiB.
+func TestLimitsAreInReadableUnits(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{60_000_000: "60 megapixels", 60_000_001: "60.1 megapixels",
 		12_192_768:    "12.2 megapixels",

@@ -1,7 +1,6 @@
 package page
 
-// Supported lists, for tests outside of the package, what the table of formats says of those that are supported in some
-// build: the media type of each extension, and all media types.
+// Supported returns the media type of each extension, and all media types, of formats that are supported in any build.
 func Supported() (byExtension map[string]string, mediaTypes []string) {
 	byExtension = map[string]string{}
 	for _, f := range formats {

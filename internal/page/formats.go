@@ -13,30 +13,28 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
-// format is a kind of file: how it is recognized, and how its pages are found. Where neither read nor pages is set it
-// is recognized only to be named as unsupported.
+// format is a file format: how it is recognized, and how its pages are found. A format with neither read nor pages is
+// recognized only so that an error can name it.
 type format struct {
 	name  string
-	types map[string][]string     // its media types, with the extensions of names that go with each
-	magic []string                // what its files begin with, one of these
-	match func(front []byte) bool // instead of magic, where that does not say enough
+	types map[string][]string     // its media types, with the file extensions of each
+	magic []string                // its files begin with one of these
+	match func(front []byte) bool // used instead of magic, where that is not enough
 
-	plain bool // sent to the model as it is, where nothing has to be done
-	drawn bool // its pages have no size in pixels: they are drawn so that the longest side is Limits.Edge
+	plain bool // can be sent to the model as it is
+	drawn bool // its pages have no size in pixels: their longest side is drawn as Limits.Edge
 
-	// read reads up to the only picture of a file.
+	// read reads the header of a file with a single picture.
 	read func(s *stream) (*picture, error)
-	// pages lists the pages of an object that is in memory, with an engine of the Decoder if one is named, in so much
-	// room.
+	// pages lists the pages of an object that is in memory; the Decoder's engine, if there is one, may use room bytes.
 	pages   func(ctx context.Context, o *object, room int64) ([]entry, error)
 	engine  string
-	rooms   []int64 // bytes that the engine may use beside the object, tried in turn until one is enough; nil: none
+	rooms   []int64 // bytes that the engine may use in addition to the object, tried in turn; nil: none
 	missing bool    // the program was built without its engine
 }
 
-// formats are all formats that are known, in the order in which they are named and tried. Beside this list, package
-// event lists media types and extensions that are let in, and package local those that uploads declare; a test compares
-// them.
+// formats lists the known formats, in the order in which they are tried and named. Package event lists the media types
+// and extensions that are admitted, and package folder those that uploads declare; a test compares the lists.
 var formats = [...]format{
 	{name: "a PNG in Apple's private variant (CgBI)", match: isCgBI},
 	{name: "PNG", types: map[string][]string{"image/png": {".png"}}, magic: []string{pngMagic}, plain: true,
@@ -71,10 +69,10 @@ func (f format) is(front []byte) bool {
 	return slices.ContainsFunc(f.magic, func(magic string) bool { return bytes.HasPrefix(front, []byte(magic)) })
 }
 
-// sniffLen is how many bytes are looked at to recognize the format; only PDF and SVG need more than 32.
+// sniffLen is the number of bytes used to recognize the format; only PDF and SVG need more than 32.
 const sniffLen = pdf.Front
 
-// identify returns the format of a file by its first bytes, if it is supported. It only peeks.
+// identify returns the format of a file by its first bytes, or an error if it is not supported. It only peeks.
 func identify(s *stream) (*format, error) {
 	front, err := s.front(sniffLen)
 	if err != nil {
@@ -93,12 +91,12 @@ func identify(s *stream) (*format, error) {
 	}
 	what, known := named(front)
 	if !known {
-		return nil, unsupported("unknown type of file; " + supportedFormats())
+		return nil, unsupported("unknown file type; " + supportedFormats())
 	}
 	return nil, unsupported(what + " is not supported; " + supportedFormats())
 }
 
-// sniff returns the format that a file's first bytes belong to, nil if none is known.
+// sniff returns the format of a file by its first bytes, nil if it is unknown.
 func sniff(front []byte) *format {
 	if i := slices.IndexFunc(formats[:], func(f format) bool { return f.is(front) }); i >= 0 {
 		return &formats[i]
@@ -106,7 +104,7 @@ func sniff(front []byte) *format {
 	return nil
 }
 
-// supportedFormats names them in a sentence.
+// supportedFormats names the supported formats for an error message.
 func supportedFormats() string {
 	var names []string
 	for _, f := range formats {
@@ -115,10 +113,10 @@ func supportedFormats() string {
 		}
 	}
 	last := len(names) - 1
-	return "supported are " + strings.Join(names[:last], ", ") + " and " + names[last]
+	return "supported formats are " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
-// isCutMagic reports whether a whole file is no more than the beginning of a supported format's first bytes.
+// isCutMagic reports whether a whole file is just the beginning of a supported format's magic.
 func isCutMagic(b []byte) bool {
 	begins := func(magic string) bool { return strings.HasPrefix(magic, string(b)) }
 	return slices.ContainsFunc(formats[:], func(f format) bool {
@@ -126,12 +124,12 @@ func isCutMagic(b []byte) bool {
 	})
 }
 
-// isCgBI looks at the name of the first chunk of a PNG.
+// isCgBI reports whether the first chunk of a PNG is CgBI.
 func isCgBI(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(pngMagic)) && len(b) >= 16 && string(b[12:16]) == "CgBI"
 }
 
-// isJPEG looks for a marker where stray bytes follow the first one.
+// isJPEG reports whether b begins like a JPEG. Stray bytes may follow the first marker.
 func isJPEG(b []byte) bool {
 	if !bytes.HasPrefix(b, []byte("\xff\xd8")) {
 		return false
@@ -152,8 +150,8 @@ func isAVIF(b []byte) bool { return brand(b) == "avif" }
 
 func isHEIC(b []byte) bool { return brand(b) == "heic" }
 
-// brand returns avif or heic by the brands of a file's first box, its own and those that it goes with: the first that
-// says what its pictures are coded as, else heic where it is a file of pictures at all; else "".
+// brand returns "avif" or "heic" by the first of a file's brands that tells the coding of its pictures. If none does,
+// it returns "heic" for any file of pictures, and "" for other files.
 func brand(b []byte) (found string) {
 	if len(b) < 12 || string(b[4:8]) != "ftyp" {
 		return ""

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// lets reports whether the filter lets an object of this name and declared type in.
+// lets reports whether the filter admits an object of this name and declared type.
 func lets(name, mediaType string) bool {
 	var ev document.Event
 	ev.Name, ev.ContentType = name, mediaType
@@ -39,7 +39,7 @@ func TestEventFilterKnowsTheFormats(t *testing.T) {
 	}
 }
 
-// extensions are all of two to four letters.
+// extensions returns all extensions of two to four letters.
 func extensions() (all []string) {
 	last := []string{"."}
 	for n := range 4 {
@@ -56,7 +56,7 @@ func extensions() (all []string) {
 	return all
 }
 
-// TestLocalUploadsDeclareTheFormats: package local declares the media type that goes with an extension.
+// TestLocalUploadsDeclareTheFormats: package folder declares the media type of each extension.
 func TestLocalUploadsDeclareTheFormats(t *testing.T) {
 	t.Parallel()
 	byExtension, _ := page.Supported()

@@ -17,14 +17,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestEveryFormatBecomesAPage: of every kind of file that is neither PNG nor JPEG, a page with the size, the type and
-// the look that it should have, made smaller and as it is.
+// TestEveryFormatBecomesAPage: every kind of file other than PNG and JPEG becomes a page of the right size, type and
+// look, both scaled and unscaled.
 func TestEveryFormatBecomesAPage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		w, h int
 		kind string
-		how  string // after the format, as it is
+		how  string // after the format, if it is not scaled
 	}{
 		"bmp_1bpp.bmp":                        {96, 73, "png", ""},
 		"bmp_4bpp.bmp":                        {96, 73, "png", ""},
@@ -81,7 +81,7 @@ func TestEveryFormatBecomesAPage(t *testing.T) {
 	}
 }
 
-// animated makes an animation of a still WebP: the picture in a frame, a canvas around it, and a second frame.
+// animated makes an animation of a still WebP: a canvas with the picture as the first frame, and a second frame.
 func animated(t testing.TB, still []byte) []byte {
 	t.Helper()
 	chunks, err := webpChunks(still)
@@ -144,7 +144,7 @@ func TestWebPIsTurnedUpright(t *testing.T) {
 	}
 }
 
-// TestTransparentGIFIsLaidOnWhite: what is clear is white, and so is the screen around the first frame.
+// TestTransparentGIFIsLaidOnWhite: transparent pixels are white, and so is the screen around the first frame.
 func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
 	t.Parallel()
 	frame := image.NewPaletted(image.Rect(10, 20, 40, 60), color.Palette{color.RGBA{}, color.Black, color.White})
@@ -163,7 +163,7 @@ func TestTransparentGIFIsLaidOnWhite(t *testing.T) {
 	}
 }
 
-// tiffOf is a TIFF of gray pages, page n being n0+n pixels wide.
+// tiffOf returns a TIFF of gray pages, page n being n0+n pixels wide.
 func tiffOf(t testing.TB, n0, n int) []byte {
 	t.Helper()
 	var pictures []pagetest.Picture
@@ -185,8 +185,8 @@ func TestTIFFIsTurnedUpright(t *testing.T) {
 	}
 }
 
-// TestBrokenTIFFShowsWhatThereIs: a page that lacks rows or strips has a warning, and the others have none; one of
-// which nothing is left fails.
+// TestBrokenTIFFShowsWhatThereIs: only pages that lack rows or strips have a warning; a page without readable pixels
+// fails.
 func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {
 	t.Parallel()
 	src := pagetest.Paper(90, 60, 9)
@@ -207,7 +207,7 @@ func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {
 		}
 	}
 	if _, _, err := ps.Page(t.Context(), 4); kindOf(err) != Corrupt ||
-		err.Error() != "the TIFF is damaged: a part of the picture is missing" {
+		err.Error() != "the TIFF is damaged: part of the picture is missing" {
 		t.Error(err)
 	}
 }

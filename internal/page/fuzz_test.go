@@ -43,8 +43,8 @@ func addSeeds(f *testing.F, add func(data []byte)) {
 	}
 }
 
-// FuzzSplit makes pages of any bytes, which end as a page that keeps its promises or as an *Error, never a panic. All
-// is decoded in this process, where the fuzzer sees what its input reaches.
+// FuzzSplit makes pages of any bytes. The result must be a valid page or an *Error, never a panic. Everything is
+// decoded in this process, where the fuzzer sees the coverage.
 func FuzzSplit(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data, uint16(16), false); f.Add(data, uint16(1540), true) })
 	f.Fuzz(func(t *testing.T, data []byte, edge uint16, unsized bool) {
@@ -57,9 +57,9 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// FuzzEngines is the same for what the Decoder decodes: there an engine may also fail by itself, but neither its
-// process nor ours. It is best run without instrumentation (go test -c, then the program with -test.fuzz), which the
-// engines' own code has none of: it starts them again whenever one had to be killed.
+// FuzzEngines is the same for the Decoder's engines. An engine may fail, but neither its process nor ours may. It is
+// best run without instrumentation (go test -c, then the program with -test.fuzz): the engines' own code has none, and
+// an engine is started again after each kill.
 func FuzzEngines(f *testing.F) {
 	for _, kind := range []string{"*.avif", "*.heic", "*.jp2", "*.j2k"} {
 		for _, data := range testFiles(f, kind) {
@@ -68,7 +68,7 @@ func FuzzEngines(f *testing.F) {
 		}
 	}
 	for _, c := range pdfCases() {
-		if len(c.data) < 1<<16 && c.name != "PDF that draws itself" { // what becomes of that one is slow
+		if len(c.data) < 1<<16 && c.name != "PDF that draws itself" { // its variants are slow
 			f.Add(c.data)
 		}
 	}
@@ -77,7 +77,7 @@ func FuzzEngines(f *testing.F) {
 	defer patience(time.Hour)
 	started, starting, wait, decoding := make(chan error, 1), false, time.Hour, time.Hour
 	if flag.Lookup("test.fuzz").Value.String() != "" {
-		wait, decoding = 5*time.Second, 4*time.Second // the fuzzer ends a process that is busy with one input for 10
+		wait, decoding = 5*time.Second, 4*time.Second // the fuzzer kills a process after 10 s with one input
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		engine := engineFor(data)
@@ -87,7 +87,7 @@ func FuzzEngines(f *testing.F) {
 		if !starting && !child.Started(engine) {
 			starting = true
 			patience(time.Hour)
-			go func() { _, err := child.Start(context.Background(), engine); started <- err }()
+			go func() { _, err := child.Start(context.Background(), sandbox.Message{Op: engine}); started <- err }()
 		}
 		if starting {
 			select {
@@ -102,7 +102,7 @@ func FuzzEngines(f *testing.F) {
 		if !child.Started(engine) {
 			t.Skip("it was another one that started")
 		}
-		patience(decoding) // what is slow is not a finding
+		patience(decoding) // slowness is not a finding
 		err := keepsPromises(t, data, 300, false, decoder)
 		if _, told := errors.AsType[*sandbox.Error](err); err != nil && kindOf(err) == "" && !told {
 			t.Fatal(err)
@@ -113,7 +113,7 @@ func FuzzEngines(f *testing.F) {
 	})
 }
 
-// looksAtText asks for the text of the first page of a PDF, which ends with text or a doubt.
+// looksAtText asks for the text of the first page of a PDF. The result must be text or a doubt.
 func looksAtText(t *testing.T, data []byte) {
 	l := &ledger{}
 	ps, err := Split(t.Context(), newObject(data).source(),
@@ -131,7 +131,7 @@ func looksAtText(t *testing.T, data []byte) {
 	}
 }
 
-// engineFor names the engine that decodes such bytes, "" if none does.
+// engineFor returns the engine that decodes the bytes, "" if there is none.
 func engineFor(data []byte) string {
 	f := sniff(data[:min(len(data), sniffLen)])
 	switch {
@@ -147,7 +147,7 @@ func engineFor(data []byte) string {
 	return ""
 }
 
-// keepsPromises makes the first page of an object and checks what holds for every one, also if there is none.
+// keepsPromises makes the first page of an object and checks what must hold for every page, and for every failure.
 func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder) error {
 	l := &ledger{}
 	lim := Limits{Edge: edge, MaxBytes: 1 << 20, MaxPixels: 1 << 20, MaxPages: 20, Budget: l, Decoder: d}
@@ -185,8 +185,8 @@ func keepsPromises(t *testing.T, data []byte, edge int, unsized bool, d *Decoder
 	return nil
 }
 
-// FuzzHeader compares our header readers with the decoders': both must see the same picture, or the limits are compared
-// with another one than is decoded.
+// FuzzHeader compares our header readers with the decoders'. Both must see the same picture, or the limits would be
+// applied to another picture than is decoded.
 func FuzzHeader(f *testing.F) {
 	addSeeds(f, func(data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -211,7 +211,7 @@ func FuzzHeader(f *testing.F) {
 		h := &pic.header
 		cfg, err := config()
 		if err != nil || cfg.Height == 0 {
-			return // the decoder refuses what we let pass: it does no harm
+			return // the decoder is stricter than we are, which does no harm
 		}
 		if h.width != cfg.Width || h.height != cfg.Height || h.memory < 0 || h.peak(1540) < h.memory {
 			t.Fatalf("%+v, the decoder says %d x %d", h, cfg.Width, cfg.Height)
@@ -222,7 +222,7 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// gifScreen is what the decoder sees of a GIF, if it is not a bomb.
+// gifScreen returns the size that the decoder finds in a GIF, if it is not a bomb.
 func gifScreen(data []byte, h *header) (image.Config, error) {
 	if h.pixels() > 1<<20 {
 		return image.Config{}, errors.New("too large")

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// readGIF reads as far as the first picture. The page is the screen with that picture on it.
+// readGIF reads up to the first picture's pixels. The page is the screen with that picture on it.
 func readGIF(s *stream) (*picture, error) {
 	g, err := gif.Read(s)
 	if err != nil {
@@ -19,7 +19,7 @@ func readGIF(s *stream) (*picture, error) {
 		memory: int64(g.Width) * int64(g.Height)}}, nil
 }
 
-// gifError is what to tell of a file that has no readable picture.
+// gifError returns the *Error for an error of gif.Read; others, such as the source's, are returned unchanged.
 func gifError(err error) error {
 	switch {
 	case errors.Is(err, gif.ErrNoPicture):

@@ -16,15 +16,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// decoder is that of all tests: to start PDFium takes seconds, and there is one process for all of them.
+// decoder is shared by all tests, since starting PDFium takes seconds.
 var decoder = newDecoder()
 
-// newDecoder returns a Decoder with the patience that a loaded machine and the race detector need.
+// newDecoder returns a Decoder with time limits that suit a loaded machine and the race detector.
 func newDecoder() *Decoder {
 	return &Decoder{child: sandbox.New(sandbox.Limits{Processor: time.Hour, Clock: time.Hour})}
 }
 
-// The child of these tests is this program too. It also answers calls that only tests make.
+// TestMain also serves as the decoder process of these tests, which answers some calls that only tests make.
 func TestMain(m *testing.M) {
 	calls := handlers()
 	calls["nothing"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) { return m, nil }
@@ -37,12 +37,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// testDecoders are calls of pages of 9 x 9 pixels that only tests make.
+// testDecoders are calls that only tests make. Their pages have 9 x 9 pixels.
 var testDecoders = map[string]decoding{
 	"works": func(context.Context, []byte, int64, []int64) (image.Image, error) {
 		return image.NewGray(image.Rect(0, 0, 9, 9)), nil
 	},
-	// says fails with the bytes that it was given.
+	// says fails with its input as the message.
 	"says": func(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
 		return nil, corrupt(string(file), nil)
 	},
@@ -53,14 +53,14 @@ var testDecoders = map[string]decoding{
 	},
 	"die":   func(context.Context, []byte, int64, []int64) (image.Image, error) { os.Exit(3); return nil, nil },
 	"panic": func(context.Context, []byte, int64, []int64) (image.Image, error) { panic("index out of range") },
-	// needs is works in so much room.
+	// needs fails if its room is less than its argument.
 	"needs": func(_ context.Context, _ []byte, room int64, args []int64) (image.Image, error) {
 		if room < args[0] {
 			return nil, errRoom
 		}
 		return image.NewGray(image.Rect(0, 0, 9, 9)), nil
 	},
-	// once dies unless the file of this name is there, which it makes.
+	// once dies unless a file with this name exists, which it then creates.
 	"once": func(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
 		f, err := os.OpenFile(string(file), os.O_CREATE|os.O_EXCL, 0o600)
 		if err == nil {
@@ -71,7 +71,7 @@ var testDecoders = map[string]decoding{
 	},
 }
 
-var spun int // by the call that does not end
+var spun int // incremented by the endless call
 
 func testFile(t testing.TB, name string) []byte {
 	t.Helper()
@@ -95,12 +95,12 @@ func testFiles(t testing.TB, pattern string) map[string][]byte {
 	return files
 }
 
-// wide are limits that stop nothing in these tests.
+// wide returns limits that no test reaches.
 func wide(edge int) Limits {
 	return Limits{Edge: edge, MaxBytes: 64 << 20, MaxPixels: 60e6, MaxPages: 10, Decoder: decoder}
 }
 
-// only makes the page of an object, with its bytes.
+// only makes the only page of an object, and reads its bytes.
 func only(t testing.TB, o *fakeObject, lim Limits) (*Page, []byte, error) {
 	t.Helper()
 	ctx := t.Context()
@@ -126,7 +126,7 @@ func content(pg *Page) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// converted makes the page of data and decodes it again.
+// converted makes the page of data and decodes its bytes.
 func converted(t testing.TB, data []byte, edge int) (*Page, image.Image) {
 	t.Helper()
 	pg, b, err := only(t, newObject(data), wide(edge))
@@ -151,20 +151,20 @@ func kindOf(err error) Kind {
 	return ""
 }
 
-// ledger is a Budget that checks the promises of its callers.
+// ledger is a Budget that checks its callers.
 type ledger struct {
-	total    int64 // that can be acquired; 0: no end
-	others   int64 // of it that others have, so that TryGrow cannot have it
-	refuse   error // of Acquire
+	total    int64 // bytes that exist; 0: unlimited
+	others   int64 // bytes that others hold, so that TryGrow cannot get them
+	refuse   error // returned by Acquire
 	acquired []int64
-	grown    []int64 // totals that were asked for, by Acquire or TryGrow
-	waits    func()  // called where Acquire may have to wait; nil: nothing happens
+	grown    []int64 // totals that Acquire and TryGrow were asked for
+	waits    func()  // called when Acquire may have to wait; may be nil
 
 	held, most int64
 	busy       atomic.Bool
 }
 
-// enter panics where calls overlap.
+// enter panics if calls overlap.
 func (l *ledger) enter() (leave func()) {
 	if l.busy.Swap(true) {
 		panic("calls of a Budget overlap")
@@ -204,15 +204,15 @@ func (l *ledger) Shrink(n int64) {
 	l.held = min(l.held, n)
 }
 
-// limits are wide ones with the ledger.
+// limits returns wide limits with the ledger.
 func (l *ledger) limits(edge int) Limits {
 	lim := wide(edge)
 	lim.MaxPages, lim.Budget = 400, l
 	return lim
 }
 
-// allocated returns how many bytes f allocates in all, so never less than it needs at a time. Tests that use it do not
-// run in parallel.
+// allocated returns the total bytes that f allocates, which is never less than its peak. Tests that use it must not run
+// in parallel.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -221,14 +221,14 @@ func allocated(f func()) int64 {
 	return int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// fakeObject is a Source that counts what is done to it, and fails if told to.
+// fakeObject is a Source that counts calls, and can be made to fail.
 type fakeObject struct {
 	data   []byte
-	size   int64 // declared
-	fail   error // given in place of the byte at failAt, or of the end
+	size   int64 // declared size
+	fail   error // returned instead of the byte at failAt, or of io.EOF
 	failAt int
 	before func() // called before each Read
-	step   int    // the most bytes that a Read gives; 0: as many as are asked for
+	step   int    // the most bytes that a Read returns; 0: unlimited
 
 	opens, closes, read, reads atomic.Int64
 }

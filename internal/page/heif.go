@@ -62,7 +62,6 @@ func heifComplaint(format string, err error) error {
 
 // serveHEIF adds what the decoder process does with an AVIF or HEIC.
 func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
-	calls[engine] = startHandler(e.Start)
 	calls[engine+".decode"] = decoding(func(_ context.Context, file []byte, room int64, _ []int64) (image.Image,
 		error) {
 		img, err := e.Decode(file, room)

@@ -12,25 +12,26 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// withBrands puts other brands into a file: its own and those that it goes with.
+// withBrands replaces the brands of a file.
 func withBrands(file []byte, major string, others ...string) []byte {
 	size := int(file[3])
 	box := append([]byte{0, 0, 0, byte(16 + 4*len(others))},
 		"ftyp"+major+"\x00\x00\x00\x00"+strings.Join(others, "")...)
-	for len(box) < size { // as long as before: what follows is found by its place
+	for len(box) < size { // as long as before, since the rest of the file is found by offset
 		box = append(box, "miaf"...)
 	}
 	box[3] = byte(size)
 	return append(box[:size:size], file[size:]...)
 }
 
-// unread reports whether data is a HEIC and the program was built without: then it is unsupported, as any other format.
+// unread reports whether data is a HEIC and the program was built without HEIC.
 func unread(t testing.TB, data []byte) bool {
 	if heif.HEIC() != nil || !isHEIC(data) {
 		return false
 	}
 	_, err := Split(t.Context(), newObject(data).source(), wide(1540))
-	if kindOf(err) != Unsupported || !strings.Contains(err.Error(), "HEIC is not supported; supported are PNG, ") {
+	if kindOf(err) != Unsupported ||
+		!strings.Contains(err.Error(), "HEIC is not supported; supported formats are PNG, ") {
 		t.Error(err)
 	}
 	return true
@@ -78,7 +79,7 @@ func TestAVIFAndHEICBecomePages(t *testing.T) {
 	}
 }
 
-// TestAVIFIsTurnedUpright: the marks of the file do what Exif's number for them does.
+// TestAVIFIsTurnedUpright: the file's rotation and mirroring have the effect of the corresponding Exif orientation.
 func TestAVIFIsTurnedUpright(t *testing.T) {
 	t.Parallel()
 	_, plain := converted(t, testFile(t, "colour.avif"), 1540)
@@ -101,7 +102,7 @@ func TestBrokenHEIFEndsWell(t *testing.T) {
 				bytes.Repeat([]byte{0xa5}, len(data)/2)...)} {
 			if _, _, err := only(t, newObject(broken), wide(1540)); kindOf(err) != Corrupt {
 				if err == nil && what == "garbage" {
-					continue // such decoders conceal errors
+					continue // these decoders conceal errors
 				}
 				t.Errorf("%s, %s: %v", name, what, err)
 			}
@@ -121,11 +122,12 @@ func TestBrokenHEIFEndsWell(t *testing.T) {
 	}
 }
 
-// turns are Exif's numbers for a turn by quarters against the clock and then a mirroring: none, of rows, of columns.
+// turns lists the Exif orientations for quarter turns anticlockwise, followed by mirroring: none, top and bottom, left
+// and right.
 var turns = [4][3]orientation{{1, 4, 2}, {8, 5, 7}, {3, 2, 4}, {6, 7, 5}}
 
-// TestPhoneHEICIsCroppedAndTurnedOnce: a HEIC as phones write it, in tiles and with pictures beside it that are not the
-// page, cropped and turned by its own marks and not once more by Exif, whatever that says.
+// TestPhoneHEICIsCroppedAndTurnedOnce: a HEIC as phones write it, in tiles and with auxiliary pictures, is cropped and
+// turned by its own properties, and not again by Exif.
 func TestPhoneHEICIsCroppedAndTurnedOnce(t *testing.T) {
 	t.Parallel()
 	if heif.HEIC() == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// hostile is a file that means harm or is broken, and how it ends: with one of the kinds given, "" being a page.
+// hostile is a malicious or broken file and its expected result: an error of one of these kinds, or a page for "".
 type hostile struct {
 	name string
 	data []byte
@@ -34,7 +34,7 @@ func cases(t testing.TB) (all []hostile) {
 	add("zip", []byte("PK\x03\x04"), Unsupported)
 	add("zeros", make([]byte, 1<<20), Unsupported)
 
-	// Pictures that claim to be large.
+	// Pictures that declare a large size.
 	add("progressive JPEG of 4 gigapixels", pagetest.WithJPEGSize(progressive, 65500, 65500), TooLarge)
 	add("baseline JPEG of 4 gigapixels", pagetest.WithJPEGSize(baseline, 65500, 65500), TooLarge)
 	add("JPEG just over", pagetest.WithJPEGSize(baseline, 7746, 7746), TooLarge)
@@ -231,12 +231,11 @@ func pdfCases() (all []hostile) {
 	return all
 }
 
-// TestHostileFilesEndWell: each ends as it should, all of them in one process, whose memory and that of its decoder are
-// together under 512 MiB. That each ends soon is seen by the bytes that are read and allocated; the decoder has
-// patience as its limit.
+// TestHostileFilesEndWell: each file has its expected result, in one process that stays under 512 MiB together with its
+// decoder. Time depends on the machine, so the bytes that are read and allocated are bounded instead.
 func TestHostileFilesEndWell(t *testing.T) {
 	if pagetest.Apart {
-		t.Parallel() // its process measures what is allocated
+		t.Parallel() // the separate process measures allocations
 	}
 	pagetest.Capped(t, 512<<20, func() { endAll(t) }, decoder.Close)
 }
@@ -271,7 +270,7 @@ func endAll(t *testing.T) {
 	t.Logf("%d files, the most allocated by %q: %d MiB", len(all), which, most>>20)
 }
 
-// decodedOnly makes the page of an object by decoding it, also where it would pass through.
+// decodedOnly makes the page of an object by decoding it, even if it could pass through.
 func decodedOnly(t testing.TB, o *fakeObject, lim Limits) error {
 	ps, err := Split(t.Context(), o.source(), lim)
 	if err != nil {
@@ -282,6 +281,5 @@ func decodedOnly(t testing.TB, o *fakeObject, lim Limits) error {
 	return err
 }
 
-// mostAllocated bounds what a file may have allocated in all, garbage included: what making a page of 60 megapixels
-// takes.
+// mostAllocated bounds a file's allocated bytes, including garbage. A page of 60 megapixels needs as many.
 const mostAllocated = 256 << 20

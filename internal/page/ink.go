@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// print is what can be seen of a page without reading it.
+// print describes the print on a page.
 type print struct {
-	ink  float64 // as Page.Ink
-	turn int     // the first of Page.Turns, 0 for none
+	ink  float64 // see Page.Ink
+	turn int     // the first of Page.Turns; 0: none
 }
 
-// turns returns what Page.Turns is.
+// turns returns Page.Turns.
 func (p print) turns() []int {
 	switch p.turn {
 	case 90:
@@ -25,51 +25,50 @@ func (p print) turns() []int {
 	return nil
 }
 
-// Print is strokes: narrow, some of them across and some down, and many of them close together. Specks are too few, a
-// punched hole or the black edge of a scan is too wide, ruled lines are far apart, and what shines through the paper
-// differs too little from it. The paper is the middle of all values around, so that a shadow, a tint or white on black
-// make no difference. Of words in letters of a size of more than some 100 pixels, on a page of 1540, nothing may be
-// found.
+// Print consists of narrow strokes, some horizontal and some vertical, many of them close together. Specks are too few,
+// a punched hole or the black edge of a scan is too wide, ruled lines are too far apart, and show-through differs too
+// little from the paper. The paper is the median of the values around, so shadows, tints and white on black make no
+// difference. On a page of 1540 pixels, letters larger than some 100 pixels may not be found.
 //
-// Every fourth row and column is looked at: 3 ms for a page of 1089 x 1540 full of text, 5 ms if it is in colour, which
-// is 2 to 5 % of what it takes to make a page of a scan or a photo.
+// Only every fourth row and column is sampled. That takes 3 ms for a page of 1089 x 1540 full of text and 5 ms in
+// colour, 2 to 5 % of the time that it takes to make a page from a scan or photo.
 const (
-	patchSide = 64  // pixels; over so many the paper has one value
-	blockSide = 16  // pixels; a block is print or is not
-	tileSide  = 192 // pixels; the direction of lines is looked for in tiles
-	sampling  = 4   // a row or column in so many is looked at; sides are multiples of it
+	patchSide = 64  // pixels; the paper has one value in each patch
+	blockSide = 16  // pixels; a block is print or not
+	tileSide  = 192 // pixels; the direction of lines is measured in tiles
+	sampling  = 4   // one row and column in so many is sampled; the sides are multiples of it
 	profile   = tileSide / sampling
 
-	leastContrast = 0.2 // between ink and paper, as a part of the way from the paper's value to black or white
-	leastLevels   = 12  // as a number of values
+	leastContrast = 0.2 // between ink and paper, as a fraction of the contrast from the paper to black or white
+	leastLevels   = 12  // in levels of brightness
 	noiseContrast = 4   // as a multiple of the standard deviation of the paper
 
-	// leastStrokes are in a block of print and the eight around it, across and down: one more than where two ruled
-	// lines cross.
+	// leastStrokes is the least number of strokes, both horizontal and vertical, in a block of print and the eight
+	// around it: one more than at a crossing of ruled lines.
 	leastStrokes = 3*blockSide/sampling + 1
-	leastWidth   = 12 // pixels that the width of a stroke may be on a small page,
-	widthPart    = 80 // and as a part of the longest side of any other
+	leastWidth   = 12 // the widest stroke on a small page, in pixels
+	widthPart    = 80 // or, if that is more, the longest side divided by this
 
-	leastTile = 75  // pixels of ink in a tile whose lines have a direction
-	sideways  = 0.6 // the direction of lines below which they run down the page
+	leastTile = 75  // pixels of ink that a tile needs to have a direction
+	sideways  = 0.6 // the value of direction below which lines run down the page
 )
 
-// gauge looks at a page, a band of patches at a time.
+// gauge measures the print on a page, one row of patches at a time.
 type gauge struct {
 	w, h  int
-	width int // of a stroke, at most
+	width int // of the widest stroke
 
 	blocksX, blocksY int
-	across, down     []uint8 // strokes in each block that cross a row and a column, of those that are looked at
+	across, down     []uint8 // strokes in each block that cross a sampled row, and a sampled column
 
 	tilesX, tilesY int
-	rows, columns  []uint32 // of each tile: pixels of ink in each row and column, without strokes that run along it
+	rows, columns  []uint32 // of each tile: pixels of ink in each row and column, without strokes that run along them
 
 	class []value // of the last pixel in each column
-	since []int32 // the row in which that begins
+	since []int32 // the row where that value begins
 }
 
-// value is what the brightness of a pixel means.
+// value classifies the brightness of a pixel.
 type value uint8
 
 const (
@@ -78,7 +77,7 @@ const (
 	lighter
 )
 
-// measure looks at a page, as render returns it.
+// measure returns the print on a page that render returned.
 func measure(img image.Image) print { return look(img).print() }
 
 func look(img image.Image) *gauge {
@@ -112,7 +111,7 @@ func look(img image.Image) *gauge {
 	return g
 }
 
-// grayRows puts the brightness of rows into gray.
+// grayRows writes the brightness of rows to gray.
 func grayRows(gray []byte, m *image.RGBA, top, height int) {
 	w := m.Rect.Dx()
 	for y := range height {
@@ -124,10 +123,10 @@ func grayRows(gray []byte, m *image.RGBA, top, height int) {
 	}
 }
 
-// patch says what in it is paper: what is not more than span above low.
+// patch holds the range of values that are paper: from low to low+span.
 type patch struct{ low, span byte }
 
-// patchOf looks for the paper of so many pixels.
+// patchOf returns the range of paper in w x h pixels.
 func patchOf(pix []byte, stride, w, h int) patch {
 	var counts [256]int
 	all := 0
@@ -145,7 +144,7 @@ func patchOf(pix []byte, stride, w, h int) patch {
 		return v
 	}
 	middle := below(50)
-	noise := min(middle-below(16), below(84)-middle) // a standard deviation each; ink is on one side only
+	noise := min(middle-below(16), below(84)-middle) // two estimates of the standard deviation; ink affects one
 	least := max(leastLevels, noiseContrast*noise)
 	low := max(0, middle-max(least, int(leastContrast*float64(middle))))
 	high := min(255, middle+max(least, int(leastContrast*float64(255-middle))))
@@ -199,7 +198,7 @@ func (g *gauge) band(top, height int, pix []byte, stride int) {
 	}
 }
 
-// crossed counts a stroke that covers from to to of row y.
+// crossed counts a stroke that covers [from, to) of row y.
 func (g *gauge) crossed(y, from, to int) {
 	if from == 0 || to-from > g.width {
 		return
@@ -209,7 +208,7 @@ func (g *gauge) crossed(y, from, to int) {
 	g.rows[(y/tileSide*g.tilesX+x/tileSide)*profile+y%tileSide/sampling] += uint32(to - from)
 }
 
-// passed counts a stroke that covers from to to of column x.
+// passed counts a stroke that covers [from, to) of column x.
 func (g *gauge) passed(x, from, to int) {
 	if from == 0 || to-from > g.width {
 		return
@@ -219,7 +218,6 @@ func (g *gauge) passed(x, from, to int) {
 	g.columns[(y/tileSide*g.tilesX+x/tileSide)*profile+x%tileSide/sampling] += uint32(to - from)
 }
 
-// print sums up.
 func (g *gauge) print() print {
 	blocks := g.blocks()
 	count := 0
@@ -241,7 +239,7 @@ func (g *gauge) print() print {
 	return p
 }
 
-// blocks returns which blocks are print: those with strokes, and enough of them around.
+// blocks reports which blocks are print: those that have strokes, with enough of them around.
 func (g *gauge) blocks() []bool {
 	isPrint := make([]bool, len(g.across))
 	for i := range isPrint {
@@ -258,11 +256,11 @@ func (g *gauge) blocks() []bool {
 	return isPrint
 }
 
-// direction compares how unevenly ink is spread over the rows of a tile and over its columns: by a factor of some 2 to
-// 10 if lines run across, as little of one if they run down, and nearly the same where there are no lines. It returns
-// the middle one of all tiles.
+// direction compares how unevenly ink is spread over the rows and over the columns of a tile, and returns the median
+// ratio of all tiles: some 2 to 10 if lines run across, 0.1 to 0.5 if they run down, and nearly 1 if there are no
+// lines.
 func (g *gauge) direction() float64 {
-	const even = 0.01 // keeps the factor of two profiles without any unevenness at 1
+	const even = 0.01 // makes the ratio of two even profiles 1
 	var factors []float64
 	for tile := range g.tilesX * g.tilesY {
 		w := min(profile, ceilDiv(g.w-tile%g.tilesX*tileSide, sampling))
@@ -280,7 +278,7 @@ func (g *gauge) direction() float64 {
 	return factors[len(factors)/2]
 }
 
-// variation is the variance of a profile, as a multiple of its squared mean.
+// variation returns the variance of a profile as a multiple of its squared mean, and its sum.
 func variation(p []uint32) (v float64, sum uint32) {
 	for _, n := range p {
 		sum += n
@@ -295,8 +293,8 @@ func variation(p []uint32) (v float64, sum uint32) {
 	return v / float64(len(p)), sum
 }
 
-// beginsAtTop reports whether lines that run down the page rather begin at its top than at its bottom: where lines
-// begin they are aligned.
+// beginsAtTop reports whether lines that run down the page begin at its top rather than at its bottom: the beginnings
+// of lines are aligned.
 func (g *gauge) beginsAtTop(blocks []bool) bool {
 	var tops, bottoms []int
 	for x := range g.blocksX {
@@ -315,8 +313,8 @@ func (g *gauge) beginsAtTop(blocks []bool) bool {
 	return ragged(tops) < ragged(bottoms)
 }
 
-// ragged is how far numbers are from the middle one, none counted for more than a limit: a heading or a short last line
-// is not a margin.
+// ragged returns the sum of the numbers' distances from their median. Each distance is capped, so that a heading or a
+// short last line counts little.
 func ragged(numbers []int) (sum int) {
 	const limit = 10
 	middle := slices.Sorted(slices.Values(numbers))[len(numbers)/2]

@@ -17,7 +17,7 @@ import (
 
 const a4x, a4y = 1089, 1540 // pixels of a page as it is sent
 
-// sheet is a page of one value.
+// sheet returns a page of one value.
 func sheet(v byte) *image.Gray {
 	m := image.NewGray(image.Rect(0, 0, a4x, a4y))
 	for i := range m.Pix {
@@ -26,7 +26,7 @@ func sheet(v byte) *image.Gray {
 	return m
 }
 
-// changed is a picture with each value changed, by what depends on its place.
+// changed returns a picture with each value changed, depending on its position.
 func changed(m *image.Gray, change func(v float64, x, y int) float64) *image.Gray {
 	out := image.NewGray(m.Rect)
 	for i, v := range m.Pix {
@@ -40,7 +40,7 @@ func noisy(m *image.Gray, strength float64) *image.Gray {
 	return changed(m, func(v float64, _, _ int) float64 { return v + strength*r.NormFloat64() })
 }
 
-// pale leaves a part of the contrast to white.
+// pale reduces the contrast to white to a fraction.
 func pale(m *image.Gray, part float64) *image.Gray {
 	return changed(m, func(v float64, _, _ int) float64 { return 255 - part*(255-v) })
 }
@@ -49,12 +49,12 @@ func inverted(m *image.Gray) *image.Gray {
 	return changed(m, func(v float64, _, _ int) float64 { return 255 - v })
 }
 
-// shaded falls off to a fifth of the light, over a tinted paper.
+// shaded darkens a page gradually to a fifth of the light, on tinted paper.
 func shaded(m *image.Gray) *image.Gray {
 	return changed(m, func(v float64, x, y int) float64 { return v * 0.8 * (1 - 0.8*float64(x+y)/(a4x+a4y)) })
 }
 
-// behind is a page as it shines through paper, which blurs it: mirrored, and a part of the contrast.
+// behind returns a page as it shows through paper: mirrored, blurred and with a fraction of the contrast.
 func behind(m *image.Gray, part float64) *image.Gray {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	blurred := changed(m, func(_ float64, x, y int) float64 {
@@ -69,7 +69,7 @@ func behind(m *image.Gray, part float64) *image.Gray {
 	return pale(blurred, part)
 }
 
-// both is ink on both pictures, of the same size.
+// both returns the ink of both pictures, which must have the same size.
 func both(a, b *image.Gray) *image.Gray {
 	return changed(a, func(v float64, x, y int) float64 { return v * float64(b.GrayAt(x, y).Y) / 255 })
 }
@@ -83,7 +83,7 @@ func on(m *image.Gray, x, y int) *image.Gray {
 	return page
 }
 
-// specks are squares of up to so many pixels.
+// specks returns a page with squares of up to some pixels.
 func specks(count, size int) *image.Gray {
 	r := rand.New(rand.NewPCG(5, 6))
 	m := sheet(245)
@@ -102,7 +102,7 @@ func fill(m *image.Gray, x, y, w, h int, v byte) {
 	}
 }
 
-// copied is a sheet as an office copies it: four punched holes, and the slanting black edge of what lies outside of it.
+// copied returns a sheet as from an office copier: with four punched holes, and a slanting black edge.
 func copied() *image.Gray {
 	return changed(sheet(240), func(v float64, x, y int) float64 {
 		for i := range 4 {
@@ -117,7 +117,7 @@ func copied() *image.Gray {
 	})
 }
 
-// ruled is paper with lines in both directions, so many pixels apart.
+// ruled returns paper with lines in both directions.
 func ruled(apart int) *image.Gray {
 	m := sheet(250)
 	for y := 100; y < a4y-100; y += apart {
@@ -129,13 +129,13 @@ func ruled(apart int) *image.Gray {
 	return m
 }
 
-// columns is a page with two columns of text.
+// columns returns a page with two columns of text.
 func columns() *image.Gray {
 	left, right := pagetest.Paper(480, 1400, 15), pagetest.Paper(480, 1380, 15)
 	return both(on(left, 50, 60), on(right, 560, 60))
 }
 
-// vertical is a page of square characters in columns, as Japanese is set.
+// vertical returns a page of square characters in columns, as in vertical Japanese.
 func vertical() *image.Gray {
 	r := rand.New(rand.NewPCG(7, 8))
 	m := sheet(255)
@@ -150,7 +150,7 @@ func vertical() *image.Gray {
 	return m
 }
 
-// written is lines of loops that lean, rise and fall, as handwriting does.
+// written returns lines of loops that lean, rise and fall, like handwriting.
 func written() *image.Gray {
 	r := rand.New(rand.NewPCG(9, 10))
 	m := sheet(250)
@@ -168,7 +168,7 @@ func written() *image.Gray {
 	return m
 }
 
-// scene is a photograph of no text: soft shapes and fine texture.
+// scene returns a photograph without text: soft shapes and fine texture.
 func scene() *image.Gray {
 	r := rand.New(rand.NewPCG(11, 12))
 	type wave struct{ x, y, phase, height float64 }
@@ -186,7 +186,7 @@ func scene() *image.Gray {
 	})
 }
 
-// skewed is a page that lies askew, by a part of its width.
+// skewed returns a page that is skewed by a fraction of its width.
 func skewed(m *image.Gray, part float64) *image.Gray {
 	return changed(m, func(_ float64, x, y int) float64 {
 		if from := image.Pt(x-int(part*float64(y)), y+int(part*float64(x))); from.In(m.Rect) {
@@ -196,7 +196,7 @@ func skewed(m *image.Gray, part float64) *image.Gray {
 	})
 }
 
-// samples are pages of books and papers in the size in which they are sent.
+// samples returns pages of books and papers, in the size in which they are sent.
 func samples(t *testing.T) map[string]*image.Gray {
 	t.Helper()
 	all := map[string]*image.Gray{}
@@ -275,14 +275,14 @@ func TestInkTellsPrintFromPaper(t *testing.T) {
 	t.Logf("nothing has at most %.5f, print at least %.5f: %.1f times as much", most, least, least/max(most, LeastInk))
 }
 
-// TestLinesThatRunDownAreNoticed shows the margins between upright pages and pages that were turned: the direction of
-// lines, and in which order turns are tried.
+// TestLinesThatRunDownAreNoticed shows the margins between upright and turned pages: the direction of lines, and the
+// order of turns.
 func TestLinesThatRunDownAreNoticed(t *testing.T) {
 	t.Parallel()
 	text := pagetest.Paper(a4x, a4y, 18)
 	cases := map[string]struct {
 		m     *image.Gray
-		lines bool // else nothing is said of it
+		lines bool // if not set, any direction is right
 	}{
 		"full page": {text, true}, "fine print": {pagetest.Paper(a4x, a4y, 10), true},
 		"coarse print": {pagetest.Paper(a4x, a4y, 30), true},
@@ -330,8 +330,7 @@ func TestLinesThatRunDownAreNoticed(t *testing.T) {
 	}
 }
 
-// TestTurnedPageIsTheTurnedPage: whatever turned a page upright, a turn comes on top of that, wherever the page is
-// made.
+// TestTurnedPageIsTheTurnedPage: a turn is applied to the upright page, in whichever process the page is made.
 func TestTurnedPageIsTheTurnedPage(t *testing.T) {
 	t.Parallel()
 	paper := pagetest.Paper(300, 200, 14)
@@ -410,7 +409,7 @@ func turnedRGBA(m *image.RGBA, quarters int) *image.RGBA {
 	return m
 }
 
-// apart is how far two pictures differ on average, in values of a channel.
+// apart returns the average difference of two pictures, in values of a channel.
 func apart(a, b *image.RGBA) float64 {
 	if a.Rect != b.Rect {
 		return 255
@@ -422,7 +421,8 @@ func apart(a, b *image.RGBA) float64 {
 	return float64(sum) / float64(len(a.Pix))
 }
 
-// TestInkIsTheSameWhereverAPageIsDecoded: and a page that passes has none, one without print has the least.
+// TestInkIsTheSameWhereverAPageIsDecoded: both processes measure the same. A page that passes through has 0, one
+// without print LeastInk.
 func TestInkIsTheSameWhereverAPageIsDecoded(t *testing.T) {
 	t.Parallel()
 	text := pagetest.Turned(pagetest.Paper(700, 500, 16), 1)
@@ -455,7 +455,7 @@ func TestInkIsTheSameWhereverAPageIsDecoded(t *testing.T) {
 	}
 }
 
-// indexed is a gray picture as numbers of all grays.
+// indexed returns a gray picture with a palette of all grays.
 func indexed(m *image.Gray) *image.Paletted {
 	grays := make(color.Palette, 256)
 	for i := range grays {
@@ -464,7 +464,7 @@ func indexed(m *image.Gray) *image.Paletted {
 	return &image.Paletted{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect, Palette: grays}
 }
 
-// TestLookingAtAPageTakesLittleMemory is not parallel.
+// TestLookingAtAPageTakesLittleMemory measures allocations, so it is not parallel.
 func TestLookingAtAPageTakesLittleMemory(t *testing.T) {
 	for _, m := range []image.Image{image.NewGray(image.Rect(0, 0, 1540, 1540)),
 		image.NewRGBA(image.Rect(0, 0, 1540, 1540))} {
@@ -474,8 +474,8 @@ func TestLookingAtAPageTakesLittleMemory(t *testing.T) {
 	}
 }
 
-// FuzzLook looks at pictures of any bytes and any shape: what is said of them is possible, and the same for gray that
-// is stored as colour.
+// FuzzLook measures pictures of any bytes and shape. The results must be possible, and the same for gray stored as
+// colour.
 func FuzzLook(f *testing.F) {
 	text := pagetest.Paper(90, 60, 10)
 	f.Add(text.Pix, 90)

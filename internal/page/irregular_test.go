@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// irregular are files of every kind that the decoders of the standard library refuse and other programs read, with what
-// they show.
+// irregular returns files of every kind that the standard library rejects and other programs read, with the picture
+// that they show.
 func irregular(t testing.TB) map[string]struct {
 	file []byte
 	want image.Image
@@ -53,7 +53,7 @@ func irregular(t testing.TB) map[string]struct {
 	return all
 }
 
-// TestIrregularFilesAreRead: what other programs show is a page, without a warning.
+// TestIrregularFilesAreRead: files that other programs read become pages without a warning.
 func TestIrregularFilesAreRead(t *testing.T) {
 	t.Parallel()
 	for name, c := range irregular(t) {
@@ -71,13 +71,13 @@ func TestIrregularFilesAreRead(t *testing.T) {
 		draw.Draw(want, want.Rect, image.White, image.Point{}, draw.Src)
 		draw.Draw(want, want.Rect, c.want, c.want.Bounds().Min, draw.Over)
 		worst, psnr := differ(m, averaged(want, m.Bounds().Dx(), m.Bounds().Dy()))
-		if pg.Type == "image/png" && worst > 9 || psnr < 26 { // 9: of 16 bits a pixel
+		if pg.Type == "image/png" && worst > 9 || psnr < 26 { // 9: of 16 bits per pixel
 			t.Errorf("%s: off by %.1f, %.1f dB", name, worst, psnr)
 		}
 	}
 }
 
-// TestIrregularFilesDoNotPass: what is known to be irregular by its header is not sent as it is.
+// TestIrregularFilesDoNotPass: a file whose header is irregular does not pass through.
 func TestIrregularFilesDoNotPass(t *testing.T) {
 	t.Parallel()
 	all := irregular(t)
@@ -91,8 +91,8 @@ func TestIrregularFilesDoNotPass(t *testing.T) {
 	}
 }
 
-// TestWhatIsThereIsShown: of a file that is cut off in its pixels the upper or, of a BMP, the lower part is a page with
-// a warning.
+// TestWhatIsThereIsShown: a file that is cut off in its pixels becomes a page with a warning, which shows the upper
+// part or, for BMP, the lower part.
 func TestWhatIsThereIsShown(t *testing.T) {
 	t.Parallel()
 	paper := pagetest.FourGrays(300, 400)
@@ -124,7 +124,7 @@ func TestWhatIsThereIsShown(t *testing.T) {
 	}
 }
 
-// TestCutOffPNGOfUnknownSizeIsDecodedAtOnce: it is in memory anyway.
+// TestCutOffPNGOfUnknownSizeIsDecodedAtOnce: it is in memory, so there is no need to send it first.
 func TestCutOffPNGOfUnknownSizeIsDecodedAtOnce(t *testing.T) {
 	t.Parallel()
 	file := pagetest.EncodePNG(pagetest.Paper(300, 200, 14))
@@ -136,7 +136,7 @@ func TestCutOffPNGOfUnknownSizeIsDecodedAtOnce(t *testing.T) {
 	}
 }
 
-// TestDecodedIsAnotherPage: a page that passed through can be had decoded, as far as it goes.
+// TestDecodedIsAnotherPage: Decoded re-encodes the readable part of a page that passed through.
 func TestDecodedIsAnotherPage(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))

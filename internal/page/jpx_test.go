@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestBareJPEG2000WithAlphaIsNamed: without the boxes nothing says what the fourth channel is, and the picture would
-// come out garbled.
+// TestBareJPEG2000WithAlphaIsNamed: only the boxes tell the meaning of the fourth channel; without them the picture
+// would be garbled.
 func TestBareJPEG2000WithAlphaIsNamed(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/small-gray.j2k")

@@ -79,8 +79,8 @@ func shades(m image.Image) int {
 	return len(seen)
 }
 
-// TestConvertedPageIsTheAreaAverage makes a page of each file, halved, and compares it with the area average of what
-// the decoder gives.
+// TestConvertedPageIsTheAreaAverage compares each file's page at half its size with the area average of the decoded
+// picture.
 func TestConvertedPageIsTheAreaAverage(t *testing.T) {
 	t.Parallel()
 	for name, data := range testFiles(t, "*g") {
@@ -95,7 +95,7 @@ func TestConvertedPageIsTheAreaAverage(t *testing.T) {
 		pg, m := converted(t, data, edge)
 		w, h := fit(want.Bounds().Dx(), want.Bounds().Dy(), edge)
 		worst, psnr := differ(withoutMargin(m, w, h), averaged(want, w, h))
-		if pg.Type == "image/png" && worst > 2 || psnr < 22 { // 16 x 16 in hard colours is no good JPEG
+		if pg.Type == "image/png" && worst > 2 || psnr < 22 { // 16 x 16 pixels in hard colours make a bad JPEG
 			t.Errorf("%s: off by %.1f, %.1f dB", name, worst, psnr)
 		}
 	}
@@ -105,7 +105,7 @@ func TestYCCKLooksAsDecoded(t *testing.T) {
 	t.Parallel()
 	data := testFile(t, "video-001.cmyk.jpeg")
 	at := bytes.Index(data, []byte("Adobe")) + 11
-	data[at] = 2 - data[at] // the other of CMYK and YCCK
+	data[at] = 2 - data[at] // CMYK to YCCK or back
 	want, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestYCCKLooksAsDecoded(t *testing.T) {
 	}
 }
 
-// TestEveryOrientationGivesTheSamePage: a camera held in eight ways gives one page.
+// TestEveryOrientationGivesTheSamePage: the eight ways of holding a camera make the same page.
 func TestEveryOrientationGivesTheSamePage(t *testing.T) {
 	t.Parallel()
 	src := image.NewRGBA(image.Rect(0, 0, 321, 203))
@@ -147,8 +147,8 @@ func TestEveryOrientationGivesTheSamePage(t *testing.T) {
 	}
 }
 
-// TestBudgetCoversAllocations: what is acquired is not less than all that making the page allocates, garbage included,
-// but for a twentieth: inflating makes small garbage all the time.
+// TestBudgetCoversAllocations: the acquired bytes cover all allocations for a page, including garbage, except for a
+// twentieth, since inflating makes small garbage all the time.
 func TestBudgetCoversAllocations(t *testing.T) {
 	text := pagetest.Paper(700, 900, 12)
 	shot := pagetest.Photo(text)
@@ -248,7 +248,7 @@ func TestPhotoNeedsLittleMemory(t *testing.T) {
 	}
 }
 
-// withSomething makes a file that would pass one that has to be decoded.
+// withSomething changes a file that would pass through so that it has to be decoded.
 func withSomething(data []byte) []byte {
 	if data[0] == 0x89 {
 		return pagetest.WithPNGChunk(data, "eXIf", pagetest.Exif(binary.BigEndian, 3))
@@ -269,7 +269,7 @@ func TestBudgetErrorComesBack(t *testing.T) {
 	}
 }
 
-// TestPanicIsNoFaultOfTheObject: a decoder's panic is an error of the program. The memory is released, the source
+// TestPanicIsNoFaultOfTheObject: a decoder's panic is an error of the program. Memory is released, the source is
 // closed, and the next page can be made.
 func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 	t.Parallel()
@@ -298,7 +298,7 @@ func TestPanicIsNoFaultOfTheObject(t *testing.T) {
 	}
 }
 
-// TestDamagedPhotoShowsWhatIsLeft: a photo whose upload broke off shows as far as it goes, and says so.
+// TestDamagedPhotoShowsWhatIsLeft: a photo whose upload broke off is shown as far as possible, with a warning.
 func TestDamagedPhotoShowsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(600, 800, 14)))
@@ -343,7 +343,7 @@ func TestDamagedPhotoIsAccountedFor(t *testing.T) {
 	}
 }
 
-// TestNothingLeftIsCorrupt: what shows nothing stays corrupt, never blank.
+// TestNothingLeftIsCorrupt: a file without readable pixels is corrupt, never blank.
 func TestNothingLeftIsCorrupt(t *testing.T) {
 	t.Parallel()
 	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(600, 800, 14)))
@@ -355,7 +355,7 @@ func TestNothingLeftIsCorrupt(t *testing.T) {
 	}
 }
 
-// TestBlankPartIsCorrupt: where the text of a page is in the part that is missing, it is not blank.
+// TestBlankPartIsCorrupt: a damaged page whose readable part is blank is corrupt, since its text may be missing.
 func TestBlankPartIsCorrupt(t *testing.T) {
 	t.Parallel()
 	m := image.NewGray(image.Rect(0, 0, 600, 800))
@@ -372,15 +372,15 @@ func TestBlankPartIsCorrupt(t *testing.T) {
 	}
 }
 
-// crop is the upper part of a picture.
+// crop returns the upper part of a picture.
 func crop(m image.Image, h int) image.Image {
 	return m.(interface {
 		SubImage(image.Rectangle) image.Image
 	}).SubImage(image.Rect(0, 0, m.Bounds().Dx(), h))
 }
 
-// TestLargePicturesTakeTheMemoryOfOne: large pictures one after the other take the memory of one, even where the
-// collector never comes by itself.
+// TestLargePicturesTakeTheMemoryOfOne: large pictures, one after the other, need the memory of one, even if the garbage
+// collector never starts by itself.
 func TestLargePicturesTakeTheMemoryOfOne(t *testing.T) {
 	data := pagetest.EncodePNG(image.NewGray(image.Rect(0, 0, large>>12, 1<<12)))
 	runtime.GC()
@@ -398,7 +398,7 @@ func TestLargePicturesTakeTheMemoryOfOne(t *testing.T) {
 	}
 }
 
-// passing are files that need nothing.
+// passing returns files that pass through.
 func passing(t testing.TB) map[string][]byte {
 	text := pagetest.Paper(300, 400, 12)
 	gray16 := testFile(t, "basn0g08.png")
@@ -437,7 +437,7 @@ func TestRightPagesPassThrough(t *testing.T) {
 			pg.Width != cfg.Width || pg.Height != cfg.Height || pg.Blank || pg.Warnings != nil {
 			t.Errorf("%s: %+v", name, pg)
 		}
-		for try := range int64(3) { // a request that is retried reads it again
+		for try := range int64(3) { // a retried request reads it again
 			b, err := content(pg)
 			if err != nil || !bytes.Equal(b, data) {
 				t.Errorf("%s: %d bytes of %d, %v", name, len(b), len(data), err)
@@ -501,7 +501,7 @@ func TestTooManyBytesAreConverted(t *testing.T) {
 	}
 }
 
-// TestPassedStreamReportsFailures reads as net/http does, no more than the declared bytes, and still has to see them.
+// TestPassedStreamReportsFailures reads no more than the declared bytes, like net/http, and still has to see failures.
 func TestPassedStreamReportsFailures(t *testing.T) {
 	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Scanned(pagetest.Paper(300, 400, 12), 5))
@@ -551,8 +551,8 @@ func TestPassedObjectMustKeepItsSize(t *testing.T) {
 	}
 }
 
-// TestCutOffPNGEndsWithAnError: of a PNG that passes and ends in the middle of its pixels the end is not given, with
-// whatever size of reads; one that lacks less may be whole, and passes.
+// TestCutOffPNGEndsWithAnError: reading a PNG that passes through and ends within its pixels fails before the end,
+// whatever the size of reads. If only later bytes are missing, it passes.
 func TestCutOffPNGEndsWithAnError(t *testing.T) {
 	t.Parallel()
 	whole := testFile(t, "basn3p08.png")
@@ -582,8 +582,8 @@ func TestCutOffPNGEndsWithAnError(t *testing.T) {
 	}
 }
 
-// TestSourceErrorGoesBeforeACutOffFile: what the source says of itself goes before.
-func TestSourceErrorGoesBeforeACutOffFile(t *testing.T) {
+// TestSourceErrorComesBeforeACutOffFile: the source's error is returned instead.
+func TestSourceErrorComesBeforeACutOffFile(t *testing.T) {
 	t.Parallel()
 	o := newObject(testFile(t, "basn3p08.png")[:1000])
 	o.fail, o.failAt = io.ErrClosedPipe, 1000
@@ -592,8 +592,8 @@ func TestSourceErrorGoesBeforeACutOffFile(t *testing.T) {
 	}
 }
 
-// TestThinPageIsLaidOnWhite: no side of a page is shorter than what the model looks at, since servers read such a page
-// as blank or refuse it.
+// TestThinPageIsLaidOnWhite: a page with a side too short for the model gets margins, since servers read such pages as
+// blank or reject them.
 func TestThinPageIsLaidOnWhite(t *testing.T) {
 	t.Parallel()
 	lined := func(w, h int) *image.Gray {
@@ -653,11 +653,11 @@ func TestThinPageIsLaidOnWhite(t *testing.T) {
 			for y := range c.want.Y {
 				for x := range c.want.X {
 					v := color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y
-					if v < 80 { // scaling makes it paler
+					if v < 80 { // scaling makes ink paler
 						black++
 					}
 					if edge := min(x, y, c.want.X-1-x, c.want.Y-1-y) == 0; edge && v > 245 {
-						margin.Max = image.Point{} // there is one
+						margin.Max = image.Point{} // found
 					}
 				}
 			}
@@ -668,7 +668,7 @@ func TestThinPageIsLaidOnWhite(t *testing.T) {
 	}
 	dark := image.NewGray(image.Rect(0, 0, 8, 3000))
 	for i := range dark.Pix {
-		dark.Pix[i] = 90 // dark paper, which its white margin must not make a picture of something
+		dark.Pix[i] = 90 // dark paper is blank, in spite of its white margin
 	}
 	if pg, _, err := only(t, newObject(pagetest.EncodePNG(dark)), wide(1540)); err != nil || !pg.Blank ||
 		pg.Ink != LeastInk {

@@ -8,19 +8,18 @@ import (
 	"unicode/utf8"
 )
 
-// other is a kind of file that is recognized only to be named.
+// other is a file type that is recognized only so that an error can name it.
 type other struct {
 	what  string
 	at    int
 	magic string
 }
 
-// others are tried in this order.
 var others = [...]other{
 	{"JPEG XL", 0, "\xff\x0a"},
 	{"JPEG XL", 0, "\x00\x00\x00\x0cJXL \r\n\x87\n"},
 	{"JPEG XR", 0, "II\xbc\x01"},
-	{"JPEG without its beginning", 0, "\xff\xdb\x00"},
+	{"a JPEG without its beginning", 0, "\xff\xdb\x00"},
 	{"JBIG2", 0, "\x97JB2\r\n\x1a\n"},
 	{"a Photoshop file (PSD)", 0, "8BPS"},
 	{"a GIMP file (XCF)", 0, "gimp xcf"},
@@ -50,8 +49,8 @@ var others = [...]other{
 	{"a tar archive", 257, "ustar"},
 	{"a Matroska or WebM video", 0, "\x1a\x45\xdf\xa3"},
 	{"an AVI video", 8, "AVI LIST"},
-	{"sound (WAVE)", 8, "WAVEfmt "},
-	{"sound (MP3)", 0, "ID3"},
+	{"audio (WAVE)", 8, "WAVEfmt "},
+	{"audio (MP3)", 0, "ID3"},
 	{"a Canon raw file (CR3)", 4, "ftypcrx "},
 	{"a video (MP4 or QuickTime)", 4, "ftyp"},
 	{"a video (MP4 or QuickTime)", 4, "moov"},
@@ -59,7 +58,7 @@ var others = [...]other{
 	{"a video (MP4 or QuickTime)", 4, "wide"},
 }
 
-// named names a file that is of no format, by its first bytes, if it can.
+// named names the type of an unsupported file by its first bytes. ok is false if the type is unknown.
 func named(b []byte) (what string, ok bool) {
 	for _, o := range others {
 		if len(b) > o.at && bytes.HasPrefix(b[o.at:], []byte(o.magic)) {
@@ -74,7 +73,7 @@ func named(b []byte) (what string, ok bool) {
 	return "", false
 }
 
-// namedIcon also looks at the first picture of its list, since two numbers are no proof.
+// namedIcon also checks the entry of the first picture, since the two numbers of the header prove nothing.
 func namedIcon(b []byte) string {
 	if len(b) < 22 || b[0] != 0 || b[1] != 0 || b[3] != 0 || b[5] != 0 || b[4] == 0 || b[9] != 0 {
 		return ""
@@ -107,11 +106,11 @@ func namedZIP(b []byte) string {
 	return "a ZIP archive"
 }
 
-// namedText names what consists of letters.
+// namedText returns "HTML", "XML" or "plain text" if b is text in UTF-8.
 func namedText(b []byte) string {
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
 	for n := 0; n < utf8.UTFMax && len(b) > 0 && !utf8.Valid(b); n++ {
-		b = b[:len(b)-1] // a letter that is cut off, or text of another encoding
+		b = b[:len(b)-1] // a character that is cut off, or another encoding
 	}
 	if len(b) == 0 || !utf8.Valid(b) ||
 		bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\v\f\r\x1b", r) }) {
@@ -128,8 +127,7 @@ func namedText(b []byte) string {
 	return "plain text"
 }
 
-// namedTGA looks at a header that has no mark, so it is tried last: the kind of picture, its palette and size, and bits
-// a pixel.
+// namedTGA checks the image type, palette, size and bits per pixel of a header that has no magic, so it is tried last.
 func namedTGA(b []byte) string {
 	if len(b) < 18 || b[1] > 1 || b[17]&0xc0 != 0 {
 		return ""

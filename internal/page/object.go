@@ -12,51 +12,51 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// object is the object whose pages are made. A file that the Decoder decodes is loaded: it is in memory while its pages
-// are made. Between two pages it stays there, and the Decoder keeps a copy of it, as long as no other object waits for
-// memory: an object that waits keeps nothing, or objects could wait for each other.
+// object is the object whose pages are made. A file that the Decoder decodes is loaded into memory while its pages are
+// made. Between two pages it stays there, and the Decoder keeps a copy, as long as no other object waits for memory. An
+// object that waits for memory keeps nothing, so that objects never wait for each other.
 type object struct {
 	src    Source
 	lim    Limits
 	format *format
 	size   int64 // in bytes, -1 unknown
-	single bool  // it is loaded for one page
-	total  int   // pages that it has, where the first of them alone are made
+	single bool  // it has one page
+	total  int   // number of pages, if only the first ones are made
 
 	data   []byte        // its bytes, if it is loaded
-	key    int64         // its name for the Decoder, 0 until that has had it
+	key    int64         // identifies it to the Decoder; 0 until it was sent there
 	kept   bool          // the Decoder may have a copy of data
-	room   int           // index of the room that an engine has needed so far
+	room   int           // index of the largest room that an engine has needed so far
 	waited time.Duration // for memory and for the Decoder, in this turn
 	closed bool
 
-	textRoom int  // as room, for its text
-	textless bool // its text is not asked for any more
+	textRoom int  // like room, but for its text
+	textless bool // its text took too much; do not ask for it again
 
 	live atomic.Pointer[stream] // at the first byte; nil once it is taken
 }
 
-// unlimited is the Budget that is used where none is given.
+// unlimited is the default Budget.
 type unlimited struct{}
 
 func (unlimited) Acquire(context.Context, int64) error { return nil }
 func (unlimited) TryGrow(int64) bool                   { return true }
 func (unlimited) Shrink(int64)                         {}
 
-// take returns a stream at the first byte, for the caller alone: the one that Split opened, or a new one. It is safe
-// for concurrent use.
+// take returns a stream at the first byte, owned by the caller: the one that Split opened, or a new one. It is safe for
+// concurrent use.
 func (o *object) take(ctx context.Context) (*stream, error) {
 	s := o.live.Swap(nil)
 	if s == nil {
 		return open(ctx, o.src, o.lim.MaxBytes)
 	}
-	s.rewind(ctx) // can, since nothing read it after Split did
+	s.rewind(ctx) // always possible, since only Split has read from it
 	return s, nil
 }
 
-// tryRooms calls f with one room after the other until an engine needs no more than that. What one page has needed, the
-// next ones get at once. If the Decoder's process dies meanwhile, f is called once more, with a new one: something else
-// may have killed the first. If that dies too, the file has killed it.
+// tryRooms calls f with one room after the other until one is enough. The next pages start with that room. If the
+// Decoder's process dies meanwhile, f is called once more with a new process, since the first may have died of another
+// cause. If that dies too, the file is at fault.
 func (o *object) tryRooms(rooms []int64, f func(room int64) error) error {
 	if rooms == nil {
 		rooms = []int64{0}
@@ -75,7 +75,7 @@ func (o *object) tryRooms(rooms []int64, f func(room int64) error) error {
 	}
 }
 
-// call has the Decoder do something with the object, which is loaded, in so much room.
+// call sends the loaded object to the Decoder for the operation op, with the given arguments.
 func (o *object) call(ctx context.Context, op string, room ...int64) (sandbox.Message, error) {
 	d := o.lim.Decoder
 	if o.key == 0 && d != nil {
@@ -87,7 +87,7 @@ func (o *object) call(ctx context.Context, op string, room ...int64) (sandbox.Me
 	return answer, err
 }
 
-// drop has nothing of the object in memory any more, here or in the Decoder.
+// drop removes the object's bytes from memory, here and in the Decoder.
 func (o *object) drop() {
 	o.data = nil
 	if o.kept {
@@ -96,8 +96,9 @@ func (o *object) drop() {
 	}
 }
 
-// load has the bytes in o.data, memory for more bytes beside them and for the Decoder's copy, and an engine started, if
-// one is named. After an error nothing is loaded, and the caller settles.
+// load reads the object into o.data, if it is not there. It acquires memory for it, for the Decoder's copy and for more
+// bytes, and starts the engine, if there is one. After an error nothing is loaded. The caller must call settle in
+// either case.
 func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if engine != "" {
 		if err := o.start(ctx, engine); err != nil {
@@ -110,7 +111,7 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 	o.drop()
 	size := o.size
 	if size < 0 {
-		size = times(2, o.lim.MaxBytes) // a buffer that grows
+		size = times(2, o.lim.MaxBytes) // the buffer doubles as it grows
 	}
 	if err := o.acquire(ctx, plus(size, max(o.size, 0), more)); err != nil {
 		return err
@@ -123,10 +124,13 @@ func (o *object) load(ctx context.Context, engine string, more int64) error {
 	return nil
 }
 
-// startMemory is about what it takes to start an engine; most of it is free again then.
-const startMemory = 300 << 20
+// Roughly what compiling an engine takes, and loading one that is kept; most of the former is free again afterwards.
+const (
+	compileMemory = 300 << 20
+	loadMemory    = 48 << 20
+)
 
-// start starts an engine, with as much of startMemory acquired as there is at all: other objects wait meanwhile.
+// start starts an engine, which is compiled unless it is kept.
 func (o *object) start(ctx context.Context, engine string) error {
 	d := o.lim.Decoder
 	if d == nil {
@@ -135,27 +139,39 @@ func (o *object) start(ctx context.Context, engine string) error {
 	if d.child.Started(engine) {
 		return nil
 	}
+	kept := d.engines
+	if kept.has(engine) {
+		if err := o.startBy(ctx, kept.start(engine, true), loadMemory); !notKept(err) {
+			return err
+		}
+	}
+	return o.startBy(ctx, kept.start(engine, false), compileMemory)
+}
+
+// startBy starts an engine by a call. It acquires so many bytes, or as much of them as the Budget can ever give, so
+// other objects wait meanwhile.
+func (o *object) startBy(ctx context.Context, m sandbox.Message, memory int64) error {
 	o.drop()
-	err := o.acquire(ctx, startMemory)
-	for n := int64(startMemory / 2); isKind(err, TooLarge) && n > 1<<20; n /= 2 {
+	err := o.acquire(ctx, memory)
+	for n := memory / 2; isKind(err, TooLarge) && n > 1<<20; n /= 2 {
 		err = o.acquire(ctx, n)
 	}
 	if err != nil {
 		return err
 	}
 	defer o.settle()
-	waited, err := d.child.Start(ctx, engine)
+	waited, err := o.lim.Decoder.child.Start(ctx, m)
 	o.waited += waited
 	switch {
 	case errors.Is(err, sandbox.ErrSlow):
 		return errSlow
-	case errors.Is(err, sandbox.ErrDied): // with no byte of the object in it
-		return fmt.Errorf("page: start of the decoder for %s: %s", engine, err.Error())
+	case errors.Is(err, sandbox.ErrDied): // so no object is at fault: the process has not seen any of its bytes
+		return fmt.Errorf("page: starting the decoder for %s: %s", m.Op, err.Error())
 	}
 	return err
 }
 
-// readAll reads an object of no more than most bytes to its end; nil if it has more.
+// readAll reads the whole object. It returns nil if it has more than most bytes.
 func (o *object) readAll(ctx context.Context, most int64) ([]byte, error) {
 	s, err := o.take(ctx)
 	if err != nil {
@@ -175,7 +191,7 @@ func (o *object) readAll(ctx context.Context, most int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// acquire accounts for n bytes, whatever was accounted for. Nothing may be loaded: it may wait.
+// acquire sets the account to n bytes. It may wait, so nothing may be loaded.
 func (o *object) acquire(ctx context.Context, n int64) error {
 	begun := time.Now()
 	err := o.lim.Budget.Acquire(ctx, n)
@@ -183,7 +199,7 @@ func (o *object) acquire(ctx context.Context, n int64) error {
 	return err
 }
 
-// settle accounts for what is loaded and no more.
+// settle shrinks the account to what is loaded.
 func (o *object) settle() {
 	if o.closed {
 		o.drop()

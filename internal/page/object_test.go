@@ -59,7 +59,7 @@ func TestPagesOfOneFileShareItsBytes(t *testing.T) {
 	}
 }
 
-// pdfOf is a PDF of pages, page n saying its number.
+// pdfOf returns a PDF of pages, each with its number as the text.
 func pdfOf(n int) []byte {
 	var pages []pagetest.PDFPage
 	for i := range n {
@@ -68,8 +68,7 @@ func pdfOf(n int) []byte {
 	return pagetest.PDF("", pages)
 }
 
-// TestWaitingObjectKeepsNothing: where memory is short the file is dropped and read again, and all pages are made
-// nevertheless.
+// TestWaitingObjectKeepsNothing: when memory is short, the file is dropped and read again, and all pages are made.
 func TestWaitingObjectKeepsNothing(t *testing.T) {
 	t.Parallel()
 	data := tiffOf(t, 100, 4)
@@ -106,8 +105,8 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 	}
 }
 
-// TestGuessServesTheFirstAcquire: what the account holds before Split is not released before something else is acquired
-// for it, so that an object that was admitted with enough does not wait.
+// TestGuessServesTheFirstAcquire: memory that the account holds before Split is kept for the first Acquire, so an
+// object that was admitted with enough does not wait.
 func TestGuessServesTheFirstAcquire(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string][]byte{
@@ -132,7 +131,7 @@ func TestGuessServesTheFirstAcquire(t *testing.T) {
 	}
 }
 
-// TestPageReportsItsWaiting: for its turn and for memory, also where it fails.
+// TestPageReportsItsWaiting: the wait for its turn and for memory is reported, also with an error.
 func TestPageReportsItsWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -155,7 +154,7 @@ func TestPageReportsItsWaiting(t *testing.T) {
 	})
 }
 
-// TestPageFailsAlone: what is wrong with one page of several is that page's.
+// TestPageFailsAlone: a fault of one page does not affect the others.
 func TestPageFailsAlone(t *testing.T) {
 	t.Parallel()
 	good := pagetest.Gray(pagetest.Paper(80, 60, 9), 60)
@@ -206,7 +205,7 @@ func TestTooManyPages(t *testing.T) {
 	}
 }
 
-// TestFirstPagesOfALongObject: as many as may be are made, and how many there are is told.
+// TestFirstPagesOfALongObject: with Limits.First the first pages are made, and Total counts all.
 func TestFirstPagesOfALongObject(t *testing.T) {
 	t.Parallel()
 	for name, data := range map[string][]byte{"TIFF": tiffOf(t, 20, 5), "PDF": pdfOf(5)} {
@@ -245,17 +244,17 @@ func TestLockedPDFIsEncrypted(t *testing.T) {
 	}
 }
 
-// TestStartAcquiresMemory: an engine is started with as much memory acquired as there is, once, and again after its
-// process died.
+// TestStartAcquiresMemory: starting an engine acquires as much memory as there is. It is started once, and again after
+// its process died.
 func TestStartAcquiresMemory(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		total int64
 		want  []int64
 	}{
-		{1 << 40, []int64{startMemory}},
-		{200 << 20, []int64{startMemory, startMemory / 2}},
-		{100 << 20, []int64{startMemory, startMemory / 2, startMemory / 4}},
+		{1 << 40, []int64{compileMemory}},
+		{200 << 20, []int64{compileMemory, compileMemory / 2}},
+		{100 << 20, []int64{compileMemory, compileMemory / 2, compileMemory / 4}},
 	} {
 		d := newDecoder()
 		for range 2 {
@@ -281,7 +280,7 @@ func TestStartAcquiresMemory(t *testing.T) {
 	}
 }
 
-// calledPages are pages that these calls make, of an object of these bytes.
+// calledPages returns pages that are made by these calls, of an object with these bytes.
 func calledPages(t *testing.T, lim Limits, data string, calls ...string) *Pages {
 	t.Helper()
 	f := &format{name: "X", pages: func(context.Context, *object, int64) (entries []entry, err error) {
@@ -306,8 +305,8 @@ func calledPages(t *testing.T, lim Limits, data string, calls ...string) *Pages 
 	return p
 }
 
-// TestEngineGetsMoreRoom: an engine that needs more room is given more, the next page has it at once, and in the end it
-// is too large.
+// TestEngineGetsMoreRoom: an engine that needs more room gets it, and the next page starts with it. A page that needs
+// more than the largest room is too large.
 func TestEngineGetsMoreRoom(t *testing.T) {
 	t.Parallel()
 	l := &ledger{}
@@ -339,7 +338,7 @@ func TestEngineGetsMoreRoom(t *testing.T) {
 	}
 }
 
-// limited returns a Decoder whose calls may take so much.
+// limited returns a Decoder with limits on its calls.
 func limited(t *testing.T, l sandbox.Limits) *Decoder {
 	t.Helper()
 	d := newDecoder()
@@ -348,8 +347,8 @@ func limited(t *testing.T, l sandbox.Limits) *Decoder {
 	return d
 }
 
-// TestEndlessPageFailsAlone: a page whose decoding does not end, or only waits, fails as too slow, its process is
-// ended, and the pages around it are made.
+// TestEndlessPageFailsAlone: a page whose decoding does not end, busy or idle, fails as too slow. Its process is
+// killed, and the other pages are made.
 func TestEndlessPageFailsAlone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -378,7 +377,8 @@ func TestEndlessPageFailsAlone(t *testing.T) {
 	}
 }
 
-// TestNeighboursOfAnEndlessPageGoOn: other objects are made as soon as its time is over, and PNG and JPEG meanwhile.
+// TestNeighboursOfAnEndlessPageGoOn: other objects are made as soon as its time is over; PNG and JPEG need not wait for
+// that.
 func TestNeighboursOfAnEndlessPageGoOn(t *testing.T) {
 	t.Parallel()
 	d := limited(t, sandbox.Limits{Processor: 200 * time.Millisecond, Clock: time.Hour})
@@ -398,8 +398,8 @@ func TestNeighboursOfAnEndlessPageGoOn(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheDecoder: when the context of a page ends that the Decoder is busy with, or that waits for the
-// Decoder, so does the call, and no turn and no memory stays taken.
+// TestContextEndsTheDecoder: when a page's context ends while the Decoder works on it, or while it waits for the
+// Decoder, the call ends and releases its turn and memory.
 func TestContextEndsTheDecoder(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
@@ -433,8 +433,8 @@ func TestContextEndsTheDecoder(t *testing.T) {
 	}
 }
 
-// TestCrashIsTriedOnceMore: a page at which the Decoder's process dies is made by a new one, unless that dies of it
-// too: then the page is corrupt, and those around it are made.
+// TestCrashIsTriedOnceMore: a page at which the Decoder's process dies is tried once more in a new one. If that dies,
+// too, the page is corrupt, and the others are made.
 func TestCrashIsTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	lim := wide(60)
@@ -462,7 +462,8 @@ func TestCrashIsTriedOnceMore(t *testing.T) {
 	}
 }
 
-// TestBytesGoToTheDecoderOnce: for all pages of an object, unless another one came between, or they were dropped.
+// TestBytesGoToTheDecoderOnce: an object's bytes are sent once for all its pages, unless another object came between,
+// or they were dropped.
 func TestBytesGoToTheDecoderOnce(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
@@ -472,7 +473,7 @@ func TestBytesGoToTheDecoderOnce(t *testing.T) {
 	for i, s := range []struct {
 		p      *Pages
 		before func()
-		want   string // what the Decoder was given
+		want   string // the bytes that the Decoder has
 	}{
 		{first, func() {}, "one"},
 		{first, func() { first.data = []byte("1st") }, "one"}, // it is not sent again

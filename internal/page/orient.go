@@ -7,30 +7,29 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// orientation is Exif's: what has to be done to the stored picture so that it is upright. 1 is upright already.
+// orientation is an Exif orientation: what has to be done to the stored picture so that it is upright.
 type orientation int
 
 const upright orientation = 1
 
-const exifMax = 64 << 10 // bytes of Exif that are looked at; a JPEG segment cannot be longer
+const exifMax = 64 << 10 // bytes of Exif that are read; a JPEG segment cannot be longer
 
-// exifOrientation returns the orientation that an Exif block holds, perhaps after the mark that some writers put before
-// it, upright where it holds none.
+// exifOrientation returns the orientation of an Exif block, with or without its prefix; upright if it has none.
 func exifOrientation(b []byte) orientation {
 	return orientation(tiff.Orientation(bytes.TrimPrefix(b, []byte("Exif\x00\x00"))))
 }
 
-// words say what is done, "" for an upright picture. Turns are clockwise.
+// words describes what is done to the picture, "" if it is upright. Turns are clockwise.
 func (o orientation) words() string {
 	return [...]string{2: "mirrored", 3: "turned 180°", 4: "mirrored and turned 180°", 5: "mirrored and turned 270°",
 		6: "turned 90°", 7: "mirrored and turned 90°", 8: "turned 270°"}[o]
 }
 
-// quarterTurns lists the orientations that are the same but for a turn, each of them a quarter of a turn clockwise
-// after the one before it.
+// quarterTurns lists the orientations that differ by turns only. Each turns the picture by 90 degrees clockwise more
+// than the one before it.
 var quarterTurns = [...][4]orientation{{1, 6, 3, 8}, {2, 7, 4, 5}}
 
-// turned returns the orientation of a picture that is turned by so many degrees clockwise after it was turned upright.
+// turned returns the orientation that turns the upright picture clockwise by a multiple of 90 degrees.
 func (o orientation) turned(degrees int) orientation {
 	for _, same := range quarterTurns {
 		if i := slices.Index(same[:], o); i >= 0 {
@@ -40,14 +39,14 @@ func (o orientation) turned(degrees int) orientation {
 	return o
 }
 
-// swaps reports whether rows become columns.
+// swaps reports whether rows of the stored picture become columns.
 func (o orientation) swaps() bool { return o >= 5 }
 
-// flipsX reports whether a stored row runs against its direction in the upright picture, flipsY the same of a column.
+// flipsX and flipsY report whether stored rows and columns are reversed in the upright picture.
 func (o orientation) flipsX() bool { return o == 2 || o == 3 || o == 7 || o == 8 }
 func (o orientation) flipsY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
 
-// size is the upright size of a stored w x h.
+// size returns the upright size of a stored picture of w x h.
 func (o orientation) size(w, h int) (int, int) {
 	if o.swaps() {
 		return h, w
@@ -55,14 +54,14 @@ func (o orientation) size(w, h int) (int, int) {
 	return w, h
 }
 
-// target is where the samples of one channel go: sample (x, y) of the stored picture to pix[at+x*dx+y*dy].
+// target is where the samples of a channel are written: sample (x, y) of the stored picture to pix[at+x*dx+y*dy].
 type target struct {
 	pix        []byte
 	at, dx, dy int
 }
 
-// place returns the target for a stored channel of w x h samples in an upright plane with samples step bytes apart and
-// stride bytes from row to row. Writing through it turns the picture without a second copy.
+// place returns the target of a stored channel of w x h samples in an upright plane, whose samples are step bytes apart
+// and whose rows are stride bytes apart. Writing to it turns the picture without a second copy.
 func (o orientation) place(pix []byte, w, h, step, stride int) target {
 	t := target{pix: pix, dx: step, dy: stride}
 	if o.swaps() {

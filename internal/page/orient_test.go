@@ -52,7 +52,7 @@ func TestOrientationIsRead(t *testing.T) {
 	}
 }
 
-// afterFrame puts a segment between a JPEG's frame and its scan.
+// afterFrame inserts a segment between a JPEG's frame and its scan.
 func afterFrame(t *testing.T, file, seg []byte) []byte {
 	t.Helper()
 	for i := 2; i+4 < len(file); i += 2 + int(binary.BigEndian.Uint16(file[i+2:])) {

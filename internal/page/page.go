@@ -1,29 +1,32 @@
-// Package page turns the bytes of an object into pages that the OCR model can look at: upright, no larger than it looks
-// at, as PNG or JPEG. A PNG or JPEG that is right already passes through as it is. Formats are recognized by the bytes,
-// never by a name or a declared type. The package has no network.
+// Package page turns the bytes of an object into page images for the OCR model: upright, scaled down to the size that
+// the model looks at, as PNG or JPEG. A PNG or JPEG that needs no change is passed through. Formats are recognized by
+// the bytes, never by a name or a declared type. The package does not use the network.
 //
 // Files, in reading order:
 //
 //	page.go      Split and Pages
-//	make.go      how one page is made: passed through, or decoded, scaled, turned and encoded
-//	formats.go   the table of formats, how a file's format is recognized, and what the decoder process serves
-//	text.go      the text that a PDF holds of a page, where that can be relied on
+//	make.go      making one page: it is passed through, or decoded, scaled, turned and encoded
+//	formats.go   the table of formats, and recognizing a file's format
+//	text.go      a PDF page's embedded text, where it can be relied on
 //	jpx.go pdf.go heif.go bmp.go png.go gif.go webp.go tiff.go jpeg.go   one format each
-//	object.go    the object whose pages are made: its bytes, in memory or not, and the memory that is accounted for
-//	streamed.go  decoding those two in this process; thread_linux.go and thread_other.go say what that takes of a processor
-//	decoder.go   the process in which all is decoded but PNG and baseline JPEG
-//	finish.go    what is done to a decoded picture, in either process
-//	render.go    scaling it and turning it upright; scaled.go does that for a JPEG while it is decoded
-//	average.go   the area average that scales
+//	object.go    an object's bytes, whether in memory or not, and the accounting for that memory
+//	streamed.go  decoding PNG and baseline JPEG in this process, row by row
+//	thread_linux.go, thread_other.go   processor time of the calling thread
+//	decoder.go   the process that decodes everything but PNG and baseline JPEG
+//	engines.go   the decoders in WebAssembly, and where their compiled code is kept
+//	finish.go    what is done to a decoded picture in either process
+//	render.go    scaling a picture and turning it upright
+//	scaled.go    the same for a JPEG while it is decoded, row by row
+//	average.go   scaling by area average
 //	named.go     names for files that are not supported
 //	channels.go  the rows of a decoded picture as 8-bit channels
-//	ink.go       how much of a finished page is print, and which way its lines run
-//	stream.go    a source as it is read: limits, sizes, failures
-//	picture.go   what the formats have in common: a picture that is not decoded yet
-//	orient.go    Exif's orientations
-//	limits.go    Source, Limits and Budget, which callers provide, and Page, which they get
-//	encode.go    in what format a finished page is encoded, and whether it is blank
-//	error.go     what is wrong with an object
+//	ink.go       measuring how much of a page is print, and which way its lines run
+//	stream.go    reading a source: limits, sizes, failures
+//	picture.go   a picture that is not decoded yet, which all formats share
+//	orient.go    Exif orientations
+//	limits.go    Source, Limits and Budget, which callers provide, and Page, the result
+//	encode.go    encoding a finished page, and detecting blank ones
+//	error.go     faults of an object
 package page
 
 import (
@@ -32,18 +35,19 @@ import (
 	"time"
 )
 
-// Pages are the pages of one object. Its methods are safe for concurrent use; pages are made one at a time. Close it.
+// Pages holds the pages of one object. Its methods are safe for concurrent use; pages are made one at a time. The
+// caller must close it.
 type Pages struct {
-	object                // for whoever has the turn
+	object                // guarded by turn
 	entries []entry       // one for each page
-	turn    chan struct{} // contains a token while a page is made
+	turn    chan struct{} // holds a token while a page is made
 }
 
-// Split finds out how many pages the object has. It reads the header, no more, except for files of pages (TIFF, PDF),
-// WebP, AVIF and HEIC, which it reads whole. What it opens, the first page goes on to read: ctx must live until Close,
-// and until pages that passed through are read. Errors: *Error if the object is at fault, else the source's, the
-// Budget's or ctx's own. When ctx ends, so does the call, once the source's Read does: nothing is left that runs, or
-// holds memory.
+// Split finds the pages of an object. It reads only the header, except for multi-page files (TIFF, PDF), WebP, AVIF and
+// HEIC, which it reads whole. The first page continues to read the reader that Split opened, so ctx must live until
+// Close, and until pages that passed through are read. Errors: *Error if the object is at fault, else the error of the
+// source, the Budget or ctx, unwrapped. When ctx ends, the call returns as soon as the source's Read does, and leaves
+// nothing running or in memory.
 func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 	if err := lim.check(); err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func Split(ctx context.Context, src Source, lim Limits) (*Pages, error) {
 	return p, nil
 }
 
-// readHeader finds the only page of a picture that is read from front to back.
+// readHeader finds the single page of a file that is read as a stream.
 func (p *Pages) readHeader(ctx context.Context, s *stream) error {
 	pic, err := p.format.read(s)
 	if err == nil {
@@ -92,7 +96,7 @@ func (p *Pages) readHeader(ctx context.Context, s *stream) error {
 	return nil
 }
 
-// listPages finds the pages of an object that is loaded for that.
+// listPages loads the object and finds its pages.
 func (p *Pages) listPages(ctx context.Context) error {
 	err := p.tryRooms(p.format.rooms, func(room int64) (err error) {
 		if err := p.load(ctx, p.format.engine, room); err != nil {
@@ -117,43 +121,43 @@ func (p *Pages) listPages(ctx context.Context) error {
 	return nil
 }
 
-// checkSize compares a picture with the limits.
+// checkSize returns an error if a picture exceeds the limits.
 func (p *Pages) checkSize(h *picture) error {
 	switch {
 	case p.format.drawn:
 		return nil
 	case h.width == 0 || h.height == 0:
-		return corrupt(fmt.Sprintf("the %s says that it has no pixels", p.format.name), nil)
+		return corrupt(fmt.Sprintf("the %s has a width or height of 0", p.format.name), nil)
 	case h.pixels() > p.lim.MaxPixels:
-		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the page has %s (%d x %d), the limit is %s",
+		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the page has %s (%d x %d); the limit is %s",
 			pixels(h.pixels()), h.width, h.height, pixels(p.lim.MaxPixels))}
 	}
 	return nil
 }
 
-// Len returns the number of pages that can be made, at least 1: all, unless Limits.First says otherwise.
+// Len returns the number of pages that can be made, at least 1. It is less than Total only with Limits.First.
 func (p *Pages) Len() int { return len(p.entries) }
 
-// Total returns the number of pages that the object has, at least Len. Of a TIFF no more than 100,000 are counted.
+// Total returns the number of pages in the object, at least Len. In a TIFF at most 100,000 are counted.
 func (p *Pages) Total() int { return max(p.total, p.Len()) }
 
-// Page makes page n, counted from 1. It may be asked for more than once, but then a picture costs the source another
-// reading. Errors are those of Split, and it ends with ctx as that does. With an error too, waited is how long the call
-// waited for its turn, for memory and for the Decoder.
+// Page makes page n, counted from 1. It may be called more than once for a page, but then a single picture is read from
+// the source again. Errors and the end of ctx are as for Split. waited is the time that the call spent waiting for its
+// turn, for memory and for the Decoder; it is valid even with an error.
 func (p *Pages) Page(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
 	return p.page(ctx, n, false, 0)
 }
 
-// Decoded is Page for one that passed through and cannot be read as it is: it is decoded here, as far as it goes, and
-// encoded again.
+// Decoded is like Page, but decodes and re-encodes a page that would pass through. It is for pages that the model
+// cannot read as they are; of a damaged page it shows what can be decoded.
 func (p *Pages) Decoded(ctx context.Context, n int) (pg *Page, waited time.Duration, err error) {
 	return p.page(ctx, n, true, 0)
 }
 
-// Turned is Decoded with the page turned by 90, 180 or 270 degrees clockwise.
+// Turned is like Decoded, but turns the page by 90, 180 or 270 degrees clockwise.
 func (p *Pages) Turned(ctx context.Context, n, degrees int) (pg *Page, waited time.Duration, err error) {
 	if degrees != 90 && degrees != 180 && degrees != 270 {
-		return nil, 0, fmt.Errorf("page: no turn by %d degrees", degrees)
+		return nil, 0, fmt.Errorf("page: cannot turn by %d degrees", degrees)
 	}
 	return p.page(ctx, n, true, degrees)
 }
@@ -179,7 +183,7 @@ func (p *Pages) page(ctx context.Context, n int, decoded bool, degrees int) (pg 
 	return pg, waited, nil
 }
 
-// inTurn calls f when nothing else is made of the object. It returns how long it and f have waited, too.
+// inTurn calls f while no other page of the object is made. waited is the time that it and f spent waiting.
 func (p *Pages) inTurn(ctx context.Context, f func() error) (waited time.Duration, err error) {
 	begun := time.Now()
 	select {
@@ -197,8 +201,8 @@ func (p *Pages) inTurn(ctx context.Context, f func() error) (waited time.Duratio
 	return waited + p.waited, err
 }
 
-// Close releases the source and the memory, once the page that is being made is finished. Pages that were made stay
-// usable; one that passed through opens the source again. It may be called more than once.
+// Close releases the source and the memory, after the page that is being made is finished. Finished pages stay usable;
+// one that passed through opens the source again. It may be called more than once.
 func (p *Pages) Close() error {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()

@@ -18,7 +18,7 @@ func TestOtherFilesAreUnsupported(t *testing.T) {
 	jpegInside := pagetest.BMP{Header: 40, Depth: 24, Compression: 4}.Write(pagetest.FourGrays(9, 9))
 	for want, data := range map[string]string{
 		"SVG is not supported": "\xef\xbb\xbf \n<svg xmlns=\"\">",
-		"unknown type of file": "BM\x01 is how nothing begins",
+		"unknown file type":    "BM\x01 is how nothing begins",
 		"CgBI":                 pngMagic + "\x00\x00\x00\x04CgBI\x50\x00\x20\x02\x2b\xd5\xb3\x7f",
 		"BMP that contains a JPEG is not supported": string(jpegInside),
 	} {
@@ -119,7 +119,7 @@ func TestTooManyPixels(t *testing.T) {
 		t.Error(err)
 	}
 	_, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(100, 81, 9))), lim)
-	if kindOf(err) != TooLarge || err.Error() != "the page has 8100 pixels (100 x 81), the limit is 8000 pixels" {
+	if kindOf(err) != TooLarge || err.Error() != "the page has 8100 pixels (100 x 81); the limit is 8000 pixels" {
 		t.Error(err)
 	}
 }
@@ -157,7 +157,7 @@ func TestPageNumbersOutOfRange(t *testing.T) {
 	}
 }
 
-// TestPagesAreSafeForConcurrentUse makes the same page many times at once, decoded and passed, while they are closed.
+// TestPagesAreSafeForConcurrentUse makes the same page many times at once, decoded and passed through, during Close.
 func TestPagesAreSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(200, 100, 12)))
@@ -197,7 +197,7 @@ func TestPagesAreSafeForConcurrentUse(t *testing.T) {
 	}
 }
 
-// blocking is a Budget that waits for leave and then refuses.
+// blocking is a Budget that blocks until it is released, and then fails.
 type blocking struct{ entered, leave chan struct{} }
 
 func (b blocking) Acquire(context.Context, int64) error {
@@ -234,7 +234,7 @@ func TestWaitingForATurnEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// TestCloseWhileReading is what net/http does with a body when a request is given up.
+// TestCloseWhileReading does what net/http does with the body of a cancelled request.
 func TestCloseWhileReading(t *testing.T) {
 	t.Parallel()
 	pg, _, err := only(t, newObject(pagetest.EncodePNG(pagetest.Paper(300, 300, 12))), wide(1540))
@@ -254,7 +254,7 @@ func TestCloseWhileReading(t *testing.T) {
 	}
 }
 
-// TestErrorsSpeakToTheOwner: what a decoder said stays behind the sentence for the owner, for logs.
+// TestErrorsSpeakToTheOwner: the message is for the owner; the decoder's error is wrapped, for logs.
 func TestErrorsSpeakToTheOwner(t *testing.T) {
 	t.Parallel()
 	inner := errors.New("bad filter")

@@ -42,7 +42,6 @@ func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
 
 // servePDF adds what the decoder process does with a PDF. The number of a call that counts is the room.
 func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
-	calls[pdfEngine] = startHandler(e.Start)
 	calls["pdf.count"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		n, err := e.Count(m.Data, m.Args[0])
 		return sandbox.Message{Args: []int64{int64(n)}}, pdfComplaint(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
-// TestPageWithTextIsNeverBlank: characters that cannot be seen are no reason to say that a page of a PDF is empty, and
-// those that cannot be drawn are said to be missing.
+// TestPageWithTextIsNeverBlank: a PDF page with invisible characters is not blank, and characters that cannot be drawn
+// cause a warning.
 func TestPageWithTextIsNeverBlank(t *testing.T) {
 	t.Parallel()
 	of := func(content string) []byte {
@@ -43,8 +43,7 @@ func TestPageWithTextIsNeverBlank(t *testing.T) {
 	}
 }
 
-// TestPDFMayBeginLater: bytes before its first line, within what viewers look at, do not matter, and beyond that they
-// do.
+// TestPDFMayBeginLater: bytes before the first line are tolerated as far as viewers tolerate them.
 func TestPDFMayBeginLater(t *testing.T) {
 	t.Parallel()
 	sound := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("text")})
@@ -71,7 +70,7 @@ func TestPDFMayBeginLater(t *testing.T) {
 	}
 }
 
-// TestPDFComplaints: each way in which PDFium fails has its verdict, and a crash on the file's bytes is final.
+// TestPDFComplaints: each failure of PDFium has its own error, and a crash on the file's bytes is final.
 func TestPDFComplaints(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]Kind{pdf.ErrLocked: Encrypted, pdf.ErrBroken: Corrupt, pdf.ErrPage: Corrupt,

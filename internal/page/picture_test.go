@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// pictureOf finds a file's first picture as Split does.
+// pictureOf finds a file's first picture, as Split does.
 func pictureOf(t testing.TB, data []byte) (*format, *picture, error) {
 	t.Helper()
 	s, err := open(context.Background(), newObject(data).source(), 1<<30)
@@ -200,7 +200,7 @@ func TestBombsEndAtTheirHeader(t *testing.T) {
 	}
 }
 
-// TestHeaderEstimatesStopAtTheLargest keeps a header from wrapping its estimate around into something small.
+// TestHeaderEstimatesStopAtTheLargest: a header cannot make its estimate overflow to a small number.
 func TestHeaderEstimatesStopAtTheLargest(t *testing.T) {
 	t.Parallel()
 	h, err := headerOf(t, pagetest.WithPNGSize(testFile(t, "basn6a16.png"), 1<<31-1, 1<<31-1))
@@ -208,7 +208,7 @@ func TestHeaderEstimatesStopAtTheLargest(t *testing.T) {
 		t.Errorf("%v %v", h, err)
 	}
 	line, err := headerOf(t, pagetest.WithPNGSize(testFile(t, "basn6a16.png"), 60e6, 1))
-	if err != nil || line.peak(1540) < 24*60e6 { // the decoder's rows count, and ours
+	if err != nil || line.peak(1540) < 24*60e6 { // includes the decoder's rows, and ours
 		t.Errorf("%v %v", line, err)
 	}
 }
@@ -237,15 +237,15 @@ func TestLongHeaderIsNotKept(t *testing.T) {
 	if err != nil || !bytes.Equal(b, data) || o.opens.Load() != 2 || o.closes.Load() != 2 {
 		t.Errorf("%v, %d of %d bytes, %d opens, %d closes", err, len(b), len(data), o.opens.Load(), o.closes.Load())
 	}
-	// And to be decoded it is opened a second time too.
+	// Decoding it opens the source a second time, too.
 	if pg, m := converted(t, pagetest.WithJPEGSegments(data, pagetest.ExifSegment(6)), 100); pg.Height != 100 ||
 		m.Bounds().Dx() != 69 {
 		t.Error(pg.How)
 	}
 }
 
-// TestHeaderKeepsDecodersWords makes sure that the decoders' own kinds of errors are still told apart.
-func TestHeaderKeepsDecodersWords(t *testing.T) {
+// TestHeaderKeepsErrorKinds: the kinds of errors of the decoders are still distinguished.
+func TestHeaderKeepsErrorKinds(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]Kind{png.UnsupportedError("x"): Unsupported,
 		jpeg.UnsupportedError("x"): Unsupported,

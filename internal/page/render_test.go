@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// averaged is the straightforward area average, pixel by pixel in floating point, on white.
+// averaged computes the area average on white in the straightforward way, per pixel in floating point.
 func averaged(m image.Image, w, h int) []float64 {
 	b := m.Bounds()
 	out := make([]float64, 0, 3*w*h)
@@ -39,7 +39,7 @@ func area(m image.Image, sx, sy float64, x, y int) []float64 {
 	return []float64{sum[0] / sx / sy, sum[1] / sx / sy, sum[2] / sx / sy}
 }
 
-// worst is the largest difference of a channel, noise the signal-to-noise ratio in dB.
+// differ returns the largest difference of a channel, and the signal-to-noise ratio in dB.
 func differ(m image.Image, want []float64) (worst, psnr float64) {
 	sum, i := 0.0, 0
 	for y := range m.Bounds().Dy() {
@@ -55,14 +55,14 @@ func differ(m image.Image, want []float64) (worst, psnr float64) {
 	return worst, 10 * math.Log10(255*255*float64(i)/max(sum, 1e-9))
 }
 
-// withoutMargin is the middle of a page, which is all of it unless it is thin.
+// withoutMargin returns the middle of a page, which is all of it unless it is thin.
 func withoutMargin(m image.Image, w, h int) image.Image {
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(out, out.Rect, m, m.Bounds().Size().Sub(image.Pt(w, h)).Div(2), draw.Src)
 	return out
 }
 
-// colourful is smooth colour with noise and, in alpha, everything from clear to opaque.
+// colourful returns smooth colours with noise, and alpha from transparent to opaque.
 func colourful(w, h int) *image.NRGBA {
 	r := rand.New(rand.NewPCG(5, 6))
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
@@ -77,14 +77,14 @@ func colourful(w, h int) *image.NRGBA {
 	return m
 }
 
-// drawn is src in the type that make gives.
+// drawn converts src to the type that make returns.
 func drawn[T draw.Image](make func(image.Rectangle) T, src image.Image) T {
 	m := make(src.Bounds())
 	draw.Draw(m, m.Bounds(), src, src.Bounds().Min, draw.Src)
 	return m
 }
 
-// everyType is the picture in all the types that decoders give.
+// everyType returns the picture in all types that decoders return.
 func everyType(src image.Image) map[string]image.Image {
 	b := src.Bounds()
 	palette := color.Palette{color.NRGBA{255, 0, 0, 255}, color.NRGBA{0, 90, 200, 128}, color.NRGBA{}, color.White,
@@ -114,7 +114,7 @@ func TestRenderIsAreaAverage(t *testing.T) {
 		for _, size := range [][2]int{{61, 47}, {60, 46}, {31, 24}, {20, 15}, {7, 5}, {1, 1}, {61, 1}, {1, 47}} {
 			got := render(m, size[0], size[1], upright)
 			worst, psnr := differ(got, averaged(m, size[0], size[1]))
-			// Half a step to round the result, as much for each pixel that had to be brought to 8 bits.
+			// Half a step for rounding the result, and as much for each pixel that was reduced to 8 bits.
 			if worst > 1.6 || psnr < 50 {
 				t.Errorf("%s to %v: off by %.2f, %.1f dB", name, size, worst, psnr)
 			}
@@ -139,7 +139,7 @@ var ratios = []image.YCbCrSubsampleRatio{
 	image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422, image.YCbCrSubsampleRatio420,
 	image.YCbCrSubsampleRatio440, image.YCbCrSubsampleRatio411, image.YCbCrSubsampleRatio410}
 
-// ycbcr samples the picture at a ratio as an encoder does: each chroma sample is the mean of its pixels.
+// ycbcr subsamples the picture as an encoder does: each chroma sample is the mean of its pixels.
 func ycbcr(src image.Image, ratio image.YCbCrSubsampleRatio) *image.YCbCr {
 	b := src.Bounds()
 	m := image.NewYCbCr(b, ratio)
@@ -178,7 +178,7 @@ func TestRenderYCbCr(t *testing.T) {
 			if worst > 0.51 {
 				t.Errorf("%v to %v: luma off by %.2f", ratio, size, worst)
 			}
-			// Colour is kept at half the resolution, which shows where the picture is tiny.
+			// Chroma has half the resolution, which is visible in a tiny picture.
 			if _, psnr := differ(got, averaged(src, size[0], size[1])); psnr < 27 && (psnr < 24 || size[0] > 9) {
 				t.Errorf("%v to %v: %.1f dB", ratio, size, psnr)
 			}
@@ -186,7 +186,7 @@ func TestRenderYCbCr(t *testing.T) {
 	}
 }
 
-// stored is the picture as a camera with that orientation stores it: turned the other way.
+// stored returns the picture as a camera with that orientation stores it: turned the other way.
 func stored(m image.Image, o orientation) *image.NRGBA {
 	w, h := m.Bounds().Dx(), m.Bounds().Dy()
 	sw, sh := o.size(w, h)
@@ -240,7 +240,7 @@ func TestRenderOrientations(t *testing.T) {
 
 func TestFitKeepsProportions(t *testing.T) {
 	t.Parallel()
-	for _, c := range [][5]int{ // width, height, edge, wanted
+	for _, c := range [][5]int{ // width, height, edge, wanted width and height
 		{4032, 3024, 1540, 1540, 1155}, {3024, 4032, 1540, 1155, 1540}, {1540, 1540, 1540, 1540, 1540},
 		{1541, 10, 1540, 1540, 10}, {60000, 1, 1540, 1540, 1}, {1, 60000, 1540, 1, 1540},
 		{2480, 3508, 1540, 1089, 1540},

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestPaperIsWhiteAndInkIsBlack: of AVIF, HEIC, WebP and JPEG 2000 of every depth, sampling, range and matrix, narrow
-// and of odd size, with and without transparency, the colours are those that were encoded.
+// TestPaperIsWhiteAndInkIsBlack: colours are right in AVIF, HEIC, WebP and JPEG 2000 of every depth, sampling, range
+// and matrix, of narrow and odd sizes, with and without transparency.
 func TestPaperIsWhiteAndInkIsBlack(t *testing.T) {
 	t.Parallel()
 	files := testFiles(t, "small*")
@@ -58,7 +58,7 @@ func TestPaperIsWhiteAndInkIsBlack(t *testing.T) {
 	}
 }
 
-// tilesOf makes a HEIC of the four tiles of a page of 400 x 300.
+// tilesOf returns a HEIC of the four tiles of a page of 400 x 300.
 func tilesOf(t *testing.T, change func(*pagetest.Grid)) []byte {
 	t.Helper()
 	g := pagetest.Grid{Columns: 2, Rows: 2, TileWidth: 208, TileHeight: 160, Width: 400, Height: 300, Mirror: -1}
@@ -127,7 +127,7 @@ func TestFirstPictureOfASequenceIsThePage(t *testing.T) {
 	}
 }
 
-// TestOtherFilesAreNamed: what is only not supported is not called broken, and says what it is.
+// TestOtherFilesAreNamed: the error for an unsupported file names its type, and does not call it damaged.
 func TestOtherFilesAreNamed(t *testing.T) {
 	t.Parallel()
 	zeros := strings.Repeat("\x00", 64)
@@ -201,7 +201,7 @@ func TestJPEG2000BecomesAPage(t *testing.T) {
 	}
 }
 
-// TestEngineThatCrashesBlamesTheFile: at once, since the same bytes crash it again.
+// TestEngineThatCrashesBlamesTheFile: there is no second attempt, since the same bytes would crash it again.
 func TestEngineThatCrashesBlamesTheFile(t *testing.T) {
 	t.Parallel()
 	if err := heifComplaint("AVIF", heif.ErrCrash); kindOf(err) != Corrupt {
@@ -209,8 +209,8 @@ func TestEngineThatCrashesBlamesTheFile(t *testing.T) {
 	}
 }
 
-// TestLargeDeepPictureNeedsLittle: less than half of what an instance has by default for 20 megapixels of 10 bits, and
-// of a picture of tiles as large as that, for its planes and one tile.
+// TestLargeDeepPictureNeedsLittle: 20 megapixels of 10 bits need less than half of an instance's default memory; a
+// picture of tiles of that size needs memory for its planes and one tile.
 func TestLargeDeepPictureNeedsLittle(t *testing.T) {
 	t.Parallel()
 	data := testFile(t, "10bit.avif")
@@ -229,11 +229,11 @@ func TestLargeDeepPictureNeedsLittle(t *testing.T) {
 			continue
 		}
 		l := &ledger{}
-		// it is smaller than it says
+		// it is smaller than declared
 		if _, _, err := only(t, newObject(c.data), l.limits(1540)); name == "deep" && kindOf(err) != Corrupt {
 			t.Errorf("%s: %v", name, err)
 		}
-		if slices.Max(l.acquired) > max(c.most, startMemory) || l.acquired[len(l.acquired)-1] > c.most {
+		if slices.Max(l.acquired) > max(c.most, compileMemory) || l.acquired[len(l.acquired)-1] > c.most {
 			t.Errorf("%s: %d MiB", name, l.acquired[len(l.acquired)-1]>>20)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// smallFiles are of every kind that a decoder takes another way through, and short enough to try each byte.
+// smallFiles returns files that take different paths through the decoders, and are short enough to try each byte.
 func smallFiles(t testing.TB) map[string][]byte {
 	text := pagetest.Paper(40, 30, 5)
 	return map[string][]byte{
@@ -49,7 +49,7 @@ func TestCutOffAtEveryByte(t *testing.T) {
 			if o.opens.Load() != o.closes.Load() {
 				t.Fatalf("%s cut to %d: left open", name, n)
 			}
-			// Passing, only a cut header can be seen; after it the bytes go on as they are.
+			// When it passes through, only a cut header is noticed; the bytes after it are passed on unread.
 			pg, b, err := only(t, o, wide(1540))
 			if err == nil && pg.How == "passed through" && len(b) != n || err != nil && kindOf(err) != want {
 				t.Fatalf("%s cut to %d of %d bytes, passing: %d bytes, %v", name, n, len(data), len(b), err)
@@ -58,11 +58,11 @@ func TestCutOffAtEveryByte(t *testing.T) {
 	}
 }
 
-// endOfFile is at most how many bytes follow the last pixel's.
+// endOfFile bounds the bytes after the last pixel's.
 const endOfFile = 30
 
-// places are where a file of n bytes is cut or broken: every byte, of longer files in the entropy-coded part every
-// fifth.
+// places returns offsets where a file of n bytes is cut or broken: every byte, but every fifth in the entropy-coded
+// part of longer files.
 func places(n int) []int {
 	var at []int
 	for i := range n {
@@ -73,7 +73,7 @@ func places(n int) []int {
 	return at
 }
 
-// eitherSize declares a size of n bytes or none, in turn.
+// eitherSize returns n and -1 (unknown) alternately, as the declared size.
 func eitherSize(i, n int) int64 {
 	if i%2 == 0 {
 		return -1
@@ -81,7 +81,7 @@ func eitherSize(i, n int) int64 {
 	return int64(n)
 }
 
-// TestSourceErrorsComeBack: wherever the source fails, its own error is told, whatever the decoder makes of the rest.
+// TestSourceErrorsComeBack: wherever the source fails, its own error is returned, whatever the decoder's is.
 func TestSourceErrorsComeBack(t *testing.T) {
 	t.Parallel()
 	bad := errors.New("bucket on fire")
@@ -99,7 +99,7 @@ func TestSourceErrorsComeBack(t *testing.T) {
 	}
 }
 
-// TestSourceErrorsOfAnyKind: an unexpected end is the source's to tell, too, if the source tells it.
+// TestSourceErrorsOfAnyKind: an unexpected EOF from the source is the source's error, too.
 func TestSourceErrorsOfAnyKind(t *testing.T) {
 	t.Parallel()
 	data := pagetest.EncodePNG(pagetest.Screen(pagetest.Paper(40, 30, 5)))
@@ -117,9 +117,9 @@ func TestSourceErrorsOfAnyKind(t *testing.T) {
 	}
 }
 
-// TestSourceErrorGoesBeforeBrokenBytes: bytes that went wrong on the way look like a broken file; the checksum at the
-// end says which it is.
-func TestSourceErrorGoesBeforeBrokenBytes(t *testing.T) {
+// TestSourceErrorComesBeforeBrokenBytes: bytes that were damaged in transit look like a broken file, but the source's
+// checksum at the end decides.
+func TestSourceErrorComesBeforeBrokenBytes(t *testing.T) {
 	t.Parallel()
 	bad := errors.New("checksum wrong")
 	for name, data := range smallFiles(t) {
@@ -231,7 +231,7 @@ func TestContextEndsReading(t *testing.T) {
 					break
 				}
 				if err == nil && edge == 1540 && o.read.Load() == int64(len(data)) {
-					continue // it ended while the end was being read
+					continue // the context ended during the last read
 				}
 				if err != context.Canceled || o.opens.Load() != o.closes.Load() {
 					t.Fatalf("%s to %d, read %d: %v", name, edge, at, err)
@@ -241,7 +241,7 @@ func TestContextEndsReading(t *testing.T) {
 	}
 }
 
-// through is the way of an object to its page, with a context.
+// through makes the page of an object and reads it, with a context.
 func through(ctx context.Context, o *fakeObject, lim Limits) error {
 	ps, err := Split(ctx, o.source(), lim)
 	if err != nil {
@@ -252,7 +252,7 @@ func through(ctx context.Context, o *fakeObject, lim Limits) error {
 	return err
 }
 
-// TestContextEndsDecoding: a decoder that reads what is already buffered is stopped too.
+// TestContextEndsDecoding: a decoder that reads buffered bytes is stopped, too.
 func TestContextEndsDecoding(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

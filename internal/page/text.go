@@ -10,23 +10,22 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// Text is what a page says by the text that its file holds.
+// Text is a page's text as embedded in its file.
 type Text struct {
 	Markdown string
-	// why that is not to be relied on, and the page to be read as it looks, in a few words; "" where it is
+	// why the text cannot be relied on, so that the page's image has to be read; "" if it can
 	Doubt string
 }
 
 const (
-	// bytes beside the engine's room, at the peak: the drawing, what is found in it, and the characters
+	// peak bytes in addition to the engine's room: the drawing, its analysis and the characters
 	textMemory = 48 << 20
-	textTime   = 1 * time.Minute // for one page, by the clock, waiting for the Decoder included
+	textTime   = 1 * time.Minute // for one page, in real time, including the wait for the Decoder
 )
 
-// Text returns the text that a PDF holds of page n, if that is what the page shows: a page is drawn for it, and
-// compared. Whatever is wrong with the object is a doubt too, and after what took too much of time or memory it is not
-// asked again. It may be called more than once. Errors are the source's, the Budget's or ctx's own; waited is as for
-// Page.
+// Text returns the embedded text of page n of a PDF if the drawn page shows the same text. Faults of the object are
+// reported as a doubt, too. After a page has taken too much time or memory, all further pages are doubtful. It may be
+// called more than once. Errors are the source's, the Budget's or ctx's, unwrapped; waited is as for Page.
 func (p *Pages) Text(ctx context.Context, n int) (text Text, waited time.Duration, err error) {
 	if n < 1 || n > p.Len() {
 		return text, 0, fmt.Errorf("page: no page %d of %d", n, p.Len())
@@ -41,11 +40,11 @@ func (p *Pages) Text(ctx context.Context, n int) (text Text, waited time.Duratio
 	return text, waited, err
 }
 
-// text asks for the text of a page in one room after the other. Only once: unlike a page that is drawn, nothing is lost
-// without it.
+// text asks the Decoder for the text of a page, in one room after the other. A decoder process that dies is not tried
+// again: unlike for an image, nothing is lost without the text.
 func (o *object) text(ctx context.Context, n int) (Text, error) {
 	if o.textless {
-		return Text{Doubt: "its file was too much to look at"}, nil
+		return Text{Doubt: "an earlier page of its file took too much time or memory"}, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, textTime)
 	defer cancel()
@@ -61,7 +60,7 @@ func (o *object) text(ctx context.Context, n int) (Text, error) {
 		_, bad := errors.AsType[*Error](err)
 		switch {
 		case err == nil && (len(m.Args) != 1 || m.Args[0] < 0 || m.Args[0] > 1):
-			return Text{}, fmt.Errorf("page: a decoder answered %v", m.Args)
+			return Text{}, fmt.Errorf("page: decoder returned unexpected arguments %v", m.Args)
 		case err == nil && m.Args[0] == 1:
 			return Text{Markdown: string(m.Data)}, nil
 		case err == nil:
@@ -74,20 +73,20 @@ func (o *object) text(ctx context.Context, n int) (Text, error) {
 			return Text{Doubt: "it cannot be read"}, nil
 		case bad, errors.Is(err, sandbox.ErrDied), errors.Is(err, context.DeadlineExceeded):
 			o.textless = true
-			return Text{Doubt: "it took too much to look at"}, nil
+			return Text{Doubt: "it took too much time or memory"}, nil
 		}
 		return Text{}, err
 	}
 	o.textless = true
-	return Text{Doubt: "it took too much memory to look at"}, nil
+	return Text{Doubt: "it took too much memory"}, nil
 }
 
-// servePDFText adds what the decoder process does with the text of a PDF: the numbers are the page and the room, and
-// the answer's number says whether its data is the text, 1, or a doubt, 0.
+// servePDFText registers the decoder process's handler for the text of a PDF. Its arguments are the page and the room;
+// the answer's argument is 1 if its data is the text, 0 if it is a doubt.
 func servePDFText(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls["pdf.text"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		if len(m.Args) != 2 {
-			return sandbox.Message{}, fmt.Errorf("page: a decoder was called with %v", m.Args)
+			return sandbox.Message{}, fmt.Errorf("page: decoder called with unexpected arguments %v", m.Args)
 		}
 		markdown, doubt, err := e.Text(m.Data, int(m.Args[0]), m.Args[1])
 		switch {

@@ -23,7 +23,7 @@ func textOf(t *testing.T, o *fakeObject, lim Limits) (Text, error) {
 	return text, err
 }
 
-// TestTextIsTakenOrDoubted: of a PDF, within its budget, and a page can be made all the same.
+// TestTextIsTakenOrDoubted: the text of a PDF is read or doubted within its budget, and pages can still be made.
 func TestTextIsTakenOrDoubted(t *testing.T) {
 	t.Parallel()
 	l := &ledger{}
@@ -61,8 +61,8 @@ func TestTextIsTakenOrDoubted(t *testing.T) {
 	}
 }
 
-// TestTextThatTakesTooMuchIsNotAskedAgain: too much time or memory is a doubt, once for an object, and the page is
-// made.
+// TestTextThatTakesTooMuchIsNotAskedAgain: too much time or memory is a doubt, which holds for the rest of the object.
+// Pages can still be made.
 func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	file := pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("one"), pagetest.Text("two")})
@@ -94,7 +94,7 @@ func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 			err != nil {
 			t.Errorf("%s: %+v, %v", name, again, err)
 		}
-		if name == "memory" { // after a death the engine would have to be compiled for it once more
+		if name == "memory" { // after its process died, the engine would have to be compiled again
 			if _, _, err := ps.Page(t.Context(), 1); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -105,7 +105,7 @@ func TestTextThatTakesTooMuchIsNotAskedAgain(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheLookAtText: it is the context's error, and no doubt.
+// TestContextEndsTheLookAtText: the result is the context's error, not a doubt.
 func TestContextEndsTheLookAtText(t *testing.T) {
 	t.Parallel()
 	ps, err := Split(t.Context(), newObject(pdfOf(1)).source(), wide(60))

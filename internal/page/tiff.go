@@ -31,7 +31,7 @@ func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 	return entries, nil
 }
 
-// decodeTIFF decodes the page whose directory lies where the number says.
+// decodeTIFF decodes the page whose directory is at offset args[0].
 func decodeTIFF(ctx context.Context, file []byte, _ int64, args []int64) (image.Image, error) {
 	p := tiff.PageAt(file, args[0])
 	img, damage, err := p.Decode(ctx, file)

@@ -20,7 +20,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// develops makes the only page of a file, encoded, all of it in this process.
+// develops makes the only page of a file, and reads its bytes.
 func develops(b *testing.B, data []byte) {
 	b.Helper()
 	lim := wide(1540)
@@ -43,12 +43,12 @@ func develops(b *testing.B, data []byte) {
 	}
 }
 
-// cost is what something took: by the clock, and of processors.
+// cost is the real time and processor time of something.
 type cost struct{ wall, cpu time.Duration }
 
 func (c cost) least(d cost) cost { return cost{min(c.wall, d.wall), min(c.cpu, d.cpu)} }
 
-// ours is what a page costs here, the garbage collector included.
+// ours returns our cost of a page, including garbage collection.
 func ours(b *testing.B, data []byte) cost {
 	b.Helper()
 	cpu := func() time.Duration {
@@ -63,7 +63,7 @@ func ours(b *testing.B, data []byte) cost {
 	return cost{time.Since(begun), cpu() - used}
 }
 
-// vips is what the same costs with vipsthumbnail, start of the program included, with one thread.
+// vips returns the cost of the same with vipsthumbnail, with one thread and including the start of the program.
 func vips(b *testing.B, data []byte, out string) cost {
 	b.Helper()
 	dir := b.TempDir()
@@ -95,8 +95,8 @@ func progressive(b *testing.B, data []byte) []byte {
 	return out
 }
 
-// BenchmarkAgainstVips reports our time as a multiple of that of vipsthumbnail (Debian: libvips-tools), each at its
-// best of the same run. Where others use the machine, compare processor time.
+// BenchmarkAgainstVips reports our time as a multiple of vipsthumbnail's (Debian: libvips-tools), both the best of the
+// same run. On a busy machine compare processor time.
 func BenchmarkAgainstVips(b *testing.B) {
 	if _, err := exec.LookPath("vipsthumbnail"); err != nil {
 		b.Skip("no vipsthumbnail: apt-get install libvips-tools")
@@ -157,7 +157,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Run(engine, func(b *testing.B) {
 			for b.Loop() {
 				c := sandbox.New(sandbox.Limits{})
-				if _, err := c.Start(context.Background(), engine); err != nil {
+				if _, err := c.Start(context.Background(), sandbox.Message{Op: engine}); err != nil {
 					b.Fatal(fmt.Errorf("%s: %w", engine, err))
 				}
 				c.Close()

@@ -5,31 +5,30 @@ import (
 	"fmt"
 )
 
-// Quantities are what is paid for.
+// Quantities are the quantities that cost money.
 type Quantities struct {
 	GPUSeconds, FunctionSeconds float64
 	Requests                    float64 // to function and OCR service
 	Writes, Reads               float64 // documents
-	StoredGiB                   float64 // of documents and indexes, as long as they are kept
-	// of events, refused ones too; at most, for Pub/Sub slows down where much is refused
+	StoredGiB                   float64 // of documents and indexes, for as long as they are kept
+	// of events, including refused ones; an upper bound, since Pub/Sub slows down when many are refused
 	Pushes     float64
-	MessageTiB float64 // of Pub/Sub, in and out
+	MessageTiB float64 // Pub/Sub messages, in and out
 }
 
-// Figures are what people stated: prices, and how fast GPUs read. deploy/figures.json holds them, empty where not
-// known.
+// Figures are published prices and reading speeds of GPUs. deploy/figures.json holds them; unknown ones are empty.
 type Figures struct {
 	Prices         []Price
 	PagesPerSecond []Speed
 }
 
-// Price is what a unit of something costs. Value is nil until it is filled in.
+// Price is the price of a unit. Value is nil until it is filled in.
 type Price struct {
 	Name, Unit, Currency, Date, Source string
 	Value                              *float64
 }
 
-// Speed is how many pages a second one GPU reads. A claim is the vendor's word.
+// Speed is how many pages per second one GPU reads. Claim means that the vendor states it.
 type Speed struct {
 	GPU, Model, Date, Source string
 	Value                    *float64
@@ -44,13 +43,13 @@ func ReadFigures(b []byte) (Figures, error) {
 	}
 	for _, p := range f.Prices {
 		if p.Value != nil && (p.Currency == "" || p.Date == "" || p.Source == "") {
-			return f, fmt.Errorf("figures: the price %s says neither currency, date and source", p.Name)
+			return f, fmt.Errorf("figures: the price %s must state currency, date and source", p.Name)
 		}
 	}
 	return f, nil
 }
 
-// Speed finds how fast a GPU reads with a model; nil where there is no figure.
+// Speed returns the speed of a GPU with a model; nil if there is no figure.
 func (f Figures) Speed(gpu, model string) *Speed {
 	for i, s := range f.PagesPerSecond {
 		if s.GPU == gpu && s.Model == model && s.Value != nil {
@@ -60,7 +59,7 @@ func (f Figures) Speed(gpu, model string) *Speed {
 	return nil
 }
 
-// Cost is a quantity with its price, if that is known.
+// Cost is a quantity with its cost, if the price is known.
 type Cost struct {
 	Name     string   // of the price
 	What     string   // in words
@@ -69,7 +68,7 @@ type Cost struct {
 	Currency string   `json:",omitempty"`
 }
 
-// Costs puts prices to quantities.
+// Costs returns the quantities with their costs.
 func (f Figures) Costs(q Quantities) []Cost {
 	costs := []Cost{
 		{Name: "gpuSecond", What: "GPU seconds", Quantity: q.GPUSeconds},
@@ -91,7 +90,7 @@ func (f Figures) Costs(q Quantities) []Cost {
 	return costs
 }
 
-// unitsOf is how many of a thing a price is for.
+// unitsOf returns how many units a price covers.
 func unitsOf(name string) float64 {
 	switch name {
 	case "requestsMillion":

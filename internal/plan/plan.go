@@ -1,83 +1,89 @@
-// Package plan estimates what a load needs and costs: GPUs, instances, writes, seconds, money. Pure arithmetic over
-// figures that its caller states; package sim beneath it is the model that it is held against.
+// Package plan estimates the needs and costs of a load: GPUs, instances, writes, seconds, money. It is pure arithmetic
+// on the caller's figures. The module bench checks it against a model of the platform.
 //
 // Files, in reading order:
 //
-//	plan.go   what a load needs
-//	setup.go  what is deployed, and how fast it reads
+//	plan.go   the estimate for a load
+//	setup.go  a deployment, and how fast it reads
 //	money.go  quantities and their prices
 package plan
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
 
-// Load is what comes.
+// Load is the load to plan for.
 type Load struct {
-	PagesPerHour   float64 // all the time
-	Burst          int     // pages at once, besides
+	PagesPerHour   float64 // steadily
+	Burst          int     // pages at once, in addition
 	PagesPerObject int     // 1 for images
-	PageBytes      int64   // that the function moves for one page
-	PageTokens     int     // of an average page's text; 0 if that is not known
-	MaxTokens      int     // of the longest text that is asked for (OCR_MAX_TOKENS)
+	PageBytes      int64   // transferred by the function per page
+	PageTokens     int     // of an average page's text; 0 if not known
+	MaxTokens      int     // of the longest permitted text (OCR_MAX_TOKENS)
 }
 
 // Limits of a plan.
 const (
-	// share of what the GPUs can read that a steady load may take, so that queues stay short
+	// share of the GPUs' capacity that a steady load may take, so that queues stay short
 	fullest   = 0.9
-	sharing   = 8                 // objects, and pages, that one instance of the function has in work at once
-	perObject = 4                 // pages of one object, where it has as many
-	lastTry   = 600 * time.Second // Pub/Sub's longest backoff: the last of a burst comes so late
+	sharing   = 8                 // objects, and pages, that one instance of the function works on at once
+	perObject = 4                 // pages of one object, if it has as many
+	lastTry   = 600 * time.Second // Pub/Sub's longest backoff, which delays the last of a burst
 	gpuStart  = 3 * time.Minute   // a guess: measure it
-	bandwidth = 50e6              // bytes a second from the bucket and on to the OCR service, cautiously
+	bandwidth = 50e6              // bytes per second from the bucket and on to the OCR service, a cautious estimate
 	overhead  = 100 * time.Millisecond
 	renewal   = 30 * time.Second // of a lease: one write
 
 	pageStored = 5120.0 // bytes of a page's document and its index entries, a guess
 	eventBytes = 2048.0 // of an event
 
-	// Retention is how long Pub/Sub keeps an event; what is not taken by then has to be announced again.
+	// Retention is how long Pub/Sub keeps an event; events not accepted by then must be sent again.
 	Retention = 7 * 24 * time.Hour
-	// Within is how much of it a burst may take: the rest is for a night without a GPU.
+	// Within is how long a burst may take: the rest of Retention is reserve, for a night without a GPU.
 	Within = 20 * time.Hour
 )
+
+// LongestPage is how much longer than an average page the GPU takes for the longest: OCR_MAX_TOKENS against some 800
+// tokens.
+const LongestPage = 5
 
 // DefaultSeqs is how many pages one GPU reads at once unless told otherwise: deploy.sh's GPU_MAX_NUM_SEQS.
 const DefaultSeqs = 32
 
-// Plan is what a load needs.
+// Plan is the estimate for a load.
 type Plan struct {
 	Load  Load
 	Setup Setup
 
-	PageTime time.Duration // one page with all places of its GPU taken
+	PageTime time.Duration // one page while all places of its GPU are taken
 	Longest  time.Duration // the same for a page of MaxTokens; 0 without PageTokens
-	Utilised float64       // share of what the GPUs can read that PagesPerHour takes
+	Paced    int           // most pages of one GPU at once at which the longest is still read in time
+	Utilised float64       // share of the GPUs' capacity that PagesPerHour takes
 	InFlight float64       // pages in work, on average, of PagesPerHour
-	Backlog  int           // most objects that wait at once: the burst, and what comes while the first GPU starts
+	Backlog  int           // maximum number of waiting objects: the burst, and arrivals while the first GPU starts
 	Drained  time.Duration // until the burst is read; 0 without one
-	Holds    bool          // the load can be kept up with, and each event is taken before Pub/Sub forgets it
-	Why      string        // it does not
+	Holds    bool          // the deployment keeps up with the load, and accepts each event before Pub/Sub drops it
+	Why      string        // why Holds is false
 
-	Per1000 Quantities // pages: of the burst where there is one, else of PagesPerHour
+	Per1000 Quantities // pages: of the burst if there is one, otherwise of PagesPerHour
 }
 
-// Make finds the fewest GPUs that hold a load, with the function to match, but no more than most (0: as many as it
-// takes).
+// Make returns a plan with the fewest GPUs that hold a load, at most most (0: as many as necessary), and a matching
+// function.
 func Make(l Load, pagesPerSecond float64, seqs, most int) Plan {
 	s := Setup{GPUMaxNumSeqs: seqs, PagesPerSecond: pagesPerSecond, OCRConcurrency: perObject,
 		OCRTimeout: 120 * time.Second, ProcessTimeout: 480 * time.Second}
 	for n := 1; ; n++ {
 		p := Of(l, s.with(n))
-		if p.Holds || n == most || p.PageTime > s.OCRTimeout/2 || n == 10_000 {
+		if p.Holds || n == most || p.tooSlow() || n == 10_000 {
 			return p
 		}
 	}
 }
 
-// with is the setup for n GPUs: the function never asks for more pages than they read at once.
+// with returns the setup for n GPUs: the function never asks for more pages than they read at once.
 func (s Setup) with(n int) Setup {
 	s.GPUMaxInstances = n
 	s.FunctionConcurrency = min(sharing, s.GPUMaxNumSeqs)
@@ -87,12 +93,12 @@ func (s Setup) with(n int) Setup {
 	return s
 }
 
-// Of is what becomes of a load on a setup.
+// Of returns the plan of a load on a setup.
 func Of(l Load, s Setup) Plan {
 	busyPages := float64(min(s.Asked(l.PagesPerObject), s.Taken())) / float64(s.GPUMaxInstances)
 	capacity := s.Rate(busyPages) * float64(s.GPUMaxInstances)
 	rate := l.PagesPerHour / 3600
-	p := Plan{Load: l, Setup: s, PageTime: s.PageTime(busyPages), Utilised: rate / capacity}
+	p := Plan{Load: l, Setup: s, PageTime: s.PageTime(busyPages), Paced: s.paced(), Utilised: rate / capacity}
 	p.InFlight = rate * (s.PageTime(max(1, busyPages*min(1, p.Utilised))).Seconds() + l.moving())
 	p.Backlog = (l.Burst + int(rate*gpuStart.Seconds())) / l.PagesPerObject
 	left := capacity - rate
@@ -107,20 +113,27 @@ func Of(l Load, s Setup) Plan {
 	return p
 }
 
-// moving is the time in seconds that the function takes for a page besides the GPU's.
+// moving returns the function's time for a page in seconds, without the GPU's.
 func (l Load) moving() float64 { return overhead.Seconds() + float64(l.PageBytes)/bandwidth }
 
-// TokensInTime is the length in tokens of the longest text that is read within OCR_TIMEOUT at full load: in tokens if
-// PageTokens is known, else in average pages.
+// TokensInTime returns the length of the longest text that is read within OCR_TIMEOUT at full load: in tokens if
+// PageTokens is known, otherwise in average pages.
 func (p *Plan) TokensInTime() float64 {
 	return float64(max(1, p.Load.PageTokens)) * p.Setup.OCRTimeout.Seconds() / p.PageTime.Seconds()
 }
 
-// judge says whether the load is held.
+// tooSlow reports whether the longest page times out at full load. The function's instances then halve their limits
+// again and again, and the GPUs' capacity is not used.
+func (p *Plan) tooSlow() bool { return LongestPage*p.PageTime > p.Setup.OCRTimeout }
+
+// judge sets Holds and Why.
 func (p *Plan) judge(left float64) {
 	switch {
-	case p.PageTime > p.Setup.OCRTimeout/2:
-		p.Why = "a page at full load takes more than half of OCR_TIMEOUT: lower GPU_MAX_NUM_SEQS"
+	case p.tooSlow() && p.Paced == 0:
+		p.Why = "even a page alone takes more than a fifth of OCR_TIMEOUT, so the longest time out: raise OCR_TIMEOUT"
+	case p.tooSlow():
+		p.Why = fmt.Sprintf("a page at full load takes more than a fifth of OCR_TIMEOUT, so the longest time out and "+
+			"the pace falls: raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to %d", p.Paced)
 	case p.Utilised > fullest:
 		p.Why = "the GPUs cannot keep up with it"
 	case p.Load.Burst > 0 && (left <= 0 || p.Drained > Within):
@@ -130,8 +143,8 @@ func (p *Plan) judge(left float64) {
 	}
 }
 
-// pushes is how often an event of a burst is delivered on average: six times while the waits grow, then every ten
-// minutes until it finds a place.
+// pushes returns how often an event of a burst is delivered on average: six times while the waits grow, then every ten
+// minutes until it is accepted.
 func (p *Plan) pushes() float64 {
 	if p.Drained == 0 {
 		return 1
@@ -141,7 +154,7 @@ func (p *Plan) pushes() float64 {
 	return 1 + min(wait/growing, 1)*6 + max(0, wait-growing)/lastTry.Seconds()
 }
 
-// quantities returns what 1,000 pages take.
+// quantities returns the quantities for 1,000 pages.
 func (p *Plan) quantities(capacity float64) Quantities {
 	l, s := p.Load, p.Setup
 	k := float64(l.PagesPerObject)
@@ -150,7 +163,7 @@ func (p *Plan) quantities(capacity float64) Quantities {
 	q.MessageTiB = (1000/k + q.Pushes) * eventBytes / (1 << 40)
 	q.Writes = 1000 / k * (2 + math.Floor(objectTime/renewal.Seconds()))
 	if l.PagesPerObject > 1 {
-		q.Writes += 2000 // each page, and the record with it; pages that finish together share that one
+		q.Writes += 2000 // each page, and the record with it; pages that finish together share the record's write
 	}
 	if l.Burst > 0 {
 		q.GPUSeconds = 1000 * float64(s.GPUMaxInstances) * p.Drained.Seconds() / (float64(l.Burst) +

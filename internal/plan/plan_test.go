@@ -39,11 +39,30 @@ func TestLongestAnswer(t *testing.T) {
 	}
 }
 
+// TestPace: a GPU has as many pages at once as let the longest be read in time, which is five times an average one.
+func TestPace(t *testing.T) {
+	for _, c := range []struct {
+		pagesPerSecond float64
+		want           int
+	}{
+		{32.0 / 24, 32}, // 24 s with all places taken, of 120
+		{32.0 / 24 * 0.99, 31},
+		{0.5, 7}, // (n + 8) / 0.625 s
+		{0.25, 0},
+	} {
+		p := Make(Load{PagesPerHour: 10, PagesPerObject: 1}, c.pagesPerSecond, 32, 0)
+		if p.Paced != c.want || p.Holds != (c.want == 32) {
+			t.Errorf("%v pages/s: %d pages at once, want %d: %+v", c.pagesPerSecond, p.Paced, c.want, p)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for why, p := range map[string]Plan{
-		"keep up":     Make(Load{PagesPerHour: 36_000, PagesPerObject: 1}, 5, 32, 2),
-		"burst":       Make(Load{Burst: 1_000_000, PagesPerObject: 1}, 5, 32, 1),
-		"OCR_TIMEOUT": Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.5, 32, 0),
+		"keep up": Make(Load{PagesPerHour: 36_000, PagesPerObject: 1}, 5, 32, 2),
+		"burst":   Make(Load{Burst: 1_000_000, PagesPerObject: 1}, 5, 32, 1),
+		"raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to 7": Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.5, 32, 0),
+		"even a page alone": Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.25, 32, 0),
 	} {
 		if p.Holds || !strings.Contains(p.Why, why) {
 			t.Errorf("%s: %+v", why, p)

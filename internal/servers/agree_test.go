@@ -13,7 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write down what the servers answer")
 
-// agree asks a real server and its stand-in everything, compares them, and the real one with what it answered before.
+// agree asks a real server and its stand-in all questions, compares their answers, and the real ones with those
+// recorded.
 func agree(t *testing.T, real, key, standIn, file string, all []question, table []known) {
 	t.Helper()
 	answers := askAll(t, real, key, all)
@@ -24,7 +25,7 @@ func agree(t *testing.T, real, key, standIn, file string, all []question, table 
 	t.Run("as before", func(t *testing.T) { judge(t, readAnswers(t, file), answers, passing) })
 }
 
-// writeAnswers keeps answers in the order of their questions.
+// writeAnswers records answers in the order of their questions.
 func writeAnswers(t *testing.T, name string, all []question, answers map[string]answer) {
 	t.Helper()
 	var out bytes.Buffer

@@ -18,7 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// answer is what a server answered, without what differs from run to run.
+// answer is a server's answer, without values that differ from run to run.
 type answer struct {
 	Question    string `json:"question"`
 	Sent        string `json:"sent"`
@@ -64,7 +64,7 @@ func ask(tb testing.TB, server, key string, q question) (answer, error) {
 	return a, nil
 }
 
-// varying are fields whose value means nothing to a client and differs from run to run, or from model to model.
+// varying are fields that are irrelevant to clients and differ from run to run, or from model to model.
 var varying = map[string]bool{
 	"id": true, "created": true, "root": true, "system_fingerprint": true, "logprob": true, "token_ids": true,
 	"server_load":     true,
@@ -80,7 +80,7 @@ var (
 	random  = regexp.MustCompile(`"(id|created)":("[^"]*"|\d+)`)
 )
 
-// settle puts a constant where an answer holds what varies. A model's id does not.
+// settle replaces varying values by a constant. A model's id does not vary.
 func settle(name string, value any) any {
 	if varying[name] && value != nil {
 		return "…"
@@ -171,7 +171,7 @@ func clip(v any) string {
 	return s
 }
 
-// known is a difference between a stand-in and the real server, and why it is left.
+// known is a difference between a stand-in and the real server, with the reason for accepting it.
 type known struct {
 	questions, path string // patterns of package path
 	reason          string

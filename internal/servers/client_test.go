@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// reading is what a client is to make of a page.
+// reading is the result expected of a client for a page.
 type reading struct {
 	colour    string
 	maxTokens int
@@ -18,10 +18,11 @@ type reading struct {
 	tokens    int // at most
 }
 
-// longCount is a page that counts for longer than an answer: it may be in a loop, is asked for twice more, and kept.
+// longCount is a page whose text counts beyond the maximum answer: it may be a loop, so it is requested twice more, and
+// kept.
 var longCount = reading{"green", 0, ocr.WarningRepetition, 3, 4096 + 2*6002}
 
-// clientReads: what the client makes of answers that are cut, that count, and that loop.
+// clientReads checks the client's results for answers that are cut, that count, and that loop.
 func clientReads(t *testing.T, cfg ocr.Config, dialect string) {
 	answers := readModel(t)
 	for name, test := range map[string]reading{
@@ -38,7 +39,7 @@ func clientReads(t *testing.T, cfg ocr.Config, dialect string) {
 	}
 }
 
-// readPage has a client read a page.
+// readPage reads a page with a client.
 func readPage(t *testing.T, cfg ocr.Config, test reading) ocr.Result {
 	t.Helper()
 	cfg.MaxTokens = cmp.Or(test.maxTokens, cfg.MaxTokens)

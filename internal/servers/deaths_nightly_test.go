@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestRealDeaths: vLLM ends as the table of deaths has it, which the stand-in keeps to, too.
+// TestRealDeaths: vLLM ends as in the table of deaths, like the stand-in.
 func TestRealDeaths(t *testing.T) {
 	for _, death := range deaths {
 		t.Run(death.name, func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestRealDeaths(t *testing.T) {
 	}
 }
 
-// killedAfter ends a server that was told to stop as Cloud Run does, if it has not ended by itself.
+// killedAfter kills a server that was told to stop, like Cloud Run, if it has not ended by itself.
 func (p *process) killedAfter(d time.Duration) {
 	select {
 	case <-p.exited:
@@ -35,7 +35,7 @@ func (p *process) killedAfter(d time.Duration) {
 	p.end()
 }
 
-// die ends the server in one of the ways of deaths. Where its port closes, it returns once that is so.
+// die ends the server in one of the ways of deaths. If its port closes, die returns once it has closed.
 func (p *process) die(t *testing.T, way string) {
 	t.Helper()
 	switch way {

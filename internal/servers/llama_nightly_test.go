@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestRealLlama starts a llama-server, asks it all that vLLM is asked, and has the client and the program read by it.
+// TestRealLlama starts a llama-server, asks it the same questions as vLLM, and reads with the client and the program.
 func TestRealLlama(t *testing.T) {
 	t.Parallel()
 	llama := startLlama(t)

@@ -130,7 +130,8 @@ def make_calls(answers, tokenizer, size):
     identify = tokenizer.token_to_id
     newline = bytes_as_characters()[ord("\n")]
     code = np.random.default_rng(1).choice([-1.0, 1.0], size=(size, WIDTH)).astype(np.float32)
-    # Those that call several tokens, and those that call the end, which many do, have a place of their own instead: no noise adds up.
+    # Those that call several tokens, and those that call the end, which many do, have a place of their own instead: no
+    # noise adds up.
     alone = [newline, THOUGHT, *(answer["tokens"][-1] for answer in answers if answer["tokens"])]
     code[:, : COLOUR + len(alone)] = 0
     for place, token in enumerate(alone, COLOUR):

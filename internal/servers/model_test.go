@@ -29,7 +29,7 @@ type answerOfModel struct {
 	Loop      []string   `json:"loop"`
 }
 
-// readModel returns the answers by the name of their page, with the words that are counted written out.
+// readModel returns the answers by the name of their page, with counted words written out.
 func readModel(tb testing.TB) map[string]answerOfModel {
 	tb.Helper()
 	var all []answerOfModel
@@ -58,7 +58,7 @@ func (a answerOfModel) rgb() [3]uint8 {
 	return c
 }
 
-// writer is the model as the stand-in has it: the mean colour of the page decides.
+// writer is the stand-in's version of the model: the mean colour of the page decides.
 func writer(tb testing.TB) ocrtest.Reply {
 	answers := readModel(tb)
 	return ocrtest.Writes(func(r *ocrtest.Request) ocrtest.Writing {
@@ -93,8 +93,8 @@ func nearest(answers map[string]answerOfModel, colour [3]float64) answerOfModel 
 	return best
 }
 
-// meanColour is the mean of some pixels, from -1 to 1. What is transparent lies on white, as vLLM has it. Without an
-// image there is no colour.
+// meanColour returns the mean of some pixels, from -1 to 1. Transparent pixels are white, as in vLLM. Without an image
+// there is no colour.
 func meanColour(data []byte) [3]float64 {
 	if data == nil {
 		return [3]float64{}

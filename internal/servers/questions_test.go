@@ -18,7 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// question is one request of the contract. What is empty is that of a good request for a page.
+// question is one request of the contract. Empty fields are those of a valid request for a page.
 type question struct {
 	name, sent  string // sent says in words what is unusual
 	method      string
@@ -28,7 +28,7 @@ type question struct {
 	body        func(testing.TB) []byte
 }
 
-// change is what differs from a good request; nil removes a field.
+// change is the difference from a valid request; nil removes a field.
 type change map[string]any
 
 var detection = change{"max_pattern_size": 30, "min_pattern_size": 1, "min_count": 130}
@@ -172,7 +172,7 @@ func questions(tb testing.TB) []question {
 	return all
 }
 
-// request is a good request for the image at a URL, with changes.
+// request returns a valid request for the image at a URL, with changes.
 func request(tb testing.TB, imageURL string, changes change) []byte {
 	tb.Helper()
 	fields := map[string]any{
@@ -197,7 +197,7 @@ func imagePart(url string) map[string]any {
 	return map[string]any{"type": "image_url", "image_url": map[string]any{"url": url}}
 }
 
-// page is a request for a page of the usual size in one of the model's colours.
+// page returns a request for a page of the usual size in one of the model's colours.
 func page(colour string, changes change) func(testing.TB) []byte {
 	return func(tb testing.TB) []byte { return request(tb, pageURI(tb, colour), changes) }
 }
@@ -206,7 +206,7 @@ func pageURI(tb testing.TB, colour string) string {
 	return uri("image/png", encode(tb, sized(colour, 850, 1100)(tb)))
 }
 
-// respelt is a request for a white page whose URL is changed.
+// respelt returns a request for a white page with a changed URL.
 func respelt(change func(string) string) func(testing.TB) []byte {
 	return func(tb testing.TB) []byte { return request(tb, change(pageURI(tb, "white")), nil) }
 }
@@ -224,7 +224,7 @@ func text(s string) func(testing.TB) []byte { return func(testing.TB) []byte { r
 
 func nothing(testing.TB) []byte { return nil }
 
-// drawn is a request for an image of any kind.
+// drawn returns a request for any image.
 func drawn(make func(testing.TB) image.Image) func(testing.TB) []byte {
 	return func(tb testing.TB) []byte {
 		return request(tb, uri("image/png", encode(tb, make(tb))), change{"max_tokens": 50})
@@ -244,7 +244,7 @@ func encode(tb testing.TB, m image.Image) []byte {
 	return b.Bytes()
 }
 
-// bitmap is a white PNG of one bit a pixel, written by hand: the encoder needs seconds for a huge one.
+// bitmap returns a white PNG of one bit per pixel, written by hand: the encoder needs seconds for a huge one.
 func bitmap(width, height uint32) []byte {
 	file := bytes.NewBufferString("\x89PNG\r\n\x1a\n")
 	chunk := func(name string, data []byte) {
@@ -266,7 +266,7 @@ func bitmap(width, height uint32) []byte {
 	return file.Bytes()
 }
 
-// sized is a page of one of the model's colours.
+// sized returns a page in one of the model's colours.
 func sized(colour string, width, height int) func(testing.TB) image.Image {
 	return func(tb testing.TB) image.Image {
 		tb.Helper()

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestRealQueue: more pages than the server reads in one time-out queue at it, which it never refuses. All are read all
-// the same, and the server writes little more than they need: what waits too long is not sent again at the same pace.
+// TestRealQueue: more pages than the server reads in one time-out queue at the server, which never refuses. All are
+// read all the same, and the server does little work in vain: pages that waited too long are sent again at a slower
+// pace.
 func TestRealQueue(t *testing.T) {
 	vllm := startVLLM(t, "--max-num-seqs", "2")
 	vllm.await(t, "/health")

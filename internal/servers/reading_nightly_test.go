@@ -8,8 +8,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestRealReading is what TestRealServers has no time for: the same readings by the other server, and a page longer
-// than an answer.
+// TestRealReading extends TestRealServers, which has no time for it: the same readings with the other server, and a
+// page longer than an answer.
 func TestRealReading(t *testing.T) {
 	vllm := startVLLM(t, "--max-num-seqs", "2")
 	gateway := startLiteLLM(t, litellmVersion, vllm.url)

@@ -10,8 +10,8 @@ import (
 )
 
 // TestImagesAreReadThroughRestarts: a server that is stopped, one whose engine dies and one that is killed cost no
-// image, and few pages. The code before the page was the unit of faults sent 102 to 162 in nine runs, and lost no image
-// either: until the stopping server was gone, it had up to 64 pages refused, one image after the other.
+// image, and few pages. Before faults were counted per page, the code sent 102 to 162 pages in nine runs, and lost no
+// image either: until the stopping server was gone, it had up to 64 pages refused, one image after the other.
 func TestImagesAreReadThroughRestarts(t *testing.T) {
 	t.Parallel()
 	server := ocrtest.New(t)

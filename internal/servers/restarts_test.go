@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// incident ends the server and starts the next one, and returns how many pages came to the server by then.
+// incident ends the server and starts the next one, and returns how many pages had reached the server by then.
 type incident func() (sent int)
 
-// manyImages are so many that are read while the server is replaced, and mostSent how many pages may come to it for
-// that.
+// manyImages is how many images are read while the server is replaced, and mostSent how many pages may be sent for
+// them.
 const manyImages, mostSent = 90, 108
 
-// readThrough has the program read many images while the server meets incidents. All are read, and truly, and few are
-// sent more than once.
+// readThrough makes the program read many images during incidents. All are read correctly, and few are sent more than
+// once.
 func readThrough(t *testing.T, env []string, incidents []incident, sent func() int) {
 	t.Helper()
 	answers := readModel(t)
@@ -54,7 +54,8 @@ func readThrough(t *testing.T, env []string, incidents []incident, sent func() i
 	}
 }
 
-// lined is the file of a page of one of the model's colours with a line on it: a page of one colour is blank.
+// lined returns the file of a page in one of the model's colours with a line on it: a page of one colour would be
+// blank.
 func lined(tb testing.TB, colour string, width, height int) []byte {
 	tb.Helper()
 	m, _ := sized(colour, width, height)(tb).(*image.Paletted)

@@ -18,7 +18,7 @@ import (
 
 var recording = flag.Bool("record", false, "write down what came of these versions")
 
-// TestRealServers starts vLLM and LiteLLM once for all that is asked of them: a start takes a minute.
+// TestRealServers starts vLLM and LiteLLM once for all questions: a start takes a minute.
 func TestRealServers(t *testing.T) {
 	t.Parallel()
 	version, transformers := cmp.Or(os.Getenv("VLLM"), vllmVersion),
@@ -40,7 +40,7 @@ func TestRealServers(t *testing.T) {
 	result = "runs"
 	if version != vllmVersion {
 		result += compared(t, vllm.url)
-		return // what is kept are the answers of the pinned one
+		return // the recorded answers are those of the pinned version
 	}
 
 	t.Run("vLLM", func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestRealServers(t *testing.T) {
 	})
 }
 
-// compared says how many answers of another version are those of the pinned one; it logs how the others differ.
+// compared returns how many answers of another version equal those of the pinned one; it logs how the others differ.
 func compared(t *testing.T, vllm string) string {
 	t.Helper()
 	was, is := readAnswers(t, "vllm-"+vllmVersion+".jsonl"), askAll(t, vllm, "", questions(t))
@@ -83,7 +83,7 @@ func compared(t *testing.T, vllm string) string {
 	return fmt.Sprintf("; %d of %d answers are those of %s", alike, len(was), vllmVersion)
 }
 
-// leftPageEnds: the server stops reading a page when its client hangs up.
+// leftPageEnds checks that the server stops reading a page when its client hangs up.
 func leftPageEnds(t *testing.T, vllm *process) {
 	before := vllm.metric(t, "vllm:generation_tokens_total")
 	ctx, leave := context.WithCancel(t.Context())
@@ -101,7 +101,7 @@ func leftPageEnds(t *testing.T, vllm *process) {
 	}
 }
 
-// stopsInTime: SIGTERM, with time.
+// stopsInTime checks a SIGTERM with enough time.
 func stopsInTime(t *testing.T, vllm *process) {
 	die := func() {
 		if err := vllm.cmd.Process.Signal(syscall.SIGTERM); err != nil {

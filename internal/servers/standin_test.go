@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// vllmDifferences are those of the stand-in from vLLM 0.30.0.
+// vllmDifferences are the stand-in's differences from vLLM 0.30.0.
 var vllmDifferences = []known{
 	{questions: "stream", path: "*", reason: "the client never asks for a stream, and the stand-in writes none"},
 	{questions: "logprobs", path: "body.choices*", reason: "the client never asks for them"},
@@ -19,7 +19,7 @@ var vllmDifferences = []known{
 		reason: "the stand-in counts the tokens of images, not those of a prompt in words"},
 }
 
-// TestStandInAnswersAsVLLM: what vLLM answered when it was asked last, the stand-in answers.
+// TestStandInAnswersAsVLLM: the stand-in gives vLLM's recorded answers.
 func TestStandInAnswersAsVLLM(t *testing.T) {
 	t.Parallel()
 	server := ocrtest.New(t)
@@ -27,7 +27,7 @@ func TestStandInAnswersAsVLLM(t *testing.T) {
 	judge(t, readAnswers(t, "vllm-0.30.0.jsonl"), askAll(t, server.URL, "", questions(t)), vllmDifferences)
 }
 
-// gatewayDifferences are those of the stand-in with a gateway from LiteLLM 1.108.7.
+// gatewayDifferences are the differences of the stand-in with a gateway from LiteLLM 1.108.7.
 var gatewayDifferences = []known{
 	{questions: "stream", path: "*", reason: "the client never asks for a stream, and the stand-in writes none"},
 	{questions: "logprobs", path: "body.choices*", reason: "the client never asks for them"},
@@ -43,13 +43,13 @@ var gatewayDifferences = []known{
 		reason: "it names the address of the server behind it; the client reads the status"},
 }
 
-// passing are differences of LiteLLM from itself.
+// passing are differences between LiteLLM's own answers.
 var passing = []known{
 	{questions: "get-v1-models", path: "body.data*max_*put_tokens",
 		reason: "LiteLLM tells them once it has asked the server", sometimes: true},
 }
 
-// TestStandInAnswersAsLiteLLM: the same for LiteLLM before vLLM.
+// TestStandInAnswersAsLiteLLM: the same for LiteLLM in front of vLLM.
 func TestStandInAnswersAsLiteLLM(t *testing.T) {
 	t.Parallel()
 	server := ocrtest.New(t, ocrtest.Gateway(), ocrtest.Key(gatewayKey))
@@ -69,7 +69,7 @@ func TestStandInAnswersAsLiteLLMAlone(t *testing.T) {
 
 const llamaAnswers = "llama-server-11549.jsonl"
 
-// llamaDifferences are those of the stand-in from a llama-server.
+// llamaDifferences are the stand-in's differences from a llama-server.
 var llamaDifferences = []known{
 	{questions: "stream", path: "*", reason: "the client never asks for a stream, and the stand-in writes none"},
 	{questions: "logprobs", path: "body.choices*", reason: "the client never asks for them"},
@@ -92,17 +92,17 @@ func TestStandInAnswersAsLlama(t *testing.T) {
 	judge(t, readAnswers(t, llamaAnswers), askAll(t, server.URL, "", questions(t)), llamaDifferences)
 }
 
-// aloneQuestions are those whose answer is another while what is behind the gateway is down.
+// aloneQuestions returns the questions with different answers while the server behind the gateway is down.
 func aloneQuestions(t *testing.T) []question {
 	return slices.DeleteFunc(questions(t), func(q question) bool {
 		return q.name != "stop" && q.name != "wrong-model" && q.name != "get-v1-models"
 	})
 }
 
-// gatewayKey is what LiteLLM asks of its clients here.
+// gatewayKey is the key that LiteLLM requires here.
 const gatewayKey = "sk-contract"
 
-// askAll asks a server all these questions, a few at a time.
+// askAll asks a server all questions, a few at a time.
 func askAll(t *testing.T, server, key string, all []question) map[string]answer {
 	t.Helper()
 	answers := make([]answer, len(all))

@@ -23,8 +23,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// The versions that are tested unless VLLM, TRANSFORMERS and LITELLM name others. Those of vLLM and transformers are
-// the image's (deploy/gpu).
+// The tested versions, unless VLLM, TRANSFORMERS and LITELLM name others. Those of vLLM and transformers are the
+// image's (deploy/gpu).
 const (
 	vllmVersion         = "0.30.0"
 	transformersVersion = "5.16.1"
@@ -32,7 +32,7 @@ const (
 	llamaVersion        = "2026.10.11549" // of xllamacpp; the build of llama.cpp is its end
 )
 
-// process is a server that was started for a test. Its end is the test's, if nothing ends it before.
+// process is a server started for a test. It ends with the test at the latest.
 type process struct {
 	url, program string
 	env, args    []string
@@ -80,7 +80,7 @@ func start(t *testing.T, env []string, program string, args ...string) *process 
 	return p
 }
 
-// launch starts the program, also again after its end.
+// launch starts the program; it may be repeated after its end.
 func (p *process) launch(t *testing.T) {
 	t.Helper()
 	logFile, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -95,7 +95,7 @@ func (p *process) launch(t *testing.T) {
 	started, cmd, exited := make(chan error), p.cmd, p.exited
 	go func() {
 		defer logFile.Close()
-		runtime.LockOSThread() // whose end would be taken for ours
+		runtime.LockOSThread() // whose end would count as the parent's
 		started <- cmd.Start()
 		_ = cmd.Wait() // its end is looked at where it matters
 		close(exited)
@@ -170,7 +170,7 @@ func (p *process) metric(t *testing.T, name string) float64 {
 	return sum
 }
 
-// reading waits until the server reads so many pages.
+// reading waits until the server reads that many pages.
 func (p *process) reading(t *testing.T, pages float64) {
 	t.Helper()
 	for limit := time.Now().Add(time.Minute); p.metric(t,
@@ -181,7 +181,7 @@ func (p *process) reading(t *testing.T, pages float64) {
 	}
 }
 
-// closed waits until the server takes no connections any more.
+// closed waits until the server no longer accepts connections.
 func (p *process) closed(t *testing.T) {
 	t.Helper()
 	for limit := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -196,7 +196,7 @@ func (p *process) closed(t *testing.T) {
 	}
 }
 
-// engine returns the process in which vLLM's model runs: of those that it started, the one that names itself so.
+// engine returns the process in which vLLM's model runs: the child with that name.
 func (p *process) engine() (int, error) {
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -213,7 +213,7 @@ func (p *process) engine() (int, error) {
 	return 0, errors.New("vLLM has no process for its engine")
 }
 
-// startVLLM starts vLLM with the small model and with the flags that deploy/gpu/serve.sh has for LightOnOCR-2.
+// startVLLM starts vLLM with the small model and the flags in deploy/gpu/serve.sh for LightOnOCR-2.
 func startVLLM(t *testing.T, flags ...string) *process {
 	t.Helper()
 	return startModel(t, ocrtest.DefaultModel, nil, flags...)
@@ -236,7 +236,7 @@ func startModel(t *testing.T, name string, form []string, flags ...string) *proc
 			"--no-enable-prefix-caching"}, flags...)...)
 }
 
-// startLlama starts a llama-server with the small model: the program that LLAMA_SERVER names, or the one of the wheel.
+// startLlama starts a llama-server with the small model: the program named by LLAMA_SERVER, or the one in the wheel.
 func startLlama(t *testing.T) *process {
 	t.Helper()
 	bin := install(t, "llama", llamaVersion)
@@ -252,7 +252,7 @@ func startLlama(t *testing.T) *process {
 	return start(t, nil, filepath.Join(bin, "python"), "llama.py", model, "PORT")
 }
 
-// startLiteLLM starts a gateway before a vLLM.
+// startLiteLLM starts a gateway in front of a vLLM.
 func startLiteLLM(t *testing.T, version, vllm string) *process {
 	t.Helper()
 	bin := install(t, "litellm", version)

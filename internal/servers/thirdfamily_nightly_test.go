@@ -8,8 +8,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestRealThirdFamily: the client reads by vLLM with a small model that is built as the large ones of LightOnOCR-3 are,
-// on Qwen3.5, and with the flags that deploy/gpu/serve.sh has for it.
+// TestRealThirdFamily: the client reads with vLLM and a small model built like the large ones of LightOnOCR-3, on
+// Qwen3.5, with the flags in deploy/gpu/serve.sh.
 func TestRealThirdFamily(t *testing.T) {
 	const name = "lightonai/LightOnOCR-3-0.8B"
 	vllm := startModel(t, name, []string{"qwen3.5"}, "--max-num-seqs", "2", "--max-model-len", "18000",

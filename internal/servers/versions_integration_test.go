@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// The table of versions is kept twice: for fetch.sh, which makes the image, and for people.
+// The table of versions is kept twice: for fetch.sh, which builds the image, and for readers.
 const (
 	testedFile  = "../../deploy/gpu/tested.txt"
 	versionsDoc = "../../docs/servers.md"
 )
 
-// record writes down what came of a pair of versions.
+// record records the result for a pair of versions.
 func record(t *testing.T, vllm, transformers, result string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(readFile(t, testedFile)), "\n")

@@ -10,11 +10,11 @@ import (
 const (
 	commonEndpoint   = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	defaultCollector = "http://localhost:4318"
-	protobuf         = "http/protobuf" // the only protocol that is spoken
+	protobuf         = "http/protobuf" // the only protocol supported
 )
 
-// destinations returns the URLs that traces and metrics are sent to, empty where they are not sent. The rules are those
-// of OpenTelemetry's specification, but that nothing is sent where neither an address nor an exporter is set.
+// destinations returns the URLs that traces and metrics are sent to, empty if they are not sent. The rules are those of
+// OpenTelemetry's specification, except that nothing is sent if neither an address nor an exporter is set.
 func destinations(values map[string]string, log *slog.Logger) (traces, metrics string) {
 	v := variables{values, log}
 	if v.oneOf("OTEL_SDK_DISABLED", "false", "true", "false") == "true" {
@@ -25,14 +25,14 @@ func destinations(values map[string]string, log *slog.Logger) (traces, metrics s
 	return v.destination("TRACES", common), v.destination("METRICS", common)
 }
 
-// variables are OpenTelemetry's that are set, by name.
+// variables are the OpenTelemetry variables that are set, by name.
 type variables struct {
 	values map[string]string
 	log    *slog.Logger
 }
 
-// destination returns where a signal goes, if anywhere. An address of its own is taken as it is, the common one gets
-// the signal's path, and an exporter that is asked for by name alone has a default address.
+// destination returns the URL for a signal, empty if it is not sent. The signal's own address is used unchanged, the
+// signal's path is added to the common one, and an exporter without an address has a default.
 func (v variables) destination(signal, common string) string {
 	own, path := "OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT", "/v1/"+strings.ToLower(signal)
 	v.oneOf("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL", protobuf, protobuf)
@@ -50,7 +50,7 @@ func (v variables) destination(signal, common string) string {
 	return ""
 }
 
-// oneOf returns the choice that is set, empty where none is. Instead of anything else it returns fallback.
+// oneOf returns the variable's value if it is one of the choices, empty if it is not set, and otherwise fallback.
 func (v variables) oneOf(name, fallback string, choices ...string) string {
 	value := strings.ToLower(v.values[name])
 	if value != "" && !slices.Contains(choices, value) {
@@ -60,8 +60,8 @@ func (v variables) oneOf(name, fallback string, choices ...string) string {
 	return value
 }
 
-// collector returns a collector's address, empty where there is none or a wrong one. Keys belong in headers: the
-// exporter would silently leave out a user, query or fragment.
+// collector returns a collector's address, empty if there is none or an invalid one. Keys belong in headers: the
+// exporter would silently drop a user, query or fragment.
 func (v variables) collector(name string) string {
 	value := v.values[name]
 	if value == "" {
@@ -77,7 +77,7 @@ func (v variables) collector(name string) string {
 	return value
 }
 
-// wrong logs that a variable is not used as it is set. The value is left out: it may hold a key.
+// wrong logs that a variable's value is not used. The value is left out: it may contain a key.
 func (v variables) wrong(name, allowed, used string) {
 	v.log.Warn("wrong value of "+name, "allowed", allowed, "used", used)
 }

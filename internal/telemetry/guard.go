@@ -13,7 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// pauseTime follows a failure: everything is dropped at once and no request waits.
+// pauseTime is how long after a failure everything is dropped at once, so that no request waits.
 const pauseTime = 30 * time.Second
 
 // guard is a circuit breaker: after a failure it makes no request for [pauseTime]. It logs a failure once, and the
@@ -27,8 +27,8 @@ type guard struct {
 	until  time.Time
 }
 
-// do exports, unless the last export failed a moment ago: the data is then dropped. It returns no error: guard has
-// logged it, and the SDK would log it again.
+// do calls export, unless the last export failed within pauseTime: then the data is dropped. It always returns nil:
+// guard has logged an error, and the SDK would log it again.
 func (g *guard) do(export func() error) error {
 	g.mu.Lock()
 	paused := time.Now().Before(g.until)

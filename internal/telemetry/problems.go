@@ -17,15 +17,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// LogProblems has OpenTelemetry's SDK log what it finds wrong, above all with its variables, as warnings, each once. It
-// holds for the whole process: call it where the process is set up, before [New].
+// LogProblems makes OpenTelemetry's SDK log problems, mainly with its variables, as warnings, each once. It applies to
+// the whole process: call it during set-up, before [New].
 func LogProblems(log *slog.Logger) {
 	p := &problems{log: log, seen: map[string]bool{}}
 	otel.SetErrorHandler(p)
 	otel.SetLogger(logr.New(p))
 }
 
-// maxProblems bounds how many different problems are logged, and remembered.
+// maxProblems is how many different problems are logged, and remembered.
 const maxProblems = 100
 
 // problems is the SDK's error handler and its logger.
@@ -41,7 +41,7 @@ func (p *problems) Handle(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := err.Error()
-	// of OTEL_RESOURCE_ATTRIBUTES, read several times and reported in several ways
+	// about OTEL_RESOURCE_ATTRIBUTES, which is read several times and reported in several ways
 	if errors.Is(err, resource.ErrPartialResource) {
 		key = resource.ErrPartialResource.Error()
 	}
@@ -51,7 +51,7 @@ func (p *problems) Handle(err error) {
 	}
 }
 
-// Error implements [logr.LogSink]. Values, and the URL in an error, are left out: they may hold keys.
+// Error implements [logr.LogSink]. Values, and the URL in an error, are left out: they may contain keys.
 func (p *problems) Error(err error, msg string, _ ...any) {
 	if address := (*url.Error)(nil); errors.As(err, &address) {
 		err = address.Err
@@ -59,7 +59,7 @@ func (p *problems) Error(err error, msg string, _ ...any) {
 	p.Handle(fmt.Errorf("%s: %w", msg, err))
 }
 
-// The rest of [logr.LogSink]: what is not an error is not logged.
+// The rest of [logr.LogSink]: only errors are logged.
 
 func (p *problems) Init(logr.RuntimeInfo)          {}
 func (p *problems) Enabled(int) bool               { return false }
@@ -67,11 +67,11 @@ func (p *problems) Info(int, string, ...any)       {}
 func (p *problems) WithValues(...any) logr.LogSink { return p }
 func (p *problems) WithName(string) logr.LogSink   { return p }
 
-// maxError bounds, in bytes, what is logged of an error: it may hold what the collector answered.
+// maxError is how many bytes of an error are logged: it may contain the collector's answer.
 const maxError = 200
 
-// warn logs an error of the SDK's, with the names of its variables that are set: its errors seldom name the one they
-// are about.
+// warn logs an error of the SDK with the names of the variables that are set: the error itself seldom names its
+// variable.
 func warn(log *slog.Logger, msg string, err error) {
 	var set []string
 	for _, pair := range os.Environ() {

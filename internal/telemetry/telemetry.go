@@ -1,21 +1,21 @@
-// Package telemetry sets up OpenTelemetry's SDK, which sends traces and metrics to a collector as OTLP over HTTP. Spans
-// and metrics are made where things happen, through OpenTelemetry's API. Only the end of a request on Cloud Run waits
-// for the collector, for [flushTime] at most. What the collector does not accept in time is dropped.
+// Package telemetry sets up OpenTelemetry's SDK, which sends traces and metrics to a collector as OTLP over HTTP. Other
+// packages make spans and metrics through OpenTelemetry's API. Only the end of a request on Cloud Run waits for the
+// collector, for [flushTime] at most. Data that the collector does not accept in time is dropped.
 //
 // The SDK reads its own variables from the process's environment: sampler, service name and attributes, headers,
-// certificates, time-outs, sizes of batches. Read here, and handed over by the configuration, is only what the SDK for
-// Go does not read by itself: whether anything is sent at all (OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER,
-// OTEL_METRICS_EXPORTER), the protocol, and the addresses, since no address means that nothing is sent. Because the
-// addresses are handed over, functions with different collectors can also run in one process. No wrong variable stops
-// the function: each is logged, and telemetry goes on with the default or is off. The exporters for gRPC, Prometheus
-// and the console are left out, and so is contrib's autoexport, which would link them all.
+// certificates, time-outs, sizes of batches. This package takes from the configuration only the variables that the SDK
+// for Go does not read: whether anything is sent (OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER), the
+// protocol, and the addresses, since without an address nothing is sent. As the addresses are passed in, functions with
+// different collectors can run in one process. A wrong variable never stops the function: it is logged, and telemetry
+// uses the default or is off. The exporters for gRPC, Prometheus and the console are left out, as is contrib's
+// autoexport, which would link them all.
 //
 // Files, in reading order:
 //
-//	telemetry.go    traces and metrics, what they say of the process, and what the handler calls
-//	destination.go  where they are sent
-//	guard.go        a collector that fails
-//	problems.go     what the SDK finds wrong
+//	telemetry.go    traces and metrics, the attributes of the process, and the handler's calls
+//	destination.go  where traces and metrics are sent
+//	guard.go        the circuit breaker for a failing collector
+//	problems.go     logging the SDK's problems
 package telemetry
 
 import (
@@ -42,16 +42,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// scope names what made the spans and metrics.
+// scope is the instrumentation scope of spans and metrics.
 const scope = "github.com/bucketocr/bucketocr"
 
-// Config is what the function adds to OpenTelemetry's own variables.
+// Config holds the settings that the SDK does not read from the environment.
 type Config struct {
-	Variables map[string]string // those that decide whether anything is sent, and where
+	Variables map[string]string // OpenTelemetry's variables that decide whether anything is sent, and where
 	Function  string            // faas.name, on Cloud Run; empty elsewhere
 	Revision  string            // faas.version
-	Project   string            // cloud.account.id, where known
-	Log       *slog.Logger      // gets a warning for each wrong variable, and one when the collector fails
+	Project   string            // cloud.account.id, if known
+	Log       *slog.Logger      // receives a warning for each wrong variable, and one when the collector fails
 }
 
 // Telemetry sends traces and metrics. The methods that requests call do nothing on a nil one. It is safe for concurrent
@@ -63,17 +63,17 @@ type Telemetry struct {
 
 	onCloudRun bool
 	running    atomic.Int64 // requests
-	held       atomic.Bool  // no flush at their end any more
+	held       atomic.Bool  // requests end without a flush
 
 	mu      sync.Mutex
-	flushed time.Time // when metrics last were, at the end of a request
-	paused  time.Time // no flush before
+	flushed time.Time // when metrics were last flushed, at the end of a request
+	paused  time.Time // no flush until then
 }
 
-// The metric of requests to the function, in seconds, by faas.trigger and http.response.status_code.
+// The metric for requests to the function, in seconds, by faas.trigger and http.response.status_code.
 const (
 	InvokeDuration = "faas.invoke_duration"
-	InvokeMeaning  = "requests to the function: `datasource` an object's event, `timer` a sweep or a reconciliation, `other` anything else"
+	InvokeMeaning  = "duration of requests to the function: `datasource` an object's event, `timer` a sweep or a reconciliation, `other` anything else"
 )
 
 // Triggers of a request.
@@ -83,19 +83,20 @@ const (
 	ByOther    = "other"
 )
 
-// How long the end of a request may take, and how often metrics are sent there.
+// Limits for the end of a request.
 const (
-	flushTime    = time.Second      // the longest that a request waits at its end
-	metricsEvery = 10 * time.Second // at the soonest, at the end of requests: backends refuse points that come faster
+	flushTime = time.Second // the longest that a request waits at its end
+	// shortest interval between sending metrics at the end of requests: backends refuse more frequent points
+	metricsEvery = 10 * time.Second
 )
 
-// New returns a Telemetry, or nil where nothing is to be sent. It connects to nothing. The error is never one of the
-// variables, which are only logged.
+// New returns a Telemetry, or nil if nothing is to be sent. It makes no connections. The error is never about a
+// variable: problems with variables are only logged.
 func New(cfg Config) (*Telemetry, error) {
 	toTraces, toMetrics := destinations(cfg.Variables, cfg.Log)
 	t := &Telemetry{onCloudRun: cfg.Function != ""}
 	source := sourceOf(cfg)
-	// A failed request is repeated within moments only: anything longer is guard's.
+	// A failed request is only repeated briefly: guard handles longer failures.
 	retries := otlptracehttp.RetryConfig{
 		Enabled: true, InitialInterval: 100 * time.Millisecond, MaxInterval: 400 * time.Millisecond,
 		MaxElapsedTime: flushTime,
@@ -138,9 +139,9 @@ func New(cfg Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// sourceOf returns what all traces and metrics say of the process that they come from. What the environment says
-// (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) takes precedence over what is known here. The instance id is random:
-// each process counts for itself.
+// sourceOf returns the attributes of this process for all traces and metrics. Those from the environment
+// (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) take precedence over those found here. The instance id is random, since
+// each process has its own counters.
 func sourceOf(cfg Config) *resource.Resource {
 	id := rand.Text()
 	known := []attribute.KeyValue{
@@ -154,14 +155,14 @@ func sourceOf(cfg Config) *resource.Resource {
 	if cfg.Project != "" {
 		known = append(known, semconv.CloudAccountID(cfg.Project))
 	}
-	// The error says which attributes of the environment cannot be read; the rest is in the resource. The providers
+	// The error says which attributes of the environment are invalid; the resource has the valid ones. The providers
 	// read the environment again and report the same to OpenTelemetry's error handler.
 	source, _ := resource.New(context.Background(), resource.WithSchemaURL(semconv.SchemaURL),
 		resource.WithAttributes(known...), resource.WithFromEnv())
 	return source
 }
 
-// Traces returns the provider of spans; nil where no traces are sent.
+// Traces returns the provider of spans; nil if no traces are sent.
 func (t *Telemetry) Traces() trace.TracerProvider {
 	if t == nil || t.traces == nil {
 		return nil
@@ -169,7 +170,7 @@ func (t *Telemetry) Traces() trace.TracerProvider {
 	return t.traces
 }
 
-// Metrics returns the provider of metrics; nil where no metrics are sent.
+// Metrics returns the provider of metrics; nil if no metrics are sent.
 func (t *Telemetry) Metrics() metric.MeterProvider {
 	if t == nil || t.metrics == nil {
 		return nil
@@ -177,7 +178,8 @@ func (t *Telemetry) Metrics() metric.MeterProvider {
 	return t.metrics
 }
 
-// Header returns what adds the trace to a request to the OCR service, for its client; nil where no traces are sent.
+// Header returns a function that adds the trace to the header of a request to the OCR service; nil if no traces are
+// sent.
 func (t *Telemetry) Header() func(context.Context, http.Header) {
 	if t == nil || t.traces == nil {
 		return nil
@@ -187,9 +189,9 @@ func (t *Telemetry) Header() func(context.Context, http.Header) {
 	}
 }
 
-// Request starts the measurement of a request to the handler. The func that it returns is called once, with what
-// triggered the request and the status that is about to be sent. On Cloud Run, where the process may get no more CPU
-// time after its last answer, that call sends what is waiting if no other request runs, and takes [flushTime] at most.
+// Request starts measuring a request to the handler. The returned func must be called once, with the request's trigger
+// and the status about to be sent. On Cloud Run, where the process may get no CPU time after its last answer, that call
+// sends buffered data if no other request runs, and takes [flushTime] at most.
 func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int) {
 	if t == nil {
 		return func(string, int) {}
@@ -206,7 +208,7 @@ func (t *Telemetry) Request(ctx context.Context) func(trigger string, status int
 	}
 }
 
-// flush sends what is waiting, within flushTime.
+// flush sends buffered data, within flushTime.
 func (t *Telemetry) flush() {
 	all, metrics := t.due(time.Now())
 	if !all {
@@ -227,7 +229,7 @@ func (t *Telemetry) flush() {
 	}
 }
 
-// due reports whether to flush now, and whether to flush metrics too.
+// due reports whether to flush now, and whether to flush metrics as well.
 func (t *Telemetry) due(now time.Time) (all, metrics bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -247,14 +249,14 @@ func (t *Telemetry) pauseFlushes() {
 	t.paused = time.Now().Add(pauseTime)
 }
 
-// Hold makes requests end without a flush from now on: Shutdown is near, and nothing may delay their answers.
+// Hold makes requests end without a flush from now on: Shutdown is imminent, and nothing may delay their answers.
 func (t *Telemetry) Hold() {
 	if t != nil {
 		t.held.Store(true)
 	}
 }
 
-// Shutdown sends what is waiting. It returns at the latest when ctx ends. Nothing is sent afterwards.
+// Shutdown sends buffered data. It returns when ctx ends at the latest. Nothing is sent afterwards.
 func (t *Telemetry) Shutdown(ctx context.Context) {
 	if t == nil {
 		return

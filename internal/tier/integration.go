@@ -2,6 +2,6 @@
 
 package tier
 
-// Integration reports whether the tests were built with the tag integration, or with nightly, whose tests may need the
-// same.
+// Integration reports whether the tests were built with the tag integration, or with nightly, whose tests have the same
+// needs.
 const Integration = true

@@ -15,10 +15,10 @@ import (
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(v) // whoever asked has gone
+	_ = json.NewEncoder(w).Encode(v) // an error means that the client has gone
 }
 
-// refuse sends a sentence for the person who looks.
+// refuse sends an error as a sentence for the user.
 func refuse(w http.ResponseWriter, status int, sentence string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -26,14 +26,15 @@ func refuse(w http.ResponseWriter, status int, sentence string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": sentence})
 }
 
-// trouble says what an error of the store, of the bucket or of an image is about.
+// trouble sends the status and the sentence for an error of the store, the bucket or an image, and logs unexpected
+// ones.
 func trouble(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // the client has gone
 	}
 	status, sentence := sentenceOf(err)
 	if status == http.StatusInternalServerError {
-		log.ErrorContext(r.Context(), "the page could not answer", "path", r.URL.Path, "error", err.Error())
+		log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "error", err.Error())
 	}
 	refuse(w, status, sentence)
 }
@@ -43,18 +44,18 @@ var sentences = []struct {
 	status   int
 	sentence string
 }{
-	{errNoRecord, http.StatusNotFound, "There is no such document."},
-	{errNoPage, http.StatusNotFound, "There is no such page."},
-	{document.ErrObjectGone, http.StatusNotFound, "The file is no longer there in this version."},
-	{document.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is broken: it cannot be unpacked."},
-	{document.ErrObjectLocked, http.StatusUnprocessableEntity, "The file is encrypted with a key of its owner's own."},
+	{errNoRecord, http.StatusNotFound, "No such document."},
+	{errNoPage, http.StatusNotFound, "No such page."},
+	{document.ErrObjectGone, http.StatusNotFound, "The file no longer exists in this version."},
+	{document.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is damaged: it cannot be decompressed."},
+	{document.ErrObjectLocked, http.StatusUnprocessableEntity, "The file is encrypted with a customer-supplied key."},
 	{document.ErrRequesterPays, http.StatusBadGateway,
-		"Requester Pays is on for the bucket, and no project is named to pay."},
+		"Requester Pays is enabled on the bucket, but no project to bill is set."},
 	{document.ErrStorageMisconfigured, http.StatusBadGateway,
-		"You may not read the file: your account lacks the right to."},
-	{document.ErrStorageUnavailable, http.StatusBadGateway, "The bucket does not answer at the moment."},
-	{document.ErrStoreMisconfigured, http.StatusBadGateway, "The record store refuses you, or is not there."},
-	{document.ErrStoreUnavailable, http.StatusBadGateway, "The record store does not answer at the moment."},
+		"You may not read the file: your account lacks permission."},
+	{document.ErrStorageUnavailable, http.StatusBadGateway, "The bucket is not responding at the moment."},
+	{document.ErrStoreMisconfigured, http.StatusBadGateway, "The record store denies access, or does not exist."},
+	{document.ErrStoreUnavailable, http.StatusBadGateway, "The record store is not responding at the moment."},
 	{context.DeadlineExceeded, http.StatusGatewayTimeout, "That took too long."},
 }
 
@@ -67,14 +68,14 @@ func sentenceOf(err error) (int, string) {
 	if e, ok := errors.AsType[*page.Error](err); ok {
 		return http.StatusUnprocessableEntity, pictureSentences[e.Kind]
 	}
-	return http.StatusInternalServerError, "Something went wrong on this machine; bucketocr's log says what."
+	return http.StatusInternalServerError, "Something went wrong; see bucketocr's log for details."
 }
 
 var pictureSentences = map[page.Kind]string{
 	page.Unsupported: "This file cannot be shown here as an image.",
-	page.TooLarge:    "The image is too large to be shown here.",
-	page.Corrupt:     "The file is broken or cut off.",
-	page.Encrypted:   "The file is locked with a password.",
+	page.TooLarge:    "The image is too large to show here.",
+	page.Corrupt:     "The file is damaged or truncated.",
+	page.Encrypted:   "The file is protected with a password.",
 	page.Empty:       "The file is empty.",
 }
 

@@ -22,7 +22,7 @@ import (
 
 const attack = `<script>document.title='ran'</script><img src=x onerror="document.title='ran'">`
 
-// rows is JavaScript for the number of documents in the list.
+// rows is a JavaScript expression for the number of documents in the list.
 const rows = `Number(document.querySelector('.row')?.getAttribute('aria-setsize') ?? 0)`
 
 // TestHostilePage: a name, a text, a message and metadata that attack the page show as text.
@@ -116,7 +116,7 @@ func TestKeyboardAlone(t *testing.T) {
 	tab.Until(rows + ` === 1 && document.querySelector('[data-kind="retrying"]').getAttribute('aria-pressed') === 'true'`)
 }
 
-// TestTabReachesAll: by Tab alone one comes to everything that can be clicked, and sees where one is.
+// TestTabReachesAll: Tab alone reaches everything that can be clicked, with a visible focus.
 func TestTabReachesAll(t *testing.T) {
 	d := newDesk(t)
 	tab := browsertest.New(t, 1200, 700)
@@ -141,8 +141,8 @@ func TestTabReachesAll(t *testing.T) {
 	}
 }
 
-// TestHeadKeepsFocus: when a document is read again its text follows, and the focus stays where it is in the head,
-// whatever has it.
+// TestHeadKeepsFocus: when a document is read again its text is updated, and the focused element in the header keeps
+// the focus.
 func TestHeadKeepsFocus(t *testing.T) {
 	d := newDesk(t)
 	n := 0
@@ -171,7 +171,7 @@ func TestHeadKeepsFocus(t *testing.T) {
 	}
 }
 
-// TestClickSurvivesChanges: what is pressed and released is clicked, though the document changed in between.
+// TestClickSurvivesChanges: a click counts even if the document changes between press and release.
 func TestClickSurvivesChanges(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -233,7 +233,7 @@ func TestTextReadAgainStays(t *testing.T) {
 	}
 }
 
-// TestBlocks: to point at a box lights its text, and to go to the text by keyboard lights the box.
+// TestBlocks: pointing at a box highlights its text, and focusing the text by keyboard highlights the box.
 func TestBlocks(t *testing.T) {
 	d := newDesk(t)
 	d.bucket.PutAs("b.png", 7, dot(400, 500))
@@ -255,8 +255,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// TestLateHello: a document that is shown before the server has said its words and rights is shown with them
-// afterwards.
+// TestLateHello: a document that is shown before the server's hello arrives is updated afterwards.
 func TestLateHello(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", failed(document.CodeOCRFailed))
@@ -275,20 +274,22 @@ func TestLateHello(t *testing.T) {
 	tab.Until(`document.querySelector('[data-act="retry"]') && document.querySelector('.view .reason').innerText.includes('engine failed')`)
 }
 
-// TestStates: empty, nothing found, server gone, server back: each is said in words.
+// TestStates: empty, nothing found, server gone, server back: each is shown in words.
 func TestStates(t *testing.T) {
 	d := newDesk(t)
-	tab := browsertest.New(t, 390, 800)
+	tab := browsertest.New(t, 1440, 900)
 	tab.Open(d.url)
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing here yet')`)
+	tab.Until(`[...document.querySelectorAll('.heads, .heads *')].every((e) => getComputedStyle(e).visibility === 'hidden')`)
+	tab.Size(390, 800)
 	d.write("a.png", text("x"))
 	tab.Until(rows + ` === 1`)
 	tab.Key("/", "zzz")
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing matches')`)
 	tab.Click("#empty button")
 	tab.Until(rows + ` === 1`)
-	d.server.feed.tell(stateLost, "The record store does not answer at the moment.")
-	tab.Until(`document.querySelector('#connection').innerText.includes('does not answer')`)
+	d.server.feed.tell(stateLost, "The record store is not responding at the moment.")
+	tab.Until(`document.querySelector('#connection').innerText.includes('is not responding')`)
 	d.server.feed.tell(stateLive, "")
 	tab.Until(`document.querySelector('#connection').innerText === 'live'`)
 	if wide := browsertest.Eval[int](tab, `document.documentElement.scrollWidth`); wide > 390 {
@@ -337,7 +338,7 @@ func TestThousands(t *testing.T) {
 	}
 }
 
-// churn changes records until it is stopped.
+// churn keeps changing records until it is stopped.
 func (d *desk) churn(many int) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -389,7 +390,7 @@ func TestScreenshots(t *testing.T) {
 	}
 }
 
-// TestCopiedPageSaysSo: also where it is the only one, and has no document of its own.
+// TestCopiedPageSaysSo: a copied page is marked, even if it is the only one and has no document of its own.
 func TestCopiedPageSaysSo(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", func(r *document.Record) { r.Text, r.CopiedFrom = "text", "another" })
@@ -399,7 +400,7 @@ func TestCopiedPageSaysSo(t *testing.T) {
 	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'text of another file with the same bytes'`)
 }
 
-// TestTurnedPageSaysSo: the page is shown as it was turned to be read, and both that and why is said in words.
+// TestTurnedPageSaysSo: the page is shown as it was rotated for reading, with the rotation and its reason in words.
 func TestTurnedPageSaysSo(t *testing.T) {
 	d := newDesk(t)
 	d.bucket.PutAs("a.png", 7, dot(40, 30))
@@ -409,7 +410,7 @@ func TestTurnedPageSaysSo(t *testing.T) {
 	d.known(id)
 	tab := browsertest.New(t, 1200, 800)
 	tab.Open(d.url + "/#" + id)
-	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'shown turned by 90°'`)
+	tab.Until(`document.querySelector('.sheet h3 .turned')?.textContent === 'shown rotated by 90°'`)
 	tab.Until(`document.querySelector('.sheet h3 .badge')?.textContent === 'The page was not upright; it was turned before it was read.'`)
 	tab.Until(`document.querySelector('.scan img').naturalWidth === 30 && document.querySelector('.scan img').naturalHeight === 40`)
 }

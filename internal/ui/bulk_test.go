@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestDelete: what is deleted is what was seen, once; why not is said.
+// TestDelete: a document is deleted once, only as it was seen; refusals have a reason.
 func TestDelete(t *testing.T) {
 	d := newDesk(t)
 	id, kept := d.write("a.png", text("secret")), d.write("kept.png", text("x"))
@@ -21,7 +21,7 @@ func TestDelete(t *testing.T) {
 		return code, body
 	}
 	d.write("a.png", text("newer"))
-	if code, body := remove(id, seen); code != 409 || !strings.Contains(body, "changed meanwhile") {
+	if code, body := remove(id, seen); code != 409 || !strings.Contains(body, "changed in the meantime") {
 		t.Errorf("what was changed: %d %s", code, body)
 	}
 	if code, body := remove(id, d.store.Record(id).Write); code != 200 {
@@ -45,8 +45,8 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// TestExport: the documents that were named come as one file to keep, each once; one that breaks off is seen to be cut;
-// orders are bounded.
+// TestExport: the selected documents are served as one file, each once; an interrupted export is recognisably
+// incomplete; the number of orders is bounded.
 func TestExport(t *testing.T) {
 	d := newDesk(t)
 	a, b, bad := d.write("a.png", text("text a")), d.write("b.png", text("text b")),

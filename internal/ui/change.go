@@ -11,11 +11,11 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// retry asks for another try of a document, if it still is what the person saw: {"version": …}. Of a failed one that is
-// all that failed; of a done one the pages with warnings.
+// retry schedules a document for another try if it is still in the version that the user saw: {"version": …}. Failed
+// documents retry everything that failed, done ones the pages with warnings.
 func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 	if s.c.Retry == nil {
-		refuse(w, http.StatusBadRequest, "This cannot be tried again from here.")
+		refuse(w, http.StatusBadRequest, "Retrying is not available on this page.")
 		return
 	}
 	s.changeSeen(w, r, func(seen *document.Stored) error {
@@ -25,20 +25,20 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// remove deletes a document, if it still is what the person saw: {"version": …}.
+// remove deletes a document if it is still in the version that the user saw: {"version": …}.
 func (s *Server) remove(w http.ResponseWriter, r *http.Request) {
 	if s.c.Delete == nil {
-		refuse(w, http.StatusBadRequest, "Nothing is deleted from here.")
+		refuse(w, http.StatusBadRequest, "Deleting is not available on this page.")
 		return
 	}
 	s.changeSeen(w, r, func(seen *document.Stored) error { return s.c.Delete.Delete(r.Context(), seen) })
 }
 
-// changeSeen has a document changed that a person saw in the version that the request names.
+// changeSeen calls change with a document if it is still in the version that the request names.
 func (s *Server) changeSeen(w http.ResponseWriter, r *http.Request, change func(*document.Stored) error) {
 	var asked struct{ Version string }
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&asked); err != nil {
-		refuse(w, http.StatusBadRequest, "The request does not say which version it is about.")
+		refuse(w, http.StatusBadRequest, "The request names no version.")
 		return
 	}
 	seen, err := s.c.Records.Get(r.Context(), r.PathValue("id"))
@@ -57,9 +57,9 @@ func (s *Server) changeSeen(w http.ResponseWriter, r *http.Request, change func(
 	refusal, refused := errors.AsType[Refusal](err)
 	switch {
 	case errors.Is(err, document.ErrNotAsSeen):
-		refuse(w, http.StatusConflict, "It has changed meanwhile: look again.")
+		refuse(w, http.StatusConflict, "The document has changed in the meantime: check it again.")
 	case errors.Is(err, document.ErrNothingToRetry):
-		refuse(w, http.StatusConflict, "There is nothing to retry: a worker has it, or it was deleted.")
+		refuse(w, http.StatusConflict, "There is nothing to retry: the document is being processed, or was deleted.")
 	case refused:
 		refuse(w, http.StatusConflict, string(refusal))
 	case err != nil:
@@ -69,10 +69,10 @@ func (s *Server) changeSeen(w http.ResponseWriter, r *http.Request, change func(
 	}
 }
 
-// upload takes one file, its name in the query: the body is the file, bounded while it is read.
+// upload stores one file. The query has its name, and the body its content, whose size is limited.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	if s.c.Upload == nil {
-		refuse(w, http.StatusNotFound, "This page takes no files: they go into the bucket.")
+		refuse(w, http.StatusNotFound, "This page does not accept files: upload them to the bucket.")
 		return
 	}
 	name := r.URL.Query().Get("name")
@@ -94,11 +94,11 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	case large:
 		s.tooLarge(w)
 	case errors.Is(err, ErrExists):
-		refuse(w, http.StatusConflict, "A file of this name is there already.")
+		refuse(w, http.StatusConflict, "A file with this name already exists.")
 	case refused:
 		refuse(w, http.StatusUnprocessableEntity, string(why))
 	case path:
-		refuse(w, http.StatusInsufficientStorage, "The file could not be written into the folder.")
+		refuse(w, http.StatusInsufficientStorage, "The file could not be written to the folder.")
 	default:
 		trouble(s.c.Log, w, r, err)
 	}
@@ -106,5 +106,5 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) tooLarge(w http.ResponseWriter) {
 	refuse(w, http.StatusRequestEntityTooLarge,
-		fmt.Sprintf("It is larger than %d MiB, the most that is read (MAX_BYTES).", s.c.MaxBytes>>20))
+		fmt.Sprintf("The file is larger than %d MiB, the limit set by MAX_BYTES.", s.c.MaxBytes>>20))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// detail is what the view of one document shows around its pages.
+// detail is a document as its view shows it, without the texts of its pages.
 type detail struct {
 	summary
 	ContentType string            `json:"contentType,omitempty"`
@@ -21,7 +21,7 @@ type detail struct {
 	PageList    []pageEntry       `json:"pageList"`
 }
 
-// pageEntry is what is known of a page before its text is asked for.
+// pageEntry is a page without its text.
 type pageEntry struct {
 	Page     int      `json:"page"`
 	Ready    bool     `json:"ready"`
@@ -36,7 +36,7 @@ type pageEntry struct {
 	Source   string   `json:"source,omitempty"`
 }
 
-// pageText is the text of one page: as it is, and as HTML, whole or block by block.
+// pageText is the text of one page: unchanged, and as HTML, whole or in blocks.
 type pageText struct {
 	Text   string      `json:"text"`
 	HTML   string      `json:"html,omitempty"`
@@ -49,7 +49,7 @@ type blockText struct {
 	HTML  string `json:"html"`
 }
 
-// document answers with a record and the list of its pages.
+// document serves a record and the list of its pages.
 func (s *Server) document(w http.ResponseWriter, r *http.Request) {
 	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
 	if err != nil {
@@ -82,7 +82,7 @@ func describe(d *opened) detail {
 	return out
 }
 
-// page answers with the text of one page.
+// page serves the text of one page.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	answer(w, s.shelf.read(d.pages[n-1]))
 }
 
-// allPages answers with the texts of all pages that there are, by their numbers: to print them.
+// allPages serves the texts of all stored pages by number, for printing.
 func (s *Server) allPages(w http.ResponseWriter, r *http.Request) {
 	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Server) allPages(w http.ResponseWriter, r *http.Request) {
 	answer(w, texts)
 }
 
-// read renders a page. Where the layout is known its blocks are the text.
+// read renders a page, in blocks if its layout is known.
 func (s *shelf) read(p document.Page) pageText {
 	if len(p.Blocks) == 0 {
 		return pageText{Text: p.Text, HTML: s.render.HTML(p.Text)}
@@ -129,7 +129,7 @@ func (s *shelf) read(p document.Page) pageText {
 	return out
 }
 
-// text answers with the whole text, as it is: all pages there are, joined as in a document.
+// text serves the whole unchanged text: all stored pages, joined as in a document.
 func (s *Server) text(w http.ResponseWriter, r *http.Request) {
 	d, err := s.shelf.take(r.Context(), r.PathValue("id"), r.URL.Query().Get("version"))
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// download answers with a document as a file: "as" is markdown, text, json or original. No browser shows it in the
-// page's place, whatever is in it.
+// download serves a document as a file: "as" is markdown, text, json or original. Browsers save the file and never
+// display it.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	as := r.URL.Query().Get("as")
 	if as == "original" {
@@ -30,7 +30,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	switch as {
 	case "markdown":
 		attach(w, fileName(name, ".md"), "text/markdown; charset=utf-8")
-		_, _ = io.WriteString(w, document.JoinPages(d.pages)) // the client has gone
+		_, _ = io.WriteString(w, document.JoinPages(d.pages)) // an error means that the client has gone
 	case "text":
 		attach(w, fileName(name, ".txt"), "text/plain; charset=utf-8")
 		for i, p := range d.pages {
@@ -48,11 +48,11 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		attach(w, fileName(name, ".json"), "application/json; charset=utf-8")
 		_, _ = w.Write(b)
 	default:
-		refuse(w, http.StatusBadRequest, "There is no such format.")
+		refuse(w, http.StatusBadRequest, "No such format.")
 	}
 }
 
-// encode returns a document as {"document": …, "pages": […]}, with the fields that it has in the store.
+// encode returns a document as {"document": …, "pages": […]}, with the field names of the store.
 func encode(d *opened) ([]byte, error) {
 	record, err := document.EncodeRecord(d.stored.Record)
 	if err != nil {
@@ -75,7 +75,7 @@ func encode(d *opened) ([]byte, error) {
 	return json.MarshalIndent(out, "", "  ")
 }
 
-// original answers with the object, as it is in the bucket.
+// original serves the object unchanged.
 func (s *Server) original(w http.ResponseWriter, r *http.Request) {
 	o, ok := s.feed.objectOf(r.PathValue("id"))
 	if !ok {
@@ -90,11 +90,11 @@ func (s *Server) original(w http.ResponseWriter, r *http.Request) {
 	defer c.Close()
 	attach(w, fileName(o.Name, path.Ext(o.Name)), "application/octet-stream")
 	if _, err := io.Copy(w, c); err != nil {
-		panic(http.ErrAbortHandler) // what was sent is not whole, and the client has to know
+		panic(http.ErrAbortHandler) // tells the client that the response is incomplete
 	}
 }
 
-// attach says that the answer is a file to keep.
+// attach sets the headers of a response that is saved as a file.
 func attach(w http.ResponseWriter, name, contentType string) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -105,8 +105,8 @@ func attach(w http.ResponseWriter, name, contentType string) {
 // maxFileName bounds a file's name without its extension, in runes.
 const maxFileName = 120
 
-// fileName returns the last part of an object's name, with another extension, as a name that files may have everywhere.
-// What does not print, and what would turn the direction of writing, is in no name.
+// fileName returns the last part of an object's name with another extension, made portable. Unprintable characters and
+// bidirectional controls are removed.
 func fileName(object, extension string) string {
 	base := path.Base(object)
 	clean := func(s string) string {

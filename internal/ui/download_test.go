@@ -10,8 +10,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// TestDownload: a document can be kept as Markdown, as plain text, as JSON and as the file that it was, and nothing
-// else of it.
+// TestDownload: a document can be downloaded as Markdown, plain text, JSON and the original file, and in no other
+// format.
 func TestDownload(t *testing.T) {
 	d := newDesk(t)
 	d.bucket.PutAs("box/a.png", 7, []byte("the object"))
@@ -58,8 +58,8 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// TestHostileDownload: whatever an object is called and holds, a browser keeps it as a file with a harmless name and
-// runs none of it.
+// TestHostileDownload: whatever an object's name and content, browsers save it under a harmless name and run none of
+// it.
 func TestHostileDownload(t *testing.T) {
 	d := newDesk(t)
 	for _, name := range []string{

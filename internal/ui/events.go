@@ -14,12 +14,12 @@ import (
 
 const (
 	eventBatch = 250                    // summaries in one event
-	eventPause = 100 * time.Millisecond // between two batches of news: quick successions become one
+	eventPause = 100 * time.Millisecond // between two batches of changes, to combine quick successions
 	heartbeat  = 10 * time.Second
-	writeLimit = 30 * time.Second // for one event; who takes longer is gone
+	writeLimit = 30 * time.Second // for one event; a slower client counts as gone
 )
 
-// hello is what a page needs to know of its server.
+// hello is the first event, which describes the server.
 type hello struct {
 	Place    string            `json:"place"`
 	Partial  string            `json:"partial,omitempty"`
@@ -27,18 +27,18 @@ type hello struct {
 	Retry    bool              `json:"retry"`
 	Delete   bool              `json:"delete"`
 	Export   bool              `json:"export"`
-	Search   bool              `json:"search"` // of texts
+	Search   bool              `json:"search"` // full-text search is available
 	MaxBytes int64             `json:"maxBytes"`
 	Token    string            `json:"token"`
 	Boot     string            `json:"boot"`
-	Again    bool              `json:"again"` // only what is news follows: the page keeps what it has
+	Again    bool              `json:"again"` // only changes follow, and the page keeps its documents
 	Now      int64             `json:"now"`
 	Codes    map[string]words  `json:"codes"`
 	Warnings map[string]string `json:"warnings"`
 }
 
-// events sends all summaries there are and then each that changes, until the page is closed. A page that was cut off
-// says with Last-Event-ID what it has.
+// events sends all summaries and then each change, until the page is closed. A page that reconnects sends the position
+// it has reached as Last-Event-ID.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -54,7 +54,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	s.stream(r.Context(), out, seq)
 }
 
-// resume reads what the page has already: only of this server's own counting.
+// resume returns the position that a page has reached, if this server issued it.
 func (s *Server) resume(r *http.Request) (seq int64, again bool) {
 	boot, n, ok := strings.Cut(cmpString(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("last")), ".")
 	seq, err := strconv.ParseInt(n, 10, 64)
@@ -71,7 +71,7 @@ func cmpString(a, b string) string {
 	return b
 }
 
-// stream sends news until the page or the server ends.
+// stream sends changes until the page is closed or the server stops.
 func (s *Server) stream(ctx context.Context, out *eventWriter, seq int64) {
 	told := ""
 	for out.err == nil {
@@ -103,7 +103,7 @@ func (s *Server) stream(ctx context.Context, out *eventWriter, seq int64) {
 	}
 }
 
-// chunks cuts a list into pieces of at most n.
+// chunks splits a list into pieces of at most n.
 func chunks(list []entry, n int) func(func([]entry) bool) {
 	return func(yield func([]entry) bool) {
 		for len(list) > 0 {
@@ -125,7 +125,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// eventWriter writes server-sent events. After an error it does nothing more.
+// eventWriter writes server-sent events. After an error, further calls do nothing.
 type eventWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -139,7 +139,7 @@ func (o *eventWriter) send(event string, seq int64, v any) {
 	}
 	b, err := json.Marshal(v)
 	if err == nil {
-		_ = o.control.SetWriteDeadline(time.Now().Add(writeLimit)) // where it cannot be set, none is needed
+		_ = o.control.SetWriteDeadline(time.Now().Add(writeLimit)) // without support for deadlines, none is needed
 		_, err = fmt.Fprintf(o.w, "event: %s\nid: %s.%d\nretry: 1000\ndata: %s\n\n", event, o.boot, seq, b)
 	}
 	o.err = err
@@ -151,14 +151,14 @@ func (o *eventWriter) flush() {
 	}
 }
 
-// words say what a code means and what to do about it.
+// words explains an error code and what to do about it.
 type words struct {
 	Says  string `json:"says"`
 	Do    string `json:"do"`
-	Final bool   `json:"final,omitempty"` // another try of the same file changes nothing
+	Final bool   `json:"final,omitempty"` // retrying the same file cannot help
 }
 
-// codeWords returns the sentences of every code that a record's error holds.
+// codeWords returns the explanations of all error codes.
 func codeWords() map[string]words {
 	table := map[string]words{}
 	for _, c := range document.Codes() {
@@ -167,7 +167,7 @@ func codeWords() map[string]words {
 	return table
 }
 
-// warningWords returns the sentence of every warning.
+// warningWords returns the explanations of all warnings.
 func warningWords() map[string]string {
 	table := map[string]string{}
 	for _, w := range document.Warnings() {

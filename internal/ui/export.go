@@ -11,14 +11,14 @@ import (
 
 const (
 	exportMost   = 50_000 // documents in one export
-	exportOrders = 4      // exports that are ordered and not fetched yet; the oldest one goes for the next
+	exportOrders = 4      // exports ordered but not fetched yet; a further one replaces the oldest
 )
 
-// orders are exports that were ordered: a browser fetches a file by an address, and one that names thousands of
-// documents is too long.
+// orders keeps the exports that were ordered. Ordering is a request of its own because a browser downloads files with
+// GET, and a URL cannot hold thousands of document IDs.
 type orders struct {
 	mu   sync.Mutex
-	list []order // the oldest one first
+	list []order // oldest first
 }
 
 type order struct {
@@ -26,13 +26,13 @@ type order struct {
 	ids []string
 }
 
-// orderExport takes the ids of the documents of which a file is to be made, and answers with the file's address.
+// orderExport accepts the IDs of documents to export and responds with the address of the file.
 func (s *Server) orderExport(w http.ResponseWriter, r *http.Request) {
 	var asked struct{ Documents []string }
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, exportMost*80)).Decode(&asked)
 	if s.c.Export == nil || err != nil || len(asked.Documents) == 0 || len(asked.Documents) > exportMost {
 		refuse(w, http.StatusBadRequest,
-			fmt.Sprintf("These documents cannot be exported: it takes 1 to %d of them.", exportMost))
+			fmt.Sprintf("Select 1 to %d documents to export.", exportMost))
 		return
 	}
 	var ids []string
@@ -56,17 +56,17 @@ func (s *Server) orderExport(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]string{"file": "/api/exports/" + key})
 }
 
-// export answers with the file, as often as it is asked for while the order is kept: browsers ask twice at times.
+// export serves the file. It may be fetched more than once while the order is kept, as some browsers do.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	ids := s.orders.find(r.PathValue("key"))
 	if ids == nil {
-		refuse(w, http.StatusNotFound, "This export is no longer there: select the documents again.")
+		refuse(w, http.StatusNotFound, "This export has expired: select the documents again.")
 		return
 	}
 	attach(w, "documents "+time.Now().Format("2006-01-02 15.04")+".zip", "application/zip")
 	if err := s.c.Export.Export(r.Context(), w, ids); err != nil {
-		s.c.Log.ErrorContext(r.Context(), "the export ended early", "error", err.Error())
-		panic(http.ErrAbortHandler) // what was sent is not whole, and the client has to know
+		s.c.Log.ErrorContext(r.Context(), "export failed", "error", err.Error())
+		panic(http.ErrAbortHandler) // tells the client that the response is incomplete
 	}
 }
 

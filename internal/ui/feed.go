@@ -12,34 +12,34 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// The feed's view of the store.
+// States of a feed.
 const (
-	stateLoading = "loading" // the records there are still come in
+	stateLoading = "loading" // existing records are still arriving
 	stateLive    = "live"
-	stateLost    = "lost" // the store fails; it is asked again
+	stateLost    = "lost" // the store failed and will be watched again
 )
 
 const (
-	quiet     = 700 * time.Millisecond // without news: the records there are have come in
-	askAgain  = 2 * time.Second        // after the store failed, growing
+	quiet     = 700 * time.Millisecond // without changes, after which all existing records have arrived
+	askAgain  = 2 * time.Second        // first wait after the store failed; it grows
 	askAtMost = 30 * time.Second
 )
 
 // entry is the newest summary of a record.
 type entry struct {
-	seq     int64 // when it changed, in the order of the feed
+	seq     int64 // position of its last change in the feed
 	object  document.Object
 	version string
 	json    json.RawMessage
 }
 
-// feed keeps the newest summary of every record and wakes those who send them on.
+// feed keeps the newest summary of every record and wakes the streams that send them.
 type feed struct {
 	mu      sync.Mutex
 	seq     int64
 	entries map[string]entry
 	state   string
-	reason  string // why the store is lost, in words
+	reason  string // why the store is lost, as a sentence
 	changed chan struct{}
 }
 
@@ -49,7 +49,7 @@ func newFeed() *feed {
 
 type watchFunc func(ctx context.Context, fn func(id string, r *document.Record) error) error
 
-// follow watches the store until ctx ends, again where it fails.
+// follow watches the store until ctx ends, starting again after failures.
 func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) error {
 	for wait := askAgain; ; wait = min(2*wait, askAtMost) {
 		began := time.Now()
@@ -70,8 +70,8 @@ func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) err
 	}
 }
 
-// watch follows the store once. That the records there are have come in is told by a moment of quiet, after the store
-// has answered a question: a watch does not say it.
+// watch watches the store once. A watch does not report when all existing records have arrived, so a quiet moment is
+// taken as the sign, once the store has answered a query.
 func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,11 +88,11 @@ func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) erro
 	})
 }
 
-// put takes a record's newest state and reports whether the feed is still loading.
+// put stores a record's newest state and reports whether the feed is still loading.
 func (f *feed) put(id string, r *document.Record) bool {
 	b, err := json.Marshal(summarise(id, r))
 	if err != nil {
-		return false // a summary always can be
+		return false // a summary can always be encoded
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -118,7 +118,8 @@ func (f *feed) wake() {
 	f.changed = make(chan struct{})
 }
 
-// since returns what changed after seq, oldest first, with the feed's state and a channel that the next change closes.
+// since returns the entries changed after seq, oldest first, the feed's state, and a channel that is closed by the next
+// change.
 func (f *feed) since(seq int64) (news []entry, state, reason string, changed <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -192,13 +192,13 @@ func TestServerBack(t *testing.T) {
 	}
 	leave()
 	browsertest.Eval[any](tab, `(document.querySelector('.sheets').scrollTop = 1e6, null)`)
-	tab.Until(`document.querySelectorAll('.sheet')[8].innerText.includes('does not answer') && document.querySelectorAll('.missing').length > 0`)
+	tab.Until(`document.querySelectorAll('.sheet')[8].innerText.includes('is not responding') && document.querySelectorAll('.missing').length > 0`)
 	back()
 	tab.Until(`document.querySelectorAll('.reading')[8].innerText.includes('word-9') &&
-		document.querySelector('.missing')?.innerText === 'There is no such page.'`) // of the image, which has one page
+		document.querySelector('.missing')?.innerText === 'No such page.'`) // of the image, which has one page
 	leave()
 	browsertest.Eval[any](tab, `(location.hash = '`+other+`', null)`)
-	tab.Until(`document.querySelector('.sheets .reason')?.innerText.includes('does not answer')`)
+	tab.Until(`document.querySelector('.sheets .reason')?.innerText.includes('is not responding')`)
 	back()
 	tab.Until(`document.querySelector('.reading')?.innerText.includes('word-1') && !document.querySelector('.sheets .reason')`)
 	slow.Store(true)
@@ -239,7 +239,7 @@ func TestFailureOffersWhatHelps(t *testing.T) {
 		{document.CodeCorrupt, "", "add", "retry", "damaged"},
 		{document.CodeTooLarge, "it has more pages than the limit of 100", "add", "retry", "MAX_PAGES"},
 		{document.CodeTooLarge, "the object is larger than the limit of 64 MiB", "add", "retry", "MAX_BYTES"},
-		{document.CodeTooLarge, "the page has 108 megapixels (12000 x 9000), the limit is 60 megapixels", "add",
+		{document.CodeTooLarge, "the page has 108 megapixels (12000 x 9000); the limit is 60 megapixels", "add",
 			"retry", "MAX_PIXELS"},
 		{document.CodeStoreRejected, "", "", "retry", "does not accept"},
 	} {
@@ -268,7 +268,7 @@ func TestFailureOffersWhatHelps(t *testing.T) {
 	tab.Click(`[data-act="retry"]`)
 	tab.Until(`document.querySelector('#toast').innerText.includes('Nothing runs') && document.querySelector('.view .state').dataset.status === 'retrying'`)
 	tab.Until(`document.querySelector('.view .reason.idle').innerText === 'Nothing runs that reads it.' && document.querySelector('#d-` + id + ` .note').textContent.includes('queued')`)
-	if shown := browsertest.Eval[string](tab, `document.body.innerText`); strings.Contains(shown, "any moment") {
-		t.Error("it is said to be read any moment")
+	if shown := browsertest.Eval[string](tab, `document.body.innerText`); strings.Contains(shown, "retrying soon") {
+		t.Error("it is said to be retried soon")
 	}
 }

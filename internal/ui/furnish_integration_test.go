@@ -70,10 +70,11 @@ func (d *desk) furnish() (id, broken string) {
 		}
 	}
 	for i := range 60 {
-		d.write(fmt.Sprintf("archive/1912/letter-%03d.png", i), func(r *document.Record) {
-			status(document.StatusDone, 1+i%3*4, 1+i%3*4, time.Duration(20+i*7)*time.Minute)(r)
-			r.Text = openings[i*5%len(openings)]
-		})
+		d.write(fmt.Sprintf("archive/1912/letter-%03d.%s", i, [...]string{"png", "pdf", "tiff"}[i%3]),
+			func(r *document.Record) {
+				status(document.StatusDone, 1+i%3*4, 1+i%3*4, time.Duration(20+i*7)*time.Minute)(r)
+				r.Text = openings[i*5%len(openings)]
+			})
 	}
 	d.write("archive/ledger-1897.tiff", func(r *document.Record) {
 		status(document.StatusDone, 148, 148, 11*time.Minute)(r)

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// tokenHeader proves, together with the origin, that a request that changes something comes from our page: the token is
-// sent over the page's own events only, which no other origin may read.
+// tokenHeader carries a token which proves, together with the origin, that a request to change something comes from the
+// page itself: the token is sent only in the page's event stream, which no other origin may read.
 const tokenHeader = "X-Bucketocr-Token"
 
-// policy is the page's content-security policy: own scripts and styles in files, own images, no frame, no form, and no
-// way to make a script of a string.
+// policy is the page's Content-Security-Policy: scripts, styles and images only from the page's own files, no frames,
+// no forms, and no scripts made from strings.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
 	"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types page-text formulas"
 
-// guard returns a handler that checks a request before next gets it.
+// guard returns a handler that checks requests before passing them to next.
 func (s *Server) guard(next http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +31,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("X-Frame-Options", "DENY")
 		if !s.ourHost(r.Host) {
-			http.Error(w, "This page answers to the address that bucketocr printed, and to no other name.",
+			http.Error(w, "This page is available only at the address that bucketocr printed.",
 				http.StatusMisdirectedRequest)
 			return
 		}
@@ -39,25 +39,25 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, "/api/") && !s.ourPage(r, crossOrigin) {
-			refuse(w, http.StatusForbidden, "This request does not come from the page itself. Load the page again.")
+			refuse(w, http.StatusForbidden, "This request does not come from the page itself. Reload the page.")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// KeyParameter is the query parameter by which an address opens the page.
+// KeyParameter is the query parameter that holds the key.
 const KeyParameter = "key"
 
-// keyCookie holds the key in a browser that was let in. It is kept for a year, so that a bookmark goes on working.
+// keyCookie stores the key in a browser that has been admitted. It is kept for a year, so that bookmarks keep working.
 const (
 	keyCookie = "bucketocr-page"
 	keyTime   = 365 * 24 * time.Hour
 )
 
-// admit reports whether a request comes from a browser that was let in: every user of this machine can reach the page,
-// and it shows what is in files that only one of them may read. The key in the address lets a browser in, and is then
-// taken out of its address bar. Where admit returns false it has answered.
+// admit reports whether a request comes from an admitted browser: every user of this machine can reach the page, which
+// shows files that only one of them may read. The key in the address admits a browser, which is then redirected to the
+// address without it. If admit returns false, it has sent the response.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet && s.isKey(r.URL.Query().Get(KeyParameter)) {
 		http.SetCookie(w, &http.Cookie{
@@ -72,7 +72,8 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, "Open the address that bucketocr printed: the key in it lets this browser in.", http.StatusForbidden)
+	http.Error(w, "Open the address that bucketocr printed: it contains the key for this browser.",
+		http.StatusForbidden)
 	return false
 }
 
@@ -80,8 +81,8 @@ func (s *Server) isKey(got string) bool {
 	return subtle.ConstantTimeCompare([]byte(got), []byte(s.c.Key)) == 1
 }
 
-// ourHost reports whether the Host of a request is a name that no other machine can have: a name that an attacker owns
-// and points at this machine (DNS rebinding) is none. Addresses in numbers are, since no DNS is asked for them.
+// ourHost reports whether the Host of a request is safe from DNS rebinding, in which an attacker's name resolves to
+// this machine. Loopback names, configured names and IP addresses, which need no DNS, are safe.
 func (s *Server) ourHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -94,8 +95,8 @@ func (s *Server) ourHost(host string) bool {
 	return err == nil
 }
 
-// ourPage reports whether a request for the API may be answered: none from another site, and one that changes something
-// only with the page's token and a browser's word that it is from the same origin.
+// ourPage reports whether a request to the API is allowed. Requests from other sites are not, and requests to change
+// something need the page's token and headers that show the same origin.
 func (s *Server) ourPage(r *http.Request, crossOrigin *http.CrossOriginProtection) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

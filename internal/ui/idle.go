@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// idleFor is how long an answer holds.
+// idleFor is the lifetime of a cached answer.
 const idleFor = 3 * time.Second
 
-// idleness finds out why nothing reads what waits, seldom, for all pages that are open: it asks, and where that is not
-// known, or tells of nothing, it looks at how long documents are overdue.
+// idleness finds out why waiting documents are not being processed, and caches the answer for all open pages. It calls
+// ask and, if that returns nothing, checks how long documents have been overdue.
 type idleness struct {
 	ask    func() string // may be nil
-	sweep  time.Duration // between two sweeps; 0: what is overdue says nothing
+	sweep  time.Duration // interval of sweeps; 0: overdue documents are no sign of trouble
 	ledger *ledger
 
 	mu    sync.Mutex
@@ -21,7 +21,7 @@ type idleness struct {
 	said  string
 }
 
-// say returns the sentence, empty where there is none.
+// say returns the sentence, or "".
 func (i *idleness) say() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -31,8 +31,8 @@ func (i *idleness) say() string {
 	return i.said
 }
 
-// find says it where nothing at all was written while something was overdue: else there may be more to do than is done
-// in time.
+// find returns the sentence. Overdue documents count only if nothing was written meanwhile: otherwise the worker may
+// just be behind.
 func (i *idleness) find(now time.Time) string {
 	if i.ask != nil {
 		if said := i.ask(); said != "" {
@@ -58,7 +58,7 @@ func haveBeen(documents int) string {
 	return fmt.Sprintf("%d documents have been", documents)
 }
 
-// inWords is a time in one number, rounded down.
+// inWords formats a duration in one unit, rounded down.
 func inWords(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:

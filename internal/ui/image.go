@@ -13,12 +13,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// pictureTime bounds the making of one picture, the reading of the object included, and the opening of a file, which
-// goes on when whoever asked for it has gone.
+// pictureTime limits the time to make one picture, including reading the object, and to open a file, which continues
+// after the client has gone.
 const pictureTime = 2 * time.Minute
 
-// image answers with the picture of a page: always one that was made here, PNG or JPEG, whatever the object is, and
-// turned as it was to be read.
+// image serves the picture of a page: always one made here, PNG or JPEG, whatever the object is, and rotated as it was
+// for reading.
 func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 	o, ok := s.feed.objectOf(r.PathValue("id"))
 	n, err := strconv.Atoi(r.PathValue("page"))
@@ -31,9 +31,9 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 		trouble(s.c.Log, w, r, errNoPage)
 		return
 	}
-	// The address names the generation, so that a browser may keep what it got.
+	// The address includes the generation, so that browsers may cache the response.
 	if asked := r.URL.Query().Get("generation"); asked != strconv.FormatInt(o.Generation, 10) {
-		refuse(w, http.StatusNotFound, "The file is no longer there in this version.")
+		refuse(w, http.StatusNotFound, "The file no longer exists in this version.")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pictureTime)
@@ -50,13 +50,13 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", p.contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(p.bytes)))
 	w.Header().Set("Cache-Control", "private, max-age=3600, immutable")
-	_, _ = w.Write(p.bytes) // whoever asked has gone
+	_, _ = w.Write(p.bytes) // an error means that the client has gone
 }
 
 const (
-	pictureEdge = 2000            // longest side in pixels of the pictures that are shown
-	albumPlaces = 2               // files that are open at a time, and pictures that are made at a time
-	albumIdle   = 1 * time.Minute // until an open file is closed
+	pictureEdge = 2000            // longest side of a picture, in pixels
+	albumPlaces = 2               // limit of open files, and of pictures made concurrently
+	albumIdle   = 1 * time.Minute // idle time before an open file is closed
 )
 
 // picture is a page's image, upright, as PNG or JPEG.
@@ -65,21 +65,21 @@ type picture struct {
 	bytes       []byte
 }
 
-// album makes pictures of objects, page by page. The file that was opened last stays open for a while: to open a PDF
-// means to read it whole.
+// album makes pictures of objects, page by page. Files stay open for a while after their last use, because opening a
+// PDF reads all of it.
 type album struct {
 	images Images
 	limits page.Limits
 	turns  chan struct{}
 
 	mu   sync.Mutex
-	open []*volume // the last used one first
+	open []*volume // last used first
 }
 
-// volume is an open file. Users and idle are the album's.
+// volume is an open file. The album manages users and idle.
 type volume struct {
 	object document.Object
-	ctx    context.Context // of its reading
+	ctx    context.Context // for reading the file
 	end    context.CancelFunc
 	opened chan struct{} // closed when pages or err is set
 	pages  *page.Pages
@@ -92,7 +92,7 @@ func newAlbum(images Images, limits page.Limits) *album {
 	return &album{images: images, limits: limits, turns: make(chan struct{}, albumPlaces)}
 }
 
-// make returns the picture of page n, turned by so many degrees.
+// make returns the picture of page n, rotated by turned degrees.
 func (a *album) make(ctx context.Context, o document.Object, n, turned int) (picture, error) {
 	select {
 	case a.turns <- struct{}{}:
@@ -113,12 +113,12 @@ func (a *album) make(ctx context.Context, o document.Object, n, turned int) (pic
 	if n > v.pages.Len() {
 		return picture{}, errNoPage
 	}
-	defer time.AfterFunc(pictureTime, v.end).Stop() // its reading does not end with ctx
+	defer time.AfterFunc(pictureTime, v.end).Stop() // reading does not end with ctx
 	p, err := v.picture(ctx, n, turned)
 	return p, v.explain(err)
 }
 
-// picture makes the picture of page n of an open file.
+// picture returns the picture of page n of an open file.
 func (v *volume) picture(ctx context.Context, n, turned int) (picture, error) {
 	makePage := v.pages.Page
 	if turned != 0 {
@@ -139,8 +139,7 @@ func (v *volume) picture(ctx context.Context, n, turned int) (picture, error) {
 	return picture{pg.Type, b}, err
 }
 
-// explain says of an error that comes of the end of the reading what it is: only a lack of time ends that of a file in
-// use.
+// explain replaces an error caused by the end of v's context: while the file is in use, only a timeout ends it.
 func (v *volume) explain(err error) error {
 	if err != nil && v.ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
@@ -148,7 +147,8 @@ func (v *volume) explain(err error) error {
 	return err
 }
 
-// acquire finds the volume or opens it. It outlives the request that opened it, but it has no more time to be opened.
+// acquire returns the volume of an object, opening it if necessary. Opening continues if the request ends, but within
+// the same time limit.
 func (a *album) acquire(ctx context.Context, o document.Object) *volume {
 	a.mu.Lock()
 	for _, v := range a.open {
@@ -180,8 +180,8 @@ func sourceOf(images Images, o document.Object) page.Source {
 	}}
 }
 
-// leave returns the volume to the album. One that failed is closed at once, and so is another one that is not in use
-// where there are too many.
+// leave returns a volume to the album. A volume that failed is closed at once, as is an unused one if too many are
+// open.
 func (a *album) leave(v *volume) {
 	a.mu.Lock()
 	v.users--
@@ -207,7 +207,7 @@ func (a *album) leave(v *volume) {
 	}
 }
 
-// drop closes a volume, if it is not in use.
+// drop closes a volume unless it is in use.
 func (a *album) drop(v *volume) {
 	a.mu.Lock()
 	found := false
@@ -225,11 +225,11 @@ func (a *album) drop(v *volume) {
 	v.idle.Stop()
 	v.end()
 	if v.pages != nil {
-		_ = v.pages.Close() // it was only read
+		_ = v.pages.Close() // cannot lose data: it was only read
 	}
 }
 
-// close closes all volumes that are not in use.
+// close closes all unused volumes.
 func (a *album) close() {
 	a.mu.Lock()
 	open := append([]*volume(nil), a.open...)

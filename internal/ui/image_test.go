@@ -44,7 +44,7 @@ func (h held) Read([]byte) (int, error) {
 	return 0, h.ctx.Err()
 }
 
-// A bucket that hangs, wherever it does, holds the places at which pictures are made for a while and no longer.
+// A bucket that hangs, at whatever point, blocks the making of pictures only for a limited time.
 func TestHangingBucketKeepsNoPlace(t *testing.T) {
 	t.Parallel()
 	whole := dot(600, 800)

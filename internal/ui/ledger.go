@@ -9,37 +9,37 @@ import (
 )
 
 const (
-	slotTime = 10 * time.Second // what was read is counted by slots of this length
-	keptTime = 25 * time.Hour   // for a day, the longest of the year included
+	slotTime = 10 * time.Second // length of the slots in which pages are counted
+	keptTime = 25 * time.Hour   // enough for a day, even one with 25 hours
 
-	spareSlots = 1000 // before what is too old is looked for
+	spareSlots = 1000 // extra slots before old ones are removed
 )
 
-// ledger keeps of each record what the operator's view counts, and what was read when. It sees what the page's watch
-// brings and asks for nothing, so it costs no reads.
+// ledger keeps the figures of the operator's view: the state of each record, and the amounts read over time. It uses
+// the changes that the page watches anyway, so it costs no reads.
 type ledger struct {
 	mu      sync.Mutex
 	entries map[string]ledgerEntry
 	read    map[int64]amount // by slot since 1970
-	heard   time.Time        // of the last change of a record, by the store's clock
+	heard   time.Time        // time of the last change of a record, by the store's clock
 }
 
-// ledgerEntry is what is kept of a record.
+// ledgerEntry is the ledger's copy of a record.
 type ledgerEntry struct {
 	bucket, name string
 	generation   int64
 	status       document.Status
 	code         string
-	open, held   bool      // something is left to do; a worker has it
-	since        time.Time // it waits since then
+	open, held   bool      // unfinished; leased by a worker
+	since        time.Time // start of its wait
 	due          time.Time
-	pages        int // read of this generation
-	again, of    int // read again, of those that are to be
+	pages        int // read in this generation
+	again, of    int // read again, and to be read again in total
 	finished     time.Time
 	usage        document.Usage
 }
 
-// amount is what was read.
+// amount counts what was read.
 type amount struct {
 	pages int
 	usage document.Usage
@@ -51,7 +51,7 @@ func newLedger() *ledger {
 	return &ledger{entries: map[string]ledgerEntry{}, read: map[int64]amount{}}
 }
 
-// beside returns a watch that tells the ledger of each record, and then whoever asked for it.
+// beside returns a watch that passes each record to the ledger before the callback.
 func (l *ledger) beside(watch watchFunc) watchFunc {
 	return func(ctx context.Context, fn func(string, *document.Record) error) error {
 		return watch(ctx, func(id string, r *document.Record) error {
@@ -61,8 +61,8 @@ func (l *ledger) beside(watch watchFunc) watchFunc {
 	}
 }
 
-// put takes a record's newest state. What is new in it counts as read when the record was written: its pages page by
-// page where the change was seen, else all at its end.
+// put stores a record's newest state. Pages that are new in it count as read at the time the record was written: one by
+// one if the changes were seen, otherwise all when the document is finished.
 func (l *ledger) put(id string, r *document.Record, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,11 +76,11 @@ func (l *ledger) put(id string, r *document.Record, now time.Time) {
 	}
 	ended := r.Updated
 	if !next.finished.IsZero() {
-		ended = next.finished // a later change may be a notice, or an operator's
+		ended = next.finished // a later change may be a notification, or made by an operator
 	}
 	got := amount{pages: max(next.pages-old.pages, 0)}
 	if old.of > 0 && next.of == 0 && next.finished.After(old.finished) {
-		got.pages += old.of - old.again // its last pages came with its end
+		got.pages += old.of - old.again // its last pages were stored with its end
 	}
 	if !next.finished.IsZero() && !next.finished.Equal(old.finished) {
 		got.usage = document.Usage{
@@ -92,7 +92,7 @@ func (l *ledger) put(id string, r *document.Record, now time.Time) {
 	l.count(amount{pages: max(next.again-old.again, 0)}, r.Updated, now)
 }
 
-// count adds what was read at a time. The lock is held.
+// count adds an amount read at a time. The caller must hold the lock.
 func (l *ledger) count(got amount, at, now time.Time) {
 	if got == (amount{}) || now.Sub(at) >= keptTime {
 		return
@@ -116,7 +116,7 @@ func entryOf(r *document.Record) ledgerEntry {
 		pages: r.PagesDone, finished: r.Finished, usage: r.Usage,
 	}
 	if r.Status == document.StatusFailed {
-		e.pages = 0 // all of its pages failed
+		e.pages = 0 // all its pages failed
 	}
 	if again := r.Rereading; again != nil && again.Error == nil {
 		e.again, e.of, e.since = again.PagesDone, len(again.Pages), again.Requested
@@ -130,7 +130,7 @@ func entryOf(r *document.Record) ledgerEntry {
 	return e
 }
 
-// since returns what was read from a time on.
+// since returns the amount read since a time.
 func (l *ledger) since(then time.Time) amount {
 	var sum amount
 	for slot, a := range l.read {
@@ -141,15 +141,14 @@ func (l *ledger) since(then time.Time) amount {
 	return sum
 }
 
-// overdue is the record that has been due for longest, of those that wait.
+// overdue describes the waiting records that are overdue.
 type overdue struct {
-	records int           // that are due for longer than is usual
-	by      time.Duration // the longest
-	quiet   bool          // and nothing was written meanwhile
+	records int           // number of overdue records
+	by      time.Duration // longest time overdue
+	quiet   bool          // nothing was written during that time
 }
 
-// overdue looks for records that nothing has retried although two sweeps should have by now. sweep is the time between
-// two.
+// overdue finds records that two sweeps should have retried by now but did not. sweep is the interval of sweeps.
 func (l *ledger) overdue(now time.Time, sweep time.Duration) overdue {
 	l.mu.Lock()
 	defer l.mu.Unlock()

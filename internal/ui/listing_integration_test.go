@@ -72,9 +72,17 @@ func TestColumnsSort(t *testing.T) {
 	shows("cheque.png,bill.pdf,letter-9.png,Letter-10.png", "?sort=constructor")
 	tab.Size(390, 844)
 	tab.Until(`!document.querySelector('.head.name').checkVisibility() && document.querySelector('#order').checkVisibility()`)
+	// no count of pages: the reason has the whole line
+	put("unread.pdf", 0, -time.Minute, failed(document.CodeEncrypted))
+	tab.Until(`(() => { const r = [...document.querySelectorAll('.row')].find((r) => r.innerText.includes('unread'));
+		const end = (e) => r?.querySelector(e).getBoundingClientRect().right;
+		return r && end('.pages') - end('.note') < 1 && end('.age') - end('.note') < 1; })()`)
+	put("unread.pdf", 2, -time.Minute, failed(document.CodeEncrypted))
+	tab.Until(`(() => { const r = [...document.querySelectorAll('.row')].find((r) => r.innerText.includes('unread'));
+		return r && r.querySelector('.note').getBoundingClientRect().right < r.querySelector('.pages').getBoundingClientRect().left; })()`)
 	browsertest.Eval[any](tab,
 		`(() => { const s = document.querySelector('#order'); s.value = '-name'; s.dispatchEvent(new Event('change')); return null; })()`)
-	shows("Letter-10.png,letter-9.png,cheque.png,bill.pdf", "?sort=-name")
+	shows("unread.pdf,Letter-10.png,letter-9.png,cheque.png,bill.pdf", "?sort=-name")
 }
 
 // TestListPictures makes pictures of the list where LIST_PICTURES names a folder to put them into; else nothing.
@@ -334,7 +342,7 @@ func TestSearchInTexts(t *testing.T) {
 	accessible(t, tab, "found in texts")
 	broken.Store(true)
 	tab.Key(" branch")
-	tab.Until(`document.querySelector('#found').innerText.includes('Only names are searched') && document.querySelector('#found').innerText.includes('does not answer') && document.querySelector('#empty').innerText.includes('Nothing matches')`)
+	tab.Until(`document.querySelector('#found').innerText.includes('Only names are searched') && document.querySelector('#found').innerText.includes('is not responding') && document.querySelector('#empty').innerText.includes('Nothing matches')`)
 	broken.Store(false)
 	tab.Open(d.url + "/?search=branch")
 	tab.Until(rows + ` === 1 && document.querySelector('mark')?.textContent === 'branch'`)

@@ -13,44 +13,45 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Operation is what the operator's view is told besides the records.
+// Operation is the information in the operator's view that does not come from the records.
 type Operation struct {
-	// Engine says how the work goes in this process; nil: another one does it. It is asked every few seconds while the
-	// view is open.
+	// Engine returns the state of the worker in this process; it is nil if another process does the work. It is called
+	// every few seconds while the view is open.
 	Engine func() Engine
-	// Elsewhere says, where there is no Engine, where the pace can be seen.
+	// Elsewhere tells the user where to see the pace if Engine is nil.
 	Elsewhere string
 
-	// Passes reads what is known of the reconciliations of a bucket; nil: there is none, and Compared says what is done
-	// instead. It is asked once a minute while the view is open.
+	// Passes returns the state of a bucket's reconciliation. If it is nil, there are no reconciliations, and Compared
+	// describes the substitute. It is called once a minute while the view is open.
 	Passes   func(ctx context.Context, bucket string) (Pass, error)
 	Compared string
 
-	// Sweep is the time between two sweeps, which retry what is due. Zero: documents that are overdue say nothing of
-	// them.
+	// Sweep is the interval of sweeps, which retry due documents. If it is zero, overdue documents are not taken as a
+	// sign that the sweep is not running.
 	Sweep time.Duration
 }
 
-// Engine is how the work goes in a process.
+// Engine is the state of the worker in this process.
 type Engine struct {
-	InFlight, Limit, Most int       // pages at the OCR service: now, as many as it bears, as many as the settings allow
-	Arrived               int       // files that have no document yet
+	// pages at the OCR service: current, limit adapted to the service, limit by the settings
+	InFlight, Limit, Most int
+	Arrived               int       // files without a document yet
 	Scanned               time.Time // when the folder was last compared with its documents
 }
 
-// Pass is what is known of the reconciliations of a bucket: when the one that is under way began, and when the last one
-// ended. Zero: none is, or did.
+// Pass is the state of a bucket's reconciliation: when the current one began and when the last one ended. Either is
+// zero if there is none.
 type Pass struct{ Begun, Ended time.Time }
 
 const (
-	passesFor   = time.Minute // how long what was read of reconciliations holds
+	passesFor   = time.Minute // lifetime of cached states of reconciliations
 	passesTime  = 5 * time.Second
-	passBuckets = 10             // buckets whose reconciliation is shown, those with the most documents
-	passLate    = 49 * time.Hour // reconciliation is daily: two were missed
-	failureRows = 40             // codes that are shown; the table has fewer
+	passBuckets = 10             // buckets shown, those with the most documents
+	passLate    = 49 * time.Hour // two daily reconciliations were missed
+	failureRows = 40             // codes shown; the table has fewer
 )
 
-// figures are what the operator's view shows. Times are Unix milliseconds, 0 for none.
+// figures is the content of the operator's view. Times are in Unix milliseconds, 0 for none.
 type figures struct {
 	Now       int64       `json:"now"`
 	State     string      `json:"state"` // the feed's
@@ -58,22 +59,22 @@ type figures struct {
 	Attention []attention `json:"attention"`
 	Minute    int         `json:"minute"` // pages read in the last minute
 	Hour      int         `json:"hour"`
-	Minutes   []int       `json:"minutes"` // of the last hour, the oldest first
+	Minutes   []int       `json:"minutes"` // of the last hour, oldest first
 	Today     today       `json:"today"`
 	Queue     queue       `json:"queue"`
 	Failures  []failure   `json:"failures"`
-	Service   *service    `json:"service"` // null: not known here
+	Service   *service    `json:"service"` // null if unknown
 	Elsewhere string      `json:"elsewhere,omitempty"`
 	Passes    []pass      `json:"passes"`
 	Compared  string      `json:"compared,omitempty"`
 	Scanned   int64       `json:"scanned"`
 }
 
-// attention is something that a person has to do.
+// attention is a problem that needs an operator's action.
 type attention struct {
 	Says string `json:"says"`
 	Do   string `json:"do"`
-	Code string `json:"code,omitempty"` // of the documents that it is about
+	Code string `json:"code,omitempty"` // of the documents concerned
 }
 
 type today struct {
@@ -84,12 +85,12 @@ type today struct {
 }
 
 type queue struct {
-	Arrived int    `json:"arrived"` // files without a document; -1: not known here
+	Arrived int    `json:"arrived"` // files without a document; -1 if unknown
 	Waiting int    `json:"waiting"`
 	Working int    `json:"working"`
-	Late    int    `json:"late"`   // of these that are overdue
-	Oldest  string `json:"oldest"` // id of the one that has waited longest
-	Name    string `json:"name"`   // its
+	Late    int    `json:"late"`   // of these, overdue
+	Oldest  string `json:"oldest"` // ID of the one that has waited longest
+	Name    string `json:"name"`   // of that one
 	Since   int64  `json:"since"`
 	oldest  time.Time
 }
@@ -116,7 +117,7 @@ type pass struct {
 	Trouble string `json:"trouble,omitempty"`
 }
 
-// operator answers with the figures of the operator's view.
+// operator serves the figures of the operator's view.
 func (s *Server) operator(w http.ResponseWriter, r *http.Request) {
 	answer(w, s.figures(r.Context(), time.Now()))
 }
@@ -136,7 +137,8 @@ func (s *Server) figures(ctx context.Context, now time.Time) figures {
 	return f
 }
 
-// figures goes through the ledger once. The buckets are those of its records, the one with the most first.
+// figures computes the figures from the ledger. It also returns the buckets of the records, those with the most records
+// first.
 func (l *ledger) figures(now, midnight time.Time, sweep time.Duration) (f figures, buckets []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,7 +189,7 @@ func (l *ledger) figures(now, midnight time.Time, sweep time.Duration) (f figure
 	return f, buckets
 }
 
-// add counts a record that is not finished.
+// add counts an unfinished record.
 func (q *queue) add(id string, e ledgerEntry, now time.Time, sweep time.Duration) {
 	late := !e.due.IsZero() && now.Sub(e.due) > max(2*sweep, time.Minute)
 	switch {
@@ -205,7 +207,8 @@ func (q *queue) add(id string, e ledgerEntry, now time.Time, sweep time.Duration
 	}
 }
 
-// attention lists what needs a person: that nothing runs, what only an operator can put right, and what was missed.
+// attention lists the problems that need an operator: nothing is running, errors that only an operator can fix, and
+// missed sweeps and reconciliations.
 func (s *Server) attention(now time.Time, f figures) []attention {
 	list := []attention{}
 	idle := s.idle.say()
@@ -219,13 +222,13 @@ func (s *Server) attention(now time.Time, f figures) []attention {
 	}
 	if idle == "" && f.Queue.Late > 0 && s.c.Operation.Sweep > 0 {
 		list = append(list, attention{Says: haveBeen(f.Queue.Late) + " due for longer than two sweeps.",
-			Do: "There is more to do than is done in time, or the sweep does not run: look at its job in Cloud Scheduler if the number does not go down."})
+			Do: "The worker is behind, or the sweep is not running: check its job in Cloud Scheduler if the number does not go down."})
 	}
 	for _, p := range f.Passes {
 		if p.Ended != 0 && now.Sub(time.UnixMilli(p.Ended)) > passLate {
 			list = append(list, attention{Says: fmt.Sprintf("Bucket %s was last compared with its documents %s ago.",
 				p.Bucket, inWords(now.Sub(time.UnixMilli(p.Ended)))),
-				Do: "It should be once a day: look at the job of the reconciliation in Cloud Scheduler."})
+				Do: "This should happen once a day: check the reconciliation job in Cloud Scheduler."})
 		}
 	}
 	return list
@@ -242,7 +245,7 @@ func aboutDocuments(failed, waiting int) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// passes keeps what was read of reconciliations for a while, for all pages that are open.
+// passes caches the states of reconciliations for all open pages.
 type passes struct {
 	mu   sync.Mutex
 	at   time.Time
@@ -259,7 +262,8 @@ func (p *passes) read(ctx context.Context, get func(context.Context, string) (Pa
 	if len(p.kept) > 0 && now.Sub(p.at) < passesFor {
 		return p.kept
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), passesTime) // for whoever asks next, too
+	// the result is cached for other requests
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), passesTime)
 	defer cancel()
 	list := []pass{}
 	for _, bucket := range buckets[:min(len(buckets), passBuckets)] {

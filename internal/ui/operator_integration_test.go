@@ -22,8 +22,8 @@ func TestActivity(t *testing.T) {
 	tab := browsertest.New(t, 1200, 800)
 	tab.Open(d.url + "/#activity")
 	body := `document.querySelector('.operator .body').innerText`
-	tab.Until(body + `.includes('Nothing needs you.') && document.title === 'Activity – bucketocr' && document.activeElement.matches('.operator h2')`)
-	tab.Until(body + `.includes('not known here')`) // the pace: no engine is in this process
+	tab.Until(body + `.includes('Nothing needs your attention.') && document.title === 'Activity – bucketocr' && document.activeElement.matches('.operator h2')`)
+	tab.Until(body + `.includes('unknown here')`) // the pace: no engine is in this process
 	id := d.write("a.png", failed(document.CodeStorageMisconfigured))
 	d.write("b.png", failed(document.CodeCorrupt))
 	d.write("c.png", failed(document.CodeCorrupt))
@@ -31,7 +31,7 @@ func TestActivity(t *testing.T) {
 		r.Status, r.WindowStart = document.StatusRetrying, time.Now().Add(-time.Hour)
 	})
 	tab.Until(`document.querySelector('.needs')?.innerText.includes('roles/storage.objectViewer') && !` + body +
-		`.includes('Nothing needs you')`)
+		`.includes('Nothing needs your attention')`)
 	tab.Until(`document.querySelector('[data-act="failed-corrupt"]')?.innerText === '2' && document.querySelector('[data-act="oldest"]')?.innerText === 'd.png'`)
 	browsertest.Eval[any](tab, `(window.kept = document.querySelector('[data-act="failed-corrupt"]'), null)`)
 	d.write("e.png", failed(document.CodeCorrupt))
@@ -91,7 +91,7 @@ func TestMissingImageIsNoError(t *testing.T) {
 	tab.Open(d.url + "/#" + broken)
 	tab.Until(`document.querySelector('.missing')?.textContent === 'This file cannot be shown here as an image.'`)
 	browsertest.Eval[any](tab, `(location.hash = '`+gone+`', null)`)
-	tab.Until(`document.querySelector('.missing')?.textContent === 'The file is no longer there in this version.'`)
+	tab.Until(`document.querySelector('.missing')?.textContent === 'The file no longer exists in this version.'`)
 	if bad := browsertest.Eval[[]string](tab,
 		`performance.getEntriesByType('resource').filter((e) => e.responseStatus >= 400).map((e) => e.name)`); len(
 		bad) > 0 {

@@ -16,7 +16,7 @@ import (
 // noon is a moment of a day without a change of the clocks.
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-// told returns a ledger that was told of records one after the other.
+// told returns a ledger after putting records into it in sequence.
 func told(records ...*document.Record) *ledger {
 	l := newLedger()
 	for _, r := range records {
@@ -98,7 +98,7 @@ func TestWhatIsReadIsCountedOnce(t *testing.T) {
 	}
 }
 
-// TestLedgerForgets: what was read is kept for a day, however much it is.
+// TestLedgerForgets: amounts read are kept for a day, however many there are.
 func TestLedgerForgets(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
@@ -112,8 +112,8 @@ func TestLedgerForgets(t *testing.T) {
 	}
 }
 
-// TestQueueAndReasons: what waits, what is being read and what is overdue are told apart; failures are counted by
-// reason with the sentences of the table of codes, and what only an operator can put right comes first.
+// TestQueueAndReasons: waiting, processing and overdue documents are counted separately; failures are counted by reason
+// with the sentences in the table of codes; problems for an operator come first.
 func TestQueueAndReasons(t *testing.T) {
 	t.Parallel()
 	l := told(

@@ -2,9 +2,9 @@ package ui
 
 import "net/http"
 
-// quietly returns a handler of images that answers 200 where next says that there is none, or none that can be shown:
-// its sentence in JSON is what a page shows in the image's place. Browsers write every other status into their console
-// as an error, and it is none: a document may well have more pages than its file has pictures.
+// quietly returns a handler of images that responds 200 if next finds no image, or none that can be shown: the page
+// then shows the sentence in the JSON body. Browsers log other statuses as errors, but a document may well have more
+// pages than its file has images.
 func quietly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { next(quietWriter{w}, r) }
 }

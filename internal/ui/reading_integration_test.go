@@ -369,7 +369,7 @@ func TestAccessible(t *testing.T) {
 	tab.Key("/", "zzz")
 	tab.Until(`document.querySelector('#empty').innerText.includes('Nothing matches')`)
 	accessible(t, tab, "nothing matches")
-	d.server.feed.tell(stateLost, "The record store does not answer at the moment.")
-	tab.Until(`document.querySelector('#connection').innerText.includes('does not answer')`)
+	d.server.feed.tell(stateLost, "The record store is not responding at the moment.")
+	tab.Until(`document.querySelector('#connection').innerText.includes('is not responding')`)
 	accessible(t, tab, "store lost")
 }

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	searchMost = 500             // documents that one search finds
+	searchMost = 500             // documents found by one search
 	searchTime = 5 * time.Second // for one search
 )
 
-// search answers with the documents whose texts have the words of a query, of those that the page shows.
+// search serves those of the page's documents whose texts contain the words of a query.
 func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 	if s.c.Search == nil {
-		refuse(w, http.StatusNotFound, "Texts are not searched here.")
+		refuse(w, http.StatusNotFound, "This page cannot search texts.")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), searchTime)

@@ -41,7 +41,7 @@ func TestSearchAnswers(t *testing.T) {
 	if strings.Contains(body, "<script>") || !strings.HasPrefix(h.Get("Content-Type"), "application/json") {
 		t.Errorf("%v %s", h, body)
 	}
-	if code, _, body := search("broken"); code != 502 || !strings.Contains(body, "does not answer") {
+	if code, _, body := search("broken"); code != 502 || !strings.Contains(body, "is not responding") {
 		t.Errorf("the store fails: %d %s", code, body)
 	}
 	if code, _, _ := d.ask("GET", "/api/search?q=x", "", func(r *http.Request) {

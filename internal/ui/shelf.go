@@ -8,14 +8,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/ui/render"
 )
 
-// shelfPlaces is how many opened documents are kept, so that each page of one does not read the store again.
+// shelfPlaces is the number of opened documents kept, so that not every page requires reading the store again.
 const shelfPlaces = 4
 
 // opened is a document with its pages, in one state of its record.
 type opened struct {
 	id     string
 	stored *document.Stored
-	pages  []document.Page // by number from 1; Page is 0 where a page is not there yet
+	pages  []document.Page // by number from 1; Page is 0 for a page that is not stored yet
 }
 
 // shelf reads documents and keeps the last few.
@@ -24,10 +24,10 @@ type shelf struct {
 	render  *render.Renderer
 
 	mu   sync.Mutex
-	kept []*opened // the last used one first
+	kept []*opened // last used first
 }
 
-// take returns a document as it was at a version; an empty version means now.
+// take returns a document in the given version, or the current one if version is empty.
 func (s *shelf) take(ctx context.Context, id, version string) (*opened, error) {
 	if d := s.find(id, version); d != nil {
 		return d, nil
@@ -51,7 +51,7 @@ func (s *shelf) take(ctx context.Context, id, version string) (*opened, error) {
 	return d, nil
 }
 
-// pages are those in the store, and where there are none those of the joined text.
+// pages returns the pages in the store or, if there are none, those of the joined text.
 func (s *shelf) pages(ctx context.Context, id string, r *document.Record) ([]document.Page, error) {
 	if r.Status == document.StatusDeleted {
 		return nil, nil
@@ -65,7 +65,7 @@ func (s *shelf) pages(ctx context.Context, id string, r *document.Record) ([]doc
 	}
 	total := r.Pages
 	if r.Status == document.StatusDone {
-		total = r.PagesDone // the others are skipped
+		total = r.PagesDone // further pages are skipped
 	}
 	for _, p := range found {
 		total = max(total, p.Page)
@@ -79,7 +79,7 @@ func (s *shelf) pages(ctx context.Context, id string, r *document.Record) ([]doc
 	return pages, nil
 }
 
-// maxPages bounds what a record may claim.
+// maxPages limits the number of pages that a record may claim.
 const maxPages = 20_000
 
 func (s *shelf) find(id, version string) *opened {

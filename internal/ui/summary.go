@@ -11,12 +11,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// summary is what a list shows of a record. Times are Unix milliseconds, 0 for none.
+// summary is a record as the list shows it. Times are in Unix milliseconds, 0 for none.
 type summary struct {
 	ID         string          `json:"id"`
 	Bucket     string          `json:"bucket"`
 	Name       string          `json:"name"`
-	Generation string          `json:"generation"` // a number too big for JavaScript
+	Generation string          `json:"generation"` // a string: too large for JavaScript's numbers
 	Size       int64           `json:"size"`
 	Status     document.Status `json:"status"`
 	Pages      int             `json:"pages"`
@@ -32,9 +32,9 @@ type summary struct {
 	Finished   int64           `json:"finished"`
 	Due        int64           `json:"due"`
 	Version    string          `json:"version"` // of the record, not of the object
-	// of a done document: waiting, now, or failed with Code and Message
+	// of a done document: waiting, now, or failed (with Code and Message)
 	Rereading string `json:"rereading,omitempty"`
-	// the first one of the text; none where the text is in the pages
+	// first line of the text; empty if the text is in the pages
 	Line string `json:"line,omitempty"`
 }
 
@@ -73,8 +73,8 @@ func millis(t time.Time) int64 {
 }
 
 const (
-	lineRunes = 120     // of a first line that is kept: a list of 50,000 documents stays small
-	lineLook  = 4 << 10 // bytes of a text in which its first line is looked for
+	lineRunes = 120     // kept of a first line, to keep a list of 50,000 documents small
+	lineLook  = 4 << 10 // bytes of a text searched for its first line
 )
 
 // firstLine returns the first line of a Markdown text that has a letter or a digit, as plain text without control
@@ -100,8 +100,8 @@ var (
 	lineLead   = regexp.MustCompile(`^\s*(?:#{1,6}\s|>|[-*+]\s)\s*`)
 )
 
-// plainLine takes from a line what only Markdown and HTML need, what does not print and what turns the direction of
-// writing, and cuts it to lineRunes.
+// plainLine removes Markdown and HTML markup, unprintable characters and bidirectional controls from a line, and cuts
+// it to lineRunes.
 func plainLine(line string) string {
 	line = lineImage.ReplaceAllString(strings.ToValidUTF8(line, ""), " ")
 	line = lineLink.ReplaceAllString(line, "$1")

@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	thumbnailEdge   = 128              // longest side in pixels: twice what a row shows, for fine screens
-	thumbnailBytes  = 32 << 20         // of an object from which one is made: the list is not to fetch a bucket
-	thumbnailPixels = 60e6             // of a page from which one is made
-	thumbnailTime   = 20 * time.Second // for one, the reading of the object included
-	thumbnailSize   = 256 << 10        // of one that is sent, in bytes
-	thumbnailSpace  = 8 << 20          // of all that are kept, in bytes
-	thumbnailCost   = 512              // of one that is kept, besides its bytes: one that could not be made is kept too
+	thumbnailEdge   = 128              // longest side in pixels: twice the size in a row, for high-resolution screens
+	thumbnailBytes  = 32 << 20         // largest object to make one from: the list must not fetch a whole bucket
+	thumbnailPixels = 60e6             // largest page to make one from
+	thumbnailTime   = 20 * time.Second // to make one, including reading the object
+	thumbnailSize   = 256 << 10        // largest one sent, in bytes
+	thumbnailSpace  = 8 << 20          // of all cached ones, in bytes
+	thumbnailCost   = 512              // of a cached one in addition to its bytes: failures are cached too
 )
 
-// thumbnail answers with a small picture of an object's first page. Where there is none to be had, because of what the
-// file is, it answers with nothing, and the row keeps its icon: that the file is broken is said elsewhere.
+// thumbnail serves a small picture of an object's first page. If the file does not allow one, the response is empty and
+// the row keeps its icon: errors of the file are shown elsewhere.
 func (s *Server) thumbnail(w http.ResponseWriter, r *http.Request) {
 	o, ok := s.feed.objectOf(r.PathValue("id"))
 	if !ok {
 		trouble(s.c.Log, w, r, errNoRecord)
 		return
 	}
-	// The address names the generation, so that a browser may keep what it got.
+	// The address includes the generation, so that browsers may cache the response.
 	if asked := r.URL.Query().Get("generation"); asked != strconv.FormatInt(o.Generation, 10) {
 		noThumbnail(w, "no-store")
 		return
@@ -42,7 +42,7 @@ func (s *Server) thumbnail(w http.ResponseWriter, r *http.Request) {
 	p, err := s.thumbnails.make(ctx, o)
 	switch {
 	case err != nil && r.Context().Err() == nil:
-		noThumbnail(w, "no-store") // another time it may be had
+		noThumbnail(w, "no-store") // a later request may succeed
 	case err != nil: // the client has gone
 	case len(p.bytes) == 0:
 		noThumbnail(w, "private, max-age=3600")
@@ -54,23 +54,23 @@ func (s *Server) thumbnail(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// noThumbnail answers that there is none: to a browser that is not an error.
+// noThumbnail sends an empty response, which browsers do not report as an error.
 func noThumbnail(w http.ResponseWriter, cache string) {
 	w.Header().Set("Cache-Control", cache)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// thumbnails makes small pictures, one at a time, and keeps the last ones.
+// thumbnails makes small pictures, one at a time, and caches the latest ones.
 type thumbnails struct {
 	images Images
 	limits page.Limits
 	turn   chan struct{}
-	room   int // for all that are kept, in bytes
+	room   int // limit of the cache, in bytes
 
 	mu    sync.Mutex
-	kept  map[document.Object]picture // without bytes: there is none
-	order []document.Object           // the oldest one first
-	space int                         // that kept takes
+	kept  map[document.Object]picture // without bytes if the file has none
+	order []document.Object           // oldest first
+	space int                         // size of kept
 }
 
 func newThumbnails(images Images, limits page.Limits) *thumbnails {
@@ -82,8 +82,8 @@ func newThumbnails(images Images, limits page.Limits) *thumbnails {
 		kept: map[document.Object]picture{}}
 }
 
-// make returns the picture of an object's first page, without bytes where the file has none. An error is of the bucket
-// or of the time.
+// make returns the picture of an object's first page, without bytes if the file has none. Errors come from the bucket
+// or from ctx.
 func (t *thumbnails) make(ctx context.Context, o document.Object) (picture, error) {
 	if p, ok := t.find(o); ok {
 		return p, nil
@@ -94,7 +94,7 @@ func (t *thumbnails) make(ctx context.Context, o document.Object) (picture, erro
 		return picture{}, ctx.Err()
 	}
 	defer func() { <-t.turn }()
-	if p, ok := t.find(o); ok { // made while we waited
+	if p, ok := t.find(o); ok { // made in the meantime
 		return p, nil
 	}
 	p, err := t.draw(ctx, o)
@@ -128,7 +128,7 @@ func (t *thumbnails) draw(ctx context.Context, o document.Object) (picture, erro
 		return picture{}, fmt.Errorf("thumbnail: %w", err)
 	}
 	if len(b) > thumbnailSize || first.Type != "image/png" && first.Type != "image/jpeg" {
-		return picture{}, nil // a tiny picture with much beside it, passed through
+		return picture{}, nil // a tiny picture with large metadata, passed through
 	}
 	return picture{first.Type, b}, nil
 }
@@ -140,7 +140,7 @@ func (t *thumbnails) find(o document.Object) (picture, bool) {
 	return p, ok
 }
 
-// keep keeps a picture, and drops the oldest ones where there is no more room.
+// keep caches a picture, dropping the oldest ones if there is no room.
 func (t *thumbnails) keep(o document.Object, p picture) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -83,7 +83,7 @@ func (c *countingImages) Open(ctx context.Context, o document.Object) (document.
 	return content, err
 }
 
-// leaving is content that says when it is closed.
+// leaving is content that reports when it is closed.
 type leaving struct {
 	io.ReadCloser
 	now *atomic.Int64

@@ -1,31 +1,30 @@
-// Package ui is the live page: one page, embedded, that shows the records of a store as they change.
+// Package ui serves the live page: a single embedded page that shows the records of a store as they change.
 //
-// [Server] follows the store by its watch, keeps a summary of each record (of its text only the first line) and sends
-// what changes to every open page as server-sent events. Texts, page images, uploads and retries go through the same
-// server, so that one guard protects all of them. It knows neither Firestore nor the local folder: [Config] holds
-// interfaces.
+// [Server] watches the store, keeps a summary of each record (with only the first line of its text) and sends changes
+// to every open page as server-sent events. Texts, page images, uploads and retries go through the same server, so that
+// one guard protects them all. It depends on neither Firestore nor the local folder, but on the interfaces in [Config].
 //
 // Files, in reading order:
 //
 //	ui.go        the server and its routes
-//	guard.go     who may ask for what
+//	guard.go     access control
 //	events.go    the stream of changes to an open page
 //	document.go  one document and the texts of its pages
-//	export.go    the texts of several documents as one file
+//	export.go    texts of several documents as one file
 //	download.go  documents and objects as files
-//	operator.go  what an operator wants to know: pace, queue, failures
-//	search.go    which texts have what is searched for
-//	idle.go      whether anything reads what waits
-//	ledger.go    what that is counted from
-//	shelf.go     documents that were opened last
+//	operator.go  the operator's view: pace, queue, failures
+//	search.go    search in texts
+//	idle.go      whether waiting documents are being processed
+//	ledger.go    figures for the operator's view
+//	shelf.go     documents opened last
 //	thumbnail.go small pictures of first pages, for the list
 //	image.go     page images, made from the objects
-//	quiet.go     what is not an image, without an error
+//	quiet.go     missing images without errors in the browser
 //	change.go    retries, deletions and uploads
 //	feed.go      the newest summary of every record
-//	summary.go   what a list shows of a record
-//	answer.go    answers, and the sentences for errors
-//	config.go    what the server is made of
+//	summary.go   a record as the list shows it
+//	answer.go    responses, and sentences for errors
+//	config.go    configuration and interfaces
 package ui
 
 import (
@@ -39,11 +38,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/ui/render"
 )
 
-// Server is the live page. Make it with [New], call [Server.Run], serve its Handler. Safe for concurrent use.
+// Server serves the live page. Create it with [New], call [Server.Run], and serve its Handler. Its methods may be
+// called concurrently.
 type Server struct {
 	c          Config
-	boot       string // tells this server from one before it at the same address
-	token      string // proves that a request comes from our own page
+	boot       string // distinguishes this server from earlier ones at the same address
+	token      string // proves that a request comes from the page itself
 	feed       *feed
 	shelf      *shelf
 	album      *album
@@ -55,7 +55,7 @@ type Server struct {
 	passes passes
 }
 
-// New makes the page's server. It does nothing until Run.
+// New returns a Server. It does nothing until Run is called.
 func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -74,13 +74,13 @@ func New(c Config) *Server {
 	}
 }
 
-// Run follows the records until ctx ends; the files that are open are closed then. A store that fails is asked again.
+// Run follows the records until ctx ends, and then closes open files. If the store fails, Run watches it again.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.album.close()
 	return s.feed.follow(ctx, s.ledger.beside(s.c.Watch), s.c.Records)
 }
 
-// Handler serves the page.
+// Handler returns the handler of the page.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/events", s.events)
@@ -105,8 +105,8 @@ func (s *Server) Handler() http.Handler {
 //go:embed assets
 var embedded embed.FS
 
-// assets serves the page's own files. They are asked for again each time: another bucketocr may be at the address
-// tomorrow.
+// assets serves the page's files. Browsers must revalidate them each time, since another version of bucketocr may use
+// the address later.
 func assets() http.Handler {
 	files, err := fs.Sub(embedded, "assets")
 	if err != nil {

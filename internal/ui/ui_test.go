@@ -28,7 +28,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// desk is a page over a store in memory.
+// desk is a page with a store in memory.
 type desk struct {
 	t      *testing.T
 	store  *documenttest.Memory
@@ -62,7 +62,7 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-// Put is [Uploader].
+// Put implements [Uploader].
 func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bool) error {
 	b, err := io.ReadAll(content)
 	d.mu.Lock()
@@ -71,7 +71,7 @@ func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bo
 		return ErrExists
 	}
 	if strings.HasSuffix(name, ".txt") {
-		return NotTaken("No image.")
+		return NotTaken("Not an image or a PDF.")
 	}
 	if err == nil {
 		d.files[name] = string(b)
@@ -79,13 +79,13 @@ func (d *desk) Put(_ context.Context, name string, content io.Reader, replace bo
 	return err
 }
 
-// Retry is [Retrier].
+// Retry implements [Retrier].
 func (d *desk) Retry(ctx context.Context, seen *document.Stored, redo func(document.Page) bool) error {
 	_, err := document.Retry(ctx, d.store, seen, "operator", redo)
 	return err
 }
 
-// Delete is [Deleter].
+// Delete implements [Deleter].
 func (d *desk) Delete(ctx context.Context, seen *document.Stored) error {
 	if strings.HasPrefix(seen.Name, "kept") {
 		return Refusal("It is kept.")
@@ -99,7 +99,7 @@ func (d *desk) Delete(ctx context.Context, seen *document.Stored) error {
 	return err
 }
 
-// Export is [Exporter].
+// Export implements [Exporter].
 func (d *desk) Export(ctx context.Context, w io.Writer, ids []string) error {
 	for _, id := range ids {
 		r, err := d.store.Get(ctx, id)
@@ -116,7 +116,7 @@ func (d *desk) Export(ctx context.Context, w io.Writer, ids []string) error {
 	return nil
 }
 
-// write puts a record, with pages, for an object that stands in the bucket.
+// write puts a record, with pages, for an object in the bucket.
 func (d *desk) write(name string, change func(*document.Record), pages ...document.Page) string {
 	d.t.Helper()
 	o := document.Object{Bucket: "scans", Name: name, Generation: 7}
@@ -142,7 +142,7 @@ func (d *desk) write(name string, change func(*document.Record), pages ...docume
 	return o.ID()
 }
 
-// known waits until the page's server knows the record as it is.
+// known waits until the page's server has the current record.
 func (d *desk) known(id string) {
 	d.t.Helper()
 	for late := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
@@ -167,7 +167,7 @@ func failed(code string) func(*document.Record) {
 	}
 }
 
-// ask sends a request the way that the page does, changed by the caller, and gives status, header and body.
+// ask sends a request like the page's, modified by the caller, and returns status, header and body.
 func (d *desk) ask(method, path, body string, change func(*http.Request)) (int, http.Header, string) {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
@@ -200,7 +200,7 @@ func dot(width, height int) []byte {
 	return b.Bytes()
 }
 
-// TestGuard: who may ask for what. Every row but the first is an attack or a mistake.
+// TestGuard: access control. Every row except the first is an attack or a mistake.
 func TestGuard(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", failed(document.CodeCorrupt))
@@ -264,7 +264,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestKey: a page with a key is for browsers that were let in by it, in all its parts; the key leaves the address bar.
+// TestKey: all parts of a page with a key are available only to browsers admitted by it; the key is removed from the
+// address bar.
 func TestKey(t *testing.T) {
 	d := newDesk(t)
 	d.server.c.Key = "open sesame 0123456789"
@@ -333,7 +334,7 @@ func TestRetry(t *testing.T) {
 		code, _, body := d.ask("POST", "/api/documents/"+id+"/retry", fmt.Sprintf(`{"version":%q}`, version), nil)
 		return code, body
 	}
-	if code, body := post("another"); code != 409 || !strings.Contains(body, "changed meanwhile") {
+	if code, body := post("another"); code != 409 || !strings.Contains(body, "changed in the meantime") {
 		t.Errorf("%d %s", code, body)
 	}
 	seen := d.store.Record(id).Write
@@ -529,8 +530,8 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestEvents: all there is comes first, then what changes; who was cut off gets only what is news; of a text its first
-// line is sent and no more.
+// TestEvents: all summaries are sent first, then changes; a client that reconnects receives only changes; only the
+// first line of a text is sent.
 func TestEvents(t *testing.T) {
 	d := newDesk(t)
 	id := d.write("a.png", text("a first line\n\nSECRET TEXT"))
@@ -564,7 +565,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// listen opens the events and gives what reads the next one of a kind, and the id of the last one read.
+// listen opens the event stream and returns functions for the next event of a kind and for the ID of the last one read.
 func (d *desk) listen(last string) (read func(string) string, id func() string) {
 	req, _ := http.NewRequestWithContext(d.t.Context(), "GET", d.url+"/api/events", nil)
 	req.Header.Set("Last-Event-ID", last)
@@ -597,7 +598,7 @@ func (d *desk) listen(last string) (read func(string) string, id func() string) 
 	}, func() string { return seen }
 }
 
-// TestStoreLost: a store that fails is said to be lost, and asked again.
+// TestStoreLost: a store that fails is reported as lost, and watched again.
 func TestStoreLost(t *testing.T) {
 	f := newFeed()
 	store := documenttest.NewMemory()
@@ -618,7 +619,7 @@ func TestStoreLost(t *testing.T) {
 	for {
 		_, state, reason, changed := f.since(0)
 		if state == stateLost {
-			if !strings.Contains(reason, "refuses") {
+			if !strings.Contains(reason, "denies access") {
 				t.Errorf("%q", reason)
 			}
 			break
@@ -635,7 +636,7 @@ func TestStoreLost(t *testing.T) {
 	}
 }
 
-// TestPageIsSmall: the whole page, its formulas included, is less than 150 KB compressed.
+// TestPageIsSmall: the whole page, including formulas, is less than 150 KB compressed.
 func TestPageIsSmall(t *testing.T) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)

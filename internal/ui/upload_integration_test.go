@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 )
 
-// drop lets files of these names fall on the page, as a mouse would.
+// drop drops files with these names on the page, as a mouse would.
 func drop(tab *browsertest.Tab, names ...string) {
 	list, _ := json.Marshal(names)
 	browsertest.Eval[any](tab, `(() => {
@@ -40,7 +40,7 @@ func TestUploadTray(t *testing.T) {
 	tab.Open(d.url)
 	tab.Until(`document.querySelector('#connection').innerText === 'live'`)
 	drop(tab, "a.png", "b.png", "there-0.png", "there-1.png", "there-2.png", "note.txt", "c.png")
-	tab.Until(trayTotal + ` === '3 of 7 uploaded, 3 need an answer, 1 not taken'`)
+	tab.Until(trayTotal + ` === '3 of 7 uploaded, 3 need an answer, 1 refused'`)
 	tab.Until(`document.activeElement.textContent === 'Keep both' && document.activeElement.closest('.asks')`)
 	if first := browsertest.Eval[string](tab,
 		trayFiles+`.sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).map((f) => f.className).join()`); first != "file asks,file asks,file asks,file wrong,file,file,file" {
@@ -52,11 +52,11 @@ func TestUploadTray(t *testing.T) {
 		`.some((f) => f.innerText.startsWith('c.png'))`)
 	tab.Key("\t", "\t", "\r") // skips the first
 	tab.Until(trayTotal +
-		` === '3 of 7 uploaded, 2 need an answer, 1 not taken' && document.activeElement.textContent === 'Keep both'`)
+		` === '3 of 7 uploaded, 2 need an answer, 1 refused' && document.activeElement.textContent === 'Keep both'`)
 	tab.Click(`[data-act="all-both"]`)
-	tab.Until(trayTotal + ` === '5 of 7 uploaded, 1 not taken'`)
+	tab.Until(trayTotal + ` === '5 of 7 uploaded, 1 refused'`)
 	drop(tab, "there-3.png")
-	tab.Until(trayTotal + ` === '6 of 8 uploaded, 1 not taken'`) // of the same count: it is answered
+	tab.Until(trayTotal + ` === '6 of 8 uploaded, 1 refused'`) // of the same count: it is answered
 	for _, name := range []string{"there-1 (2).png", "there-2 (2).png", "there-3 (2).png", "c.png"} {
 		d.write(name, text("x"))
 	}

@@ -1,4 +1,4 @@
-// Package wait holds the one wait that the drivers and commands share.
+// Package wait has the context-aware sleep that drivers and commands share.
 package wait
 
 import (

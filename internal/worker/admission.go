@@ -12,12 +12,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page"
 )
 
-// admission decides how much one instance works on at once. All of it is given out in the order of asking.
+// admission limits how much one instance works on at once. Slots and memory are granted in the order of asking.
 type admission struct {
-	instance    *semaphore.Weighted // every delivery has one part; one that needs the instance to itself has all
+	instance    *semaphore.Weighted // a delivery holds one part; one that needs the instance to itself holds all
 	memory      *semaphore.Weighted // bytes of decoded pages
 	memoryTotal int64
-	waiting     atomic.Int32 // deliveries that wait for all of the instance
+	waiting     atomic.Int32 // deliveries that wait for the whole instance
 	telemetry   *telemetry
 }
 
@@ -31,17 +31,17 @@ func newAdmission(o Options, t *telemetry) *admission {
 	}
 }
 
-// wanted reports whether a delivery waits for all of the instance. Others then begin no further page.
+// wanted reports whether a delivery waits for the whole instance. Others then begin no further page.
 func (a *admission) wanted() bool { return a.waiting.Load() > 0 }
 
-// What a delivery gets of the memory before its image's header is known.
+// A delivery's memory before its image's header is known.
 const (
 	decodedPerByte = 8       // decoded bytes for each byte of a compressed image
 	leastEstimate  = 1 << 20 // bytes
 )
 
-// admit waits for a slot for an object of so many stored bytes, until only the time to claim is left. The slot must be
-// released.
+// admit waits for a slot for an object of size stored bytes, until only the time to claim is left. The caller must
+// release the slot.
 func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	a := w.admission
 	s := &slot{a: a, until: time.Now().Add(document.AdmissionTime - document.ClaimTime),
@@ -49,7 +49,7 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 	ctx, end := w.untilDrain(ctx)
 	defer end()
 	err := s.occupy(ctx, 1)
-	if err == nil && w.draining() { // what a drain has released is for nothing that begins
+	if err == nil && w.draining() { // slots that a drain frees are not for new deliveries
 		s.release()
 		err = errDraining
 	}
@@ -63,14 +63,14 @@ func (w *Worker) admit(ctx context.Context, size int64) (*slot, error) {
 // holds none, so that no two slots can wait for each other.
 type slot struct {
 	a        *admission
-	until    time.Time // the end of the wait for it
+	until    time.Time // when waiting for the slot ends
 	estimate int64     // bytes
 
 	parts int64 // of the instance
 	bytes int64 // of the memory; a delivery makes one page at a time
 }
 
-// occupy waits for parts of the instance and for the estimated memory. With an error the slot is empty.
+// occupy waits for parts of the instance and for the estimated memory. After an error the slot is empty.
 func (s *slot) occupy(ctx context.Context, parts int64) error {
 	begun := time.Now()
 	ctx, cancel := context.WithDeadlineCause(ctx, s.until, errNoSlot)
@@ -87,7 +87,7 @@ func (s *slot) occupy(ctx context.Context, parts int64) error {
 	return nil
 }
 
-// takeInstance waits until the delivery has the instance to itself. With an error the slot is empty.
+// takeInstance waits until the delivery has the instance to itself. After an error the slot is empty.
 func (s *slot) takeInstance(ctx context.Context) error {
 	s.release()
 	s.a.waiting.Add(1)
@@ -95,14 +95,14 @@ func (s *slot) takeInstance(ctx context.Context) error {
 	return s.occupy(ctx, wholeInstance)
 }
 
-// release gives everything back. It may be called again.
+// release gives everything back. It may be repeated.
 func (s *slot) release() {
 	s.Shrink(0)
 	s.a.instance.Release(s.parts)
 	s.parts = 0
 }
 
-// Acquire is of [page.Budget]. For more than the slot holds all is given back first.
+// Acquire implements [page.Budget]. If it needs more than the slot holds, it gives everything back first.
 func (s *slot) Acquire(ctx context.Context, n int64) error {
 	if n > s.a.memoryTotal {
 		return &page.Error{Kind: page.TooLarge, Msg: fmt.Sprintf(
@@ -120,7 +120,7 @@ func (s *slot) Acquire(ctx context.Context, n int64) error {
 	return nil
 }
 
-// TryGrow is of [page.Budget].
+// TryGrow implements [page.Budget].
 func (s *slot) TryGrow(n int64) bool {
 	if n > s.bytes && !s.a.memory.TryAcquire(n-s.bytes) {
 		return false
@@ -129,7 +129,7 @@ func (s *slot) TryGrow(n int64) bool {
 	return true
 }
 
-// Shrink is of [page.Budget].
+// Shrink implements [page.Budget].
 func (s *slot) Shrink(n int64) {
 	if n < s.bytes {
 		s.a.memory.Release(s.bytes - n)

@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// instance is a process of the function that dies, with all that runs in it, when it reads the killer page.
+// instance is a process of the function that dies, with everything running in it, when it reads the killer page.
 type instance struct {
 	w    *world
 	p    *worker.Worker
@@ -49,7 +49,7 @@ func (w *world) instance() *instance {
 	return i
 }
 
-// mortal is a record store as a dead process sees it: nothing it does arrives.
+// mortal is the record store of a process that may die: after that, its calls have no effect.
 type mortal struct {
 	*documenttest.Memory
 	i *instance
@@ -63,8 +63,8 @@ func (m *mortal) Commit(ctx context.Context, id string, from *document.Stored,
 	return m.Memory.Commit(ctx, id, from, change)
 }
 
-// TestPageThatKillsTheProcessFailsAlone: one page kills the process, fifteen good ones are beside it. The killer ends
-// failed with interrupted, every neighbour done.
+// TestPageThatKillsTheProcessFailsAlone: one page kills the process, next to fifteen good ones. The killer ends as
+// failed with interrupted, every neighbour as done.
 func TestPageThatKillsTheProcessFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var events []document.Event
@@ -118,7 +118,7 @@ func (i *instance) deliver(events []document.Event) []document.Event {
 	return again
 }
 
-// TestDeliveryThatNeedsTheInstanceWaitsForTheOthers: and holds up those that come later.
+// TestDeliveryThatNeedsTheInstanceWaitsForTheOthers: it also holds up later ones.
 func TestDeliveryThatNeedsTheInstanceWaitsForTheOthers(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var now, most atomic.Int64
@@ -185,7 +185,7 @@ func TestWaitingForASlotNeverCountsAgainstTheObject(t *testing.T) {
 		w.options.MemoryBudget = 4 << 20 // one seat is a fourth
 		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
 			if strings.HasSuffix(text, "99") {
-				return result(text), sleepCtx(ctx, 5*time.Second) // five seconds are all that it needs
+				return result(text), sleepCtx(ctx, 5*time.Second) // needs only five seconds
 			}
 			return result(text), sleepCtx(ctx, 449*time.Second)
 		}
@@ -220,7 +220,7 @@ func sleepCtx(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// TestPlacesAtTheOCRServiceAreTheInstances: whatever objects want them, and those that wait take turns.
+// TestPlacesAtTheOCRServiceAreTheInstances: all objects share them, and take turns while waiting.
 func TestPlacesAtTheOCRServiceAreTheInstances(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRPlaces = 3
@@ -245,8 +245,8 @@ func TestPlacesAtTheOCRServiceAreTheInstances(t *testing.T) {
 	})
 }
 
-// TestWaitingForAPlaceNeverCountsAgainstTheObject: whichever way the end of the time is noticed; a delivery whose
-// page was sent is charged as ever.
+// TestWaitingForAPlaceNeverCountsAgainstTheObject: however the end of the time is noticed. A delivery whose page was
+// sent is charged as usual.
 func TestWaitingForAPlaceNeverCountsAgainstTheObject(t *testing.T) {
 	for name, hold := range map[string]func(ctx context.Context) error{
 		"a place too late": func(ctx context.Context) error { return sleepCtx(ctx, time.Hour) },
@@ -272,7 +272,7 @@ func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
 		time.Sleep(time.Second)
 	}
 	all.Wait()
-	time.Sleep(time.Minute) // until nothing of them runs any more
+	time.Sleep(time.Minute) // until they have ended
 	for _, name := range []string{"first.png", "second.png"} {
 		if r := w.want(name, document.StatusRetrying, document.CodeDeadline); len(r.Strikes) > 0 {
 			t.Errorf("%s: %v", name, r.Strikes)
@@ -285,8 +285,8 @@ func crowdedOut(t *testing.T, w *world, hold func(ctx context.Context) error) {
 	}
 }
 
-// TestBookWaitsForItsOwnPages: pages that wait for a place behind other pages of their own delivery use all of its
-// time, and count as ever when it ends.
+// TestBookWaitsForItsOwnPages: pages that wait for a place behind other pages of the same delivery may use all of its
+// time, and count as usual when it ends.
 func TestBookWaitsForItsOwnPages(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -313,7 +313,7 @@ func TestBookWaitsForItsOwnPages(t *testing.T) {
 	}
 }
 
-// TestAdmissionIsBounded: what comes before a delivery's own time takes no longer than AdmissionTime, writes nothing
+// TestAdmissionIsBounded: admission, before a delivery's own time, takes no longer than AdmissionTime, writes nothing
 // and is not the object's fault.
 func TestAdmissionIsBounded(t *testing.T) {
 	for _, c := range []struct {
@@ -367,7 +367,7 @@ func TestAdmissionIsBounded(t *testing.T) {
 	}
 }
 
-// TestDeliveryHasItsTimeFromTheClaim: waiting for a slot takes nothing of it.
+// TestDeliveryHasItsTimeFromTheClaim: waiting for a slot uses none of it.
 func TestDeliveryHasItsTimeFromTheClaim(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.MemoryBudget = 4 << 20
@@ -388,7 +388,7 @@ func TestDeliveryHasItsTimeFromTheClaim(t *testing.T) {
 	})
 }
 
-// opening is a bucket that takes its time.
+// opening is a slow bucket.
 type opening struct {
 	document.Objects
 	d time.Duration
@@ -399,7 +399,7 @@ func (o opening) Open(ctx context.Context, v document.Object) (document.Content,
 	return o.Objects.Open(ctx, v)
 }
 
-// TestDeliveriesThatNeedTheInstanceTakeTurns: none holds a part of it while it waits for the others'.
+// TestDeliveriesThatNeedTheInstanceTakeTurns: none holds a part of the instance while it waits for the rest.
 func TestDeliveriesThatNeedTheInstanceTakeTurns(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var events []document.Event
@@ -434,7 +434,7 @@ func TestDeliveriesThatNeedTheInstanceTakeTurns(t *testing.T) {
 	})
 }
 
-// TestRefusedDeliveryLeavesItsPart: one that gets no memory in time holds nothing of the instance.
+// TestRefusedDeliveryLeavesItsPart: a delivery that gets no memory in time keeps no part of the instance.
 func TestRefusedDeliveryLeavesItsPart(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.MemoryBudget = 4 << 20
@@ -460,7 +460,7 @@ func TestRefusedDeliveryLeavesItsPart(t *testing.T) {
 	})
 }
 
-// TestDeadlineIsNeverHeldAgainstTheObject: even where it had its slot and nothing to wait for in its instance.
+// TestDeadlineIsNeverHeldAgainstTheObject: even if it had its slot and did not have to wait in its instance.
 func TestDeadlineIsNeverHeldAgainstTheObject(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Objects = stuck{w.bucket}
@@ -471,8 +471,8 @@ func TestDeadlineIsNeverHeldAgainstTheObject(t *testing.T) {
 	})
 }
 
-// TestOthersMakeRoomForTheOneThatNeedsTheInstance: a book that another worker of the instance is at ends after the page
-// under way, and goes on later; else the record that must run alone would never get in beside long ones.
+// TestOthersMakeRoomForTheOneThatNeedsTheInstance: a book in work in the instance stops after the page under way, and
+// continues later; otherwise a record that must run alone would never get its turn among long ones.
 func TestOthersMakeRoomForTheOneThatNeedsTheInstance(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		suspect := w.bucket.Put("suspect.png", picture(99))

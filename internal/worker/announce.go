@@ -7,10 +7,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// notifyTime bounds one announcement: the sweep makes good what takes longer.
+// notifyTime limits one announcement: the sweep repeats one that takes longer.
 const notifyTime = 10 * time.Second
 
-// announced returns a change that says of an end that it is to be announced, where ends are.
+// announced marks a change that ends a record as one to be announced, if ends are announced.
 func (w *Worker) announced(old *document.Record, c *document.Change) *document.Change {
 	if w.o.Notify == nil {
 		return c
@@ -18,9 +18,8 @@ func (w *Worker) announced(old *document.Record, c *document.Change) *document.C
 	return document.Announce(old, c, w.clock.now())
 }
 
-// announce announces the end of a record where that is still to be done, and notes it on the record. The pages of an
-// erased object go first: the process that erased it may have died before they did. It returns the record as it is
-// then.
+// announce announces the end of a record if that has not been done, and notes it on the record. The pages of an erased
+// object are cleared first: the process that erased it may have died before that. It returns the record as stored then.
 func (w *Worker) announce(ctx context.Context, stored *document.Stored) (*document.Stored, error) {
 	if !stored.Unannounced() {
 		return stored, nil
@@ -55,7 +54,7 @@ func (w *Worker) announceOnce(ctx context.Context, stored *document.Stored) (*do
 		})
 }
 
-// tell announces an end that was just stored. A fault is the sweep's to make good: the record has ended in any case.
+// tell announces an end that was just stored. After a fault the sweep announces it: the record has ended in any case.
 func (w *Worker) tell(ctx context.Context, stored *document.Stored) (*document.Stored, document.Fault) {
 	now, err := w.announce(ctx, stored)
 	return now, faultOf(ctx, err)

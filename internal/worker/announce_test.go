@@ -13,7 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// topic is where ends are announced. What fails says may have arrived all the same.
+// topic is the topic for announcing ends. A failed announcement may have arrived all the same.
 type topic struct {
 	mu    sync.Mutex
 	told  []document.End
@@ -41,7 +41,7 @@ func (p *topic) Notify(ctx context.Context, e document.End) error {
 	return nil
 }
 
-// said are the ends that were announced, in words.
+// said returns the announced ends, in words.
 func (p *topic) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,14 +52,14 @@ func (p *topic) said() string {
 	return strings.Join(all, ", ")
 }
 
-// announcing has the world's workers announce ends.
+// announcing makes the world's workers announce ends.
 func (w *world) announcing() *topic {
 	p := &topic{}
 	w.options.Notify = p
 	return p
 }
 
-// ends are those that were stored, to hold the announcements against.
+// ends are the stored ends, for comparison with the announcements.
 type ends struct {
 	mu     sync.Mutex
 	stored []document.End
@@ -74,7 +74,7 @@ func (e *ends) follow(w *world, id string) {
 	}
 }
 
-// check holds that each stored end was announced, and nothing else.
+// check checks that exactly the stored ends were announced.
 func (e *ends) check(t *testing.T, p *topic) {
 	t.Helper()
 	for _, end := range e.stored {
@@ -93,7 +93,7 @@ func (e *ends) check(t *testing.T, p *topic) {
 	}
 }
 
-// TestEachEndIsAnnounced: what ends is announced once, and nothing else is.
+// TestEachEndIsAnnounced: every end is announced once, and nothing else is.
 func TestEachEndIsAnnounced(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(w *world)
@@ -197,8 +197,8 @@ func TestAnnouncementSaysHowItEnded(t *testing.T) {
 	})
 }
 
-// TestTopicThatIsAwayCostsNothingButTime: the end is stored, the message is acknowledged, and the sweep announces it
-// later; an object that is overwritten meanwhile waits for that.
+// TestTopicThatIsAwayCostsNothingButTime: the end is stored, the message is acknowledged, and the sweep announces the
+// end later; an object that is overwritten meanwhile waits for the announcement.
 func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.announcing()
@@ -230,7 +230,7 @@ func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 	})
 }
 
-// TestSwitchedOffAnnouncementsAreForgotten: where NOTIFY_TOPIC was unset, what it left is cleared by the sweep.
+// TestSwitchedOffAnnouncementsAreForgotten: after NOTIFY_TOPIC was unset, the sweep clears pending announcements.
 func TestSwitchedOffAnnouncementsAreForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.announcing()
@@ -245,12 +245,12 @@ func TestSwitchedOffAnnouncementsAreForgotten(t *testing.T) {
 	})
 }
 
-// TestCrashAnywhereAnnouncesEachEnd: an object is read, overwritten, read and erased, by a process that dies before or
-// after any of its calls, and one that takes its place, whose first business is the events or the sweep: each end that
-// was stored is announced, and none is invented.
+// TestCrashAnywhereAnnouncesEachEnd: an object is read, overwritten, read and erased by a process that dies before or
+// after any of its calls, and by its successor, which begins with the events or the sweep: every stored end is
+// announced, and no other.
 func TestCrashAnywhereAnnouncesEachEnd(t *testing.T) {
-	for _, lost := range []bool{false, true} { // the answer only
-		for _, events := range []bool{false, true} { // come before the sweep
+	for _, lost := range []bool{false, true} { // only the answer
+		for _, events := range []bool{false, true} { // before the sweep
 			for at := range 32 {
 				t.Run(fmt.Sprintf("call %d, lost %v, events first %v", at, lost, events), func(t *testing.T) {
 					bubble(t, func(t *testing.T, w *world) { crashAndAnnounce(t, w, at, lost, events) })
@@ -316,7 +316,7 @@ func crashAndAnnounce(t *testing.T, w *world, at int, lost, events bool) {
 	e.check(t, p)
 }
 
-// TestErasureIsAnnouncedWhenItsPagesAreGone: also where the process that erased it died before it cleared them.
+// TestErasureIsAnnouncedWhenItsPagesAreGone: even if the process that erased the object died before it cleared them.
 func TestErasureIsAnnouncedWhenItsPagesAreGone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.announcing()

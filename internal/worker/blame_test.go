@@ -14,8 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestBadPagesCostThemselves: a book holds pages that the service can never read. It is done without them, good pages
-// are sent once, and what the bad ones cost is bounded by their number.
+// TestBadPagesCostThemselves: a book has pages that the service can never read. It is done without them, good pages are
+// sent once, and the cost of the bad ones is bounded by their number.
 func TestBadPagesCostThemselves(t *testing.T) {
 	const pages = 100
 	for _, kind := range []struct {
@@ -67,8 +67,8 @@ func badPages(t *testing.T, w *world, pages, bad int, of fate, code string) {
 	}
 }
 
-// TestPagesBehindADensePageAreRead: the server reads one page at a time, and one that is too dense holds up those
-// behind it until they time out as well. Only the dense ones are blamed.
+// TestPagesBehindADensePageAreRead: the server reads one page at a time, and a page that is too dense holds up the next
+// ones until they time out as well. Only the dense pages are blamed.
 func TestPagesBehindADensePageAreRead(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -97,8 +97,8 @@ func TestPagesBehindADensePageAreRead(t *testing.T) {
 	}
 }
 
-// TestImageThatKillsTheServerIsBlamed: however the server dies and however long it is away, the image fails after a few
-// deaths, and images beside it are read.
+// TestImageThatKillsTheServerIsBlamed: however the server dies and however long it is down, the image fails after a few
+// deaths, and other images are read.
 func TestImageThatKillsTheServerIsBlamed(t *testing.T) {
 	for _, dies := range []struct {
 		name  string
@@ -177,8 +177,8 @@ func TestPageThatKillsTheServerCostsItself(t *testing.T) {
 	})
 }
 
-// TestPageThatKillsTheProcessCostsItself: one page of a document kills our process whenever it is read. The document is
-// done without it, after few deaths, and what was in work beside it is read.
+// TestPageThatKillsTheProcessCostsItself: one page of a document kills the function's process whenever it is read. The
+// document is done without it, after a few deaths, and other objects in work at the time are read.
 func TestPageThatKillsTheProcessCostsItself(t *testing.T) {
 	for _, c := range []struct{ pages, bad int }{{1, 1}, {20, 1}, {20, 20}, {100, 1}, {100, 51}, {400, 1}, {400, 201}} {
 		t.Run(fmt.Sprintf("page %d of %d", c.bad, c.pages), func(t *testing.T) {
@@ -234,8 +234,8 @@ func killingPage(t *testing.T, w *world, pages, bad int) {
 	w.wantFailedPages("a.tiff", pages, document.CodeInterrupted, []int{bad})
 }
 
-// dyingOf is a process that dies when it has read the page with that text. Other pages take a second, images of at most
-// 99 pixels' width half a minute: those are neighbours.
+// dyingOf returns a process that dies when it has read the page with that text. Other pages take a second, images of at
+// most 99 pixels' width, the neighbours, half a minute.
 func (w *world) dyingOf(bad string) *instance {
 	i := &instance{w: w}
 	o := w.options
@@ -264,9 +264,9 @@ func (w *world) dyingOf(bad string) *instance {
 	return i
 }
 
-// TestFewerPagesThanBefore: an attempt of an earlier deploy saw more pages than this one does (another PDFium, another
-// rule for thumbnails) and finished those that are no pages any more. A document is done only when the pages that there
-// are were read.
+// TestFewerPagesThanBefore: an attempt of an earlier deploy found more pages than this one (another PDFium, another
+// rule for thumbnails) and finished pages that no longer exist. A document is done only when its current pages were
+// read.
 func TestFewerPagesThanBefore(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	claimGrace = time.Second // what a claim's commit may take after its time: it may have been applied already
-	maxClaims  = 5           // each of them but the last was answered with a question
+	claimGrace = time.Second // extra time for a claim's commit, which may have been applied already
+	maxClaims  = 5           // every claim but the last needed a question answered first
 )
 
-// claim takes the record for this delivery. Where there is nothing to do it returns nil and the result. The slot is
-// given back and taken again where the record must have the instance to itself.
+// claim claims the record for this delivery. If there is nothing to do, it returns nil and the result. If the record
+// needs the instance to itself, the slot is released and acquired again for the whole instance.
 func (w *Worker) claim(ctx context.Context, ev document.Event, expected document.Expected, slot *slot) (_ *delivery,
 	res Result) {
 	ctx, end := w.telemetry.startPart(ctx, "claim")
@@ -49,7 +49,7 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			})
 		cancel()
 		if errors.Is(err, document.ErrStoreRejected) && rejected == nil {
-			rejected = err // what the uploader declared, as like as not: the next commit leaves that out, and says why
+			rejected = err // most likely what the uploader declared: the next commit leaves that out, and records why
 			continue
 		}
 		if err != nil {
@@ -71,7 +71,7 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 			}
 			expected = seen(stored)
 		case document.ClaimExhausted:
-			_, _ = w.announce(ctx, stored) // else the sweep does
+			_, _ = w.announce(ctx, stored) // otherwise the sweep does
 			res.Outcome = document.OutcomeFailed
 			if why := stored.Failure(); why != nil {
 				res.Fault = document.Fault{Code: why.Code, Class: document.ClassFinal, Message: why.Message}
@@ -104,7 +104,7 @@ func (w *Worker) claim(ctx context.Context, ev document.Event, expected document
 		fmt.Errorf("%w: the record changed %d times during its claim", document.ErrStoreUnavailable, maxClaims))
 }
 
-// recordOf returns the record of a state, nil for none.
+// recordOf returns the record of a state, nil if there is none.
 func recordOf(s *document.Stored) *document.Record {
 	if s == nil {
 		return nil
@@ -112,7 +112,7 @@ func recordOf(s *document.Stored) *document.Record {
 	return s.Record
 }
 
-// seen returns the expectation of what an update returned: nil where there is no record.
+// seen turns the state that an update returned, nil if there is no record, into the next update's expectation.
 func seen(s *document.Stored) document.Expected {
 	if s == nil {
 		return document.Absent()
@@ -120,7 +120,7 @@ func seen(s *document.Stored) document.Expected {
 	return document.Seen(s)
 }
 
-// isLive asks the bucket whether this generation is the live one of its name.
+// isLive asks the bucket whether this generation is the live one.
 func (w *Worker) isLive(ctx context.Context, o document.Object) (bool, error) {
 	live, _, err := w.o.Objects.Live(ctx, o.Bucket, o.Name)
 	if errors.Is(err, document.ErrObjectGone) {
@@ -132,7 +132,8 @@ func (w *Worker) isLive(ctx context.Context, o document.Object) (bool, error) {
 	return live.Generation == o.Generation, nil
 }
 
-// tidyMarker clears the pages beneath a marker once more: the delivery that wrote it may have died before it did.
+// tidyMarker clears the pages of an erased object again: the delivery that wrote the marker may have died before it
+// did.
 func (w *Worker) tidyMarker(ctx context.Context, id string, res Result) Result {
 	if res.Record.Status != document.StatusDeleted {
 		return res

@@ -10,8 +10,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// clock is the record store's clock, as far as this instance knows it: clocks of machines differ, and a lease that one
-// of them sets is compared by others.
+// clock estimates the record store's time: clocks of machines differ, and a lease set by one machine is compared by
+// others.
 type clock struct {
 	local     func() time.Time
 	ahead     atomic.Int64 // of the local clock, in ns
@@ -20,13 +20,13 @@ type clock struct {
 	warned    sync.Once
 }
 
-// maxSkew is what clocks may differ by without a word. A lease is 90 s long, and renewed every 30 s.
+// maxSkew is the difference from which clock skew is logged. A lease lasts 90 s and is renewed every 30 s.
 const maxSkew = 5 * time.Second
 
 // now returns the store's time, or this machine's until the store has answered.
 func (c *clock) now() time.Time { return c.local().Add(time.Duration(c.ahead.Load())) }
 
-// learn takes over the store's time of an answer. Its way here makes it a little old.
+// learn sets the clock from an answer of the store. The answer's time in transit makes that slightly late.
 func (c *clock) learn(ctx context.Context, s *document.Stored) {
 	if s == nil || s.ReadAt.IsZero() {
 		return

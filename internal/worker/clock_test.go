@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestClocksOfInstancesMayDiffer: whatever this machine's clock says, a live lease holds, a dead one is taken over, and
-// what is due is found, by the store's time.
+// TestClocksOfInstancesMayDiffer: whatever this machine's clock, a live lease holds, an expired one is taken over, and
+// due records are found, by the store's time.
 func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	for _, ahead := range []time.Duration{-10 * time.Minute, -time.Minute, 0, time.Minute, 10 * time.Minute} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestClocksOfInstancesMayDiffer(t *testing.T) {
 	}
 }
 
-// TestSkewIsLoggedOnce: and only where it matters.
+// TestSkewIsLoggedOnce: and only if it matters.
 func TestSkewIsLoggedOnce(t *testing.T) {
 	for ahead, want := range map[time.Duration]int{0: 0, 4 * time.Second: 0, 6 * time.Second: 1, -time.Hour: 1} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {

@@ -21,26 +21,22 @@ import (
 //go:embed control.png
 var controlPNG []byte
 
-// ControlPage returns the file of the control page, for stand-ins of an OCR service: they must answer it with its word,
+// ControlPage returns the control page's PNG file, for stand-ins for an OCR service: they must answer it with its word,
 // HARBOUR.
 func ControlPage() []byte { return bytes.Clone(controlPNG) }
 
 const (
 	controlWord = "HARBOUR"
-	// controlTime is for the control page, which takes a few seconds.
+	// controlTime limits the control page, which normally takes a few seconds.
 	controlTime = 30 * time.Second
-	// controlWait is the longest wait before the control page is sent again to a server that is coming back.
+	// controlWait is the longest wait before the control page is sent again to a server that is restarting.
 	controlWait = 15 * time.Second
-
-	maxSends  = 4                      // requests for one page among others, where the service refuses it at once
-	firstWait = 500 * time.Millisecond // doubled each time, spread over half to one and a half
-	maxWait   = 30 * time.Second       // also where the service asks for more
 )
 
-// trial is how long a page that is sent alone and the control page after it take at most, with a service that is well.
+// trial returns how long a page that is sent alone and the control page after it take at most at a healthy service.
 func (w *Worker) trial() time.Duration { return w.o.OCRTimeout + controlTime }
 
-// send has the OCR service read one page and tells the pace what became of it.
+// send sends one page to the OCR service and adapts the pace to the outcome.
 func (w *Worker) send(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
 	sent, here := time.Now(), timing.here()
 	res, err := w.o.OCR.ExtractText(ctx, img)
@@ -53,8 +49,8 @@ func (w *Worker) send(ctx context.Context, img ocr.Image, timing *pageTiming) (o
 	return res, err
 }
 
-// met remembers the model that answered, and logs once which kind of server the OCR service is: each does some things
-// its own way.
+// met remembers the model that answered, and logs once which kind of server the OCR service is, since they differ in
+// their ways.
 func (w *Worker) met(ctx context.Context, res ocr.Result) {
 	if res.Model != "" {
 		w.model.Store(new(document.Clip(res.Model, maxModel)))
@@ -68,32 +64,25 @@ func (w *Worker) met(ctx context.Context, res ocr.Result) {
 	})
 }
 
-// pause returns how long to wait after the nth request failed, and whether the service may take the page then.
-func (w *Worker) pause(err error, n int) (time.Duration, bool) {
-	oe, ok := errors.AsType[*ocr.Error](err)
-	if !ok || oe.Kind != ocr.KindUnavailable && oe.Kind != ocr.KindOverloaded {
-		return 0, false
-	}
-	d := firstWait << min(n-1, 8)
-	return min(max(d/2+time.Duration(w.o.Rand()*float64(d)), oe.RetryAfter), maxWait), true
-}
+// pause calls Pause with the worker's random numbers.
+func (w *Worker) pause(err error, n int) (time.Duration, bool) { return Pause(err, n, w.o.Rand()) }
 
-// sendControl is control while nothing else of this instance is at the OCR service.
+// sendControl calls control while nothing else of this instance is at the OCR service.
 func (w *Worker) sendControl(ctx context.Context) error {
 	give, err := w.pace.take(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer give()
-	if !w.pace.silent() { // another delivery's control page was read meanwhile
+	if !w.pace.silent() { // another delivery's control page has been read meanwhile
 		return nil
 	}
 	return w.control(ctx, 0)
 }
 
-// control sends the control page, padded to so many bytes, and returns nil once it is read: what failed before it is
-// then no fault of the service. A page that failed may have taken the server down, so while the service refuses the
-// control page or fails at it, it is sent again, as long as there is time and no drain.
+// control sends the control page, padded to size bytes, and returns nil once it is read: an earlier failure is then not
+// the service's fault. A page that failed may have taken the server down, so the control page is sent again while the
+// service refuses it or fails, as long as there is time and no drain.
 func (w *Worker) control(ctx context.Context, size int64) error {
 	img := padPNG(controlPNG, size)
 	again, ended := w.untilDrain(ctx)
@@ -118,7 +107,7 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 		pause, comesBack := w.pause(err, n)
 		if oe, ok := errors.AsType[*ocr.Error](err); ok &&
 			(oe.Kind == ocr.KindBackendFailed || oe.Kind == ocr.KindLost) {
-			pause, comesBack = firstWait<<min(n-1, 8), true // the control page is not what it dies of
+			pause, comesBack = firstWait<<min(n-1, 8), true // the control page does not crash it
 		}
 		if !comesBack || wait.Sleep(again, min(pause, controlWait)) != nil {
 			return last
@@ -126,12 +115,12 @@ func (w *Worker) control(ctx context.Context, size int64) error {
 	}
 }
 
-// errNotRead is an answer to the control page without its word.
+// errNotRead means that the answer to the control page lacks its word.
 var errNotRead = errors.New("the answer does not hold the word of the control page")
 
-// controlAfter is control after a page that failed alone. Where that timed out and the control page is read late, it is
-// sent once more: the service may still have been at work on the page. If it is late again, a queue of other instances'
-// pages explains the time-out.
+// controlAfter sends the control page after a page that failed alone. If that page timed out and the control page is
+// read late, it is sent once more: the service may still have been at work on the page. If it is late again, a queue of
+// other instances' pages explains the time-out.
 func (w *Worker) controlAfter(ctx context.Context, failed error, size int64) error {
 	oe, ok := errors.AsType[*ocr.Error](failed)
 	timedOut := ok && oe.Kind == ocr.KindTimeout
@@ -147,8 +136,8 @@ func (w *Worker) controlAfter(ctx context.Context, failed error, size int64) err
 
 var errQueue = errors.New("it was read late twice: the service has a queue")
 
-// paddingFor returns how large the control page must be to tell whether the page or the service explains an error: as
-// large as the page where that was refused for its size.
+// paddingFor returns the size in bytes that the control page needs to show whether the page or the service explains an
+// error: that of the page, if it was refused for its size.
 func paddingFor(err error, size int64) int64 {
 	if oe, ok := errors.AsType[*ocr.Error](err); ok && oe.Status == http.StatusRequestEntityTooLarge {
 		return size
@@ -156,13 +145,14 @@ func paddingFor(err error, size int64) int64 {
 	return 0
 }
 
-// controlError says that the control page was not read either, or late: it is the service, whatever page failed before.
+// controlError means that the control page was not read either, or late: the service is at fault, not the page before
+// it.
 type controlError struct{ err error }
 
 func (e *controlError) Error() string { return "the control page failed: " + e.err.Error() }
 func (e *controlError) Unwrap() error { return e.err }
 
-// fault returns the code and class, given what the error alone would mean.
+// fault returns the code and class, given the fault that the wrapped error alone would mean.
 func (e *controlError) fault(f document.Fault) (string, document.Class) {
 	oe, _ := errors.AsType[*ocr.Error](e.err)
 	switch {
@@ -170,7 +160,7 @@ func (e *controlError) fault(f document.Fault) (string, document.Class) {
 		return document.CodeOCRUnavailable, document.ClassService
 	case oe == nil, oe.Kind == ocr.KindBadResponse, oe.Kind == ocr.KindBadImage,
 		oe.Status == http.StatusRequestEntityTooLarge:
-		return document.CodeOCRMisconfigured, document.ClassService // it answers, but not as an OCR service does
+		return document.CodeOCRMisconfigured, document.ClassService // it answers, but not like an OCR service
 	case f.Class == document.ClassService:
 		return f.Code, f.Class
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestControlPageDecides: a page that fails alone, sent to a service that was well, is charged only if the control page
-// is read after it, and what the service makes of the control page says what the record is told.
+// TestControlPageDecides: a page that fails alone at a healthy service is charged only if the control page is read
+// after it; the result of the control page determines the record's error.
 func TestControlPageDecides(t *testing.T) {
 	answer := func(text string) func(context.Context) (ocr.Result, error) {
 		return func(context.Context) (ocr.Result, error) { return result(text), nil }
@@ -87,9 +87,8 @@ func TestControlPageDecides(t *testing.T) {
 	}
 }
 
-// TestStrikeWaitsForTheNextDelivery: where the service did not come back in time the next delivery sends the control
-// page first, before it sends anything else, and charges the strike once that is read; as long as it is not, nothing is
-// charged.
+// TestStrikeWaitsForTheNextDelivery: if the service did not come back in time, the next delivery sends the control page
+// before anything else, and charges the strike once that is read, not before.
 func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		down := true
@@ -130,8 +129,8 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 	})
 }
 
-// TestSuspectIsAloneAtTheService: while a suspect and its control page are sent, no other page of the instance is, and
-// no suspect of another instance.
+// TestSuspectIsAloneAtTheService: while a suspect and its control page are sent, no other page of the instance is sent,
+// nor a suspect of another instance.
 func TestSuspectIsAloneAtTheService(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var now, suspects [2]atomic.Int64
@@ -201,7 +200,7 @@ func TestSuspectIsAloneAtTheService(t *testing.T) {
 	})
 }
 
-// TestTurnOfADeadProcessComesFree: with the end of the time that its delivery had.
+// TestTurnOfADeadProcessComesFree: at the end of its delivery's time.
 func TestTurnOfADeadProcessComesFree(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		turns := documenttest.NewMemory()
@@ -239,8 +238,8 @@ func TestTurnOfADeadProcessComesFree(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForASilentService: but for the one delivery that looks out for it. The others are released after a
-// minute, so that an outage does not keep the instance at work, and say why.
+// TestNobodyWaitsForASilentService: except the one delivery that probes it. The others are released after a minute,
+// with the reason, so that an outage does not keep the instance busy.
 func TestNobodyWaitsForASilentService(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRPlaces = 4

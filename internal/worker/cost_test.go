@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestCallsOfEachDelivery: what each kind of delivery costs in calls; the table in docs/capacity.md says the same.
+// TestCallsOfEachDelivery: the cost of each kind of delivery in calls, as in the table of docs/capacity.md.
 func TestCallsOfEachDelivery(t *testing.T) {
 	for _, c := range []struct {
 		name    string

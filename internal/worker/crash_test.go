@@ -16,7 +16,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// breaking makes outside calls fail by number: fails says whether the n-th (from 0) does.
+// breaking makes outside calls fail by number: fails reports whether the n-th (from 0) fails.
 func (w *world) breaking(fails func(n int) bool) (calls *int) {
 	var mu sync.Mutex // pages are read several at a time
 	n := 0
@@ -51,7 +51,7 @@ func (w *world) heal() {
 	w.records.Before, w.records.After, w.bucket.Before, w.answer = nil, nil, nil, nil
 }
 
-// essence is what must be the same however the record came about.
+// essence returns the properties that must be the same however the record was reached.
 func essence(r *document.Record) string {
 	return fmt.Sprintf("%s %d %q pages %d/%d model %s usage %v strikes %v interruptions %d error %v lease %v due %v",
 		r.Status, r.Generation, r.Text, r.PagesDone, r.Pages, r.Model, r.Usage, r.Strikes, r.Interruptions, r.Error,
@@ -63,7 +63,7 @@ const clean = `done 1 "text of 31" pages 1/1 model m usage {10 3} strikes map[] 
 // TestCrashAtEveryCallConverges: a crash before and after each call, then a redelivery: the record converges to the
 // document of one clean run, and no call for the same page is made more often than the crash explains.
 func TestCrashAtEveryCallConverges(t *testing.T) {
-	for _, dies := range []bool{true, false} { // for ever, or at that one call
+	for _, dies := range []bool{true, false} { // for good, or only at that call
 		for at := range 6 {
 			t.Run(fmt.Sprintf("call %d, dies %v", at, dies), func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
@@ -113,7 +113,7 @@ func TestLostAnswersDoNothingTwice(t *testing.T) {
 	}
 }
 
-// TestRejectedDocumentFails: what the store will never take ends failed, not in a loop.
+// TestRejectedDocumentFails: a document that the store never accepts ends as failed, not in a loop.
 func TestRejectedDocumentFails(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		n := 0
@@ -133,8 +133,7 @@ func TestRejectedDocumentFails(t *testing.T) {
 	})
 }
 
-// TestGoneGenerationIsExplained: the generation was deleted, or overwritten by one whose event is on the way or never
-// comes.
+// TestGoneGenerationIsExplained: the generation was deleted, or overwritten by one whose event is on the way or lost.
 func TestGoneGenerationIsExplained(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		p := w.worker()
@@ -161,7 +160,7 @@ func TestGoneGenerationIsExplained(t *testing.T) {
 	})
 }
 
-// TestPanicReleasesTheRecord: whether ours or a decoder's, the record is closed and the process lives.
+// TestPanicReleasesTheRecord: after a panic of the worker or of a decoder the record is closed and the process lives.
 func TestPanicReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }
@@ -209,7 +208,7 @@ func TestAnswerForWrongBytesIsDiscarded(t *testing.T) {
 	}
 }
 
-// badSum is a bucket whose last Read says that the bytes are wrong.
+// badSum is a bucket whose last Read reports wrong bytes.
 type badSum struct {
 	document.Objects
 	err error
@@ -276,7 +275,7 @@ func TestSweepTakesEachOnce(t *testing.T) {
 	})
 }
 
-// TestPanicIsLoggedWithoutItsText: what a panic says may be text of the document.
+// TestPanicIsLoggedWithoutItsText: a panic's value may contain document text.
 func TestPanicIsLoggedWithoutItsText(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) { panic("secret of the page") }

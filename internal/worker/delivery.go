@@ -15,16 +15,16 @@ import (
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
-// delivery is a claimed record and what is being done for it.
+// delivery is a claimed record and the work on it.
 type delivery struct {
 	w     *Worker
 	ev    document.Event
 	id    string
 	lease string
 	slot  *slot
-	// there was a record before the claim: pages of an earlier attempt or generation may be stored
+	// a record existed before the claim: pages of an earlier attempt or generation may be stored
 	resumes  bool
-	replaced *document.Record // that the claim put this generation's in place of; nil for none
+	replaced *document.Record // the record that the claim replaced with this generation's; nil if none
 	tookOver bool             // the claim found a lease that its holder let expire
 	alone    bool             // it has the instance to itself
 	sent     atomic.Bool      // a page was sent to the OCR service
@@ -32,15 +32,15 @@ type delivery struct {
 	commits channelLock      // held during a commit, so that a delivery never races itself
 	stored  *document.Stored // the record after the last commit; guarded by commits
 
-	mu      sync.Mutex // never held while something is waited for: pages are read on while a commit hangs
+	mu      sync.Mutex // never held while waiting: reading goes on while a commit hangs
 	pages   pageSet
-	strikes document.Strikes // a map of its own for each state: never changed in place
+	strikes document.Strikes // never changed in place: every state has its own map
 	struck  map[int]bool     // pages that got a strike in this delivery
 
-	before map[int]document.Page // pages of a document that is read again, as they are; nil otherwise
+	before map[int]document.Page // current pages of a document that is read again; nil otherwise
 }
 
-// newDelivery returns a delivery whose record is still to be claimed.
+// newDelivery returns a delivery whose record is not claimed yet.
 func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	return &delivery{
 		w: w, ev: ev, id: ev.Object.ID(), lease: w.o.NewID(), slot: slot, commits: make(channelLock, 1),
@@ -50,7 +50,7 @@ func newDelivery(w *Worker, ev document.Event, slot *slot) *delivery {
 	}
 }
 
-// mostPages returns how many pages of a longer object are made; 0 where it is refused instead.
+// mostPages returns how many pages of a longer object are made; 0 if such an object is refused.
 func (w *Worker) mostPages() int {
 	if !w.o.Limits.First {
 		return 0
@@ -58,8 +58,8 @@ func (w *Worker) mostPages() int {
 	return w.o.Limits.MaxPages
 }
 
-// channelLock is a lock that is held while others are waited for. It is a channel, because waiting for a mutex keeps
-// the time of a test from passing.
+// channelLock is a lock that may be held during calls. It is a channel because fake time in tests does not pass while a
+// goroutine waits for a mutex.
 type channelLock chan struct{}
 
 func (l channelLock) lock()   { l <- struct{}{} }
@@ -72,7 +72,7 @@ func (d *delivery) record() *document.Record {
 	return d.stored.Record
 }
 
-// concurrency is how many pages may be made and read at a time.
+// concurrency returns how many pages may be made and read at a time.
 func (d *delivery) concurrency() int {
 	if d.alone {
 		return 1
@@ -80,22 +80,22 @@ func (d *delivery) concurrency() int {
 	return d.w.o.OCRConcurrency
 }
 
-// pageSet is how far the pages of a record have come.
+// pageSet is the progress of a record's pages.
 type pageSet struct {
 	total    int                   // 0 until known
-	most     int                   // how many of them are made, see made; 0: all
-	finished map[int]document.Page // read or failed, by earlier attempts too
+	most     int                   // how many of them may be made, see made; 0: all
+	finished map[int]document.Page // read or failed, including by earlier attempts
 	saved    map[int]bool          // those that are stored in a page document
 	moved    bool                  // a page was read in this attempt
-	model    string                // that read the last one
-	reader   document.Reader       // of all that are finished, but for its model; zero where they were not read alike
-	copied   string                // id of the document that pages were copied from; empty for none
-	strikes  document.Strikes      // of the others
-	loaded   bool                  // what earlier attempts finished is known
+	model    string                // the model that read the latest one
+	reader   document.Reader       // of all finished pages, apart from its model; zero if they were not read alike
+	copied   string                // id of the document that pages were copied from; empty if none
+	strikes  document.Strikes      // of the unfinished pages
+	loaded   bool                  // the pages of earlier attempts were loaded
 }
 
-// made returns how many of the pages are made, from the first: all or, where there are more than may be, as many as may
-// be and those right after them that are finished, since another setting let them be.
+// made returns how many pages, from the first, are made: all or, if there are more than most, most plus the pages
+// directly after them that are finished, because an earlier setting permitted more.
 func (s pageSet) made() int {
 	if s.most == 0 || s.total <= s.most {
 		return s.total
@@ -110,10 +110,10 @@ func (s pageSet) made() int {
 	return n
 }
 
-// complete reports whether every page that is made is finished.
+// complete reports whether every page to be made is finished.
 func (s pageSet) complete() bool { return s.total > 0 && len(s.left()) == 0 }
 
-// left returns the numbers of the pages that are made and not finished.
+// left returns the numbers of the pages to be made that are not finished.
 func (s pageSet) left() []int {
 	var left []int
 	for n := 1; n <= s.made(); n++ {
@@ -124,8 +124,8 @@ func (s pageSet) left() []int {
 	return left
 }
 
-// unsaved returns the finished pages that are not stored, in order. An object of one page has none: the closing write
-// holds its page.
+// unsaved returns the finished pages that are not stored, in order. For an object of one page it returns none: the
+// closing write stores that page.
 func (s pageSet) unsaved() []document.Page {
 	var pages []document.Page
 	for n := 1; n <= s.total && s.total > 1; n++ {
@@ -136,26 +136,50 @@ func (s pageSet) unsaved() []document.Page {
 	return pages
 }
 
-// reading is how far the pages of a record have come, as a commit stores it: as before, as long as that is not known.
-func (s pageSet) reading(old *document.Record) document.Reading {
-	if !s.loaded {
+// pageCounts is the progress of a record's pages without the pages: a commit of progress needs no copy of those that
+// are stored, of which a long object has thousands.
+type pageCounts struct {
+	state  document.Reading // but for Done
+	known  bool             // else the record says what is known
+	done   int
+	reread int   // of a document that is read again
+	beyond []int // stored pages that the object does not have
+}
+
+// counts counts the pages.
+func (s pageSet) counts() pageCounts {
+	c := pageCounts{known: s.loaded, state: document.Reading{
+		Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied,
+		Strikes: s.strikes}}
+	for n, pg := range s.finished {
+		if n <= s.total {
+			c.done++
+		}
+		if pg.Generation < 0 {
+			c.reread++
+		}
+	}
+	if s.total > 0 {
+		c.beyond = s.beyond(s.total)
+	}
+	return c
+}
+
+// reading returns the progress that a commit stores: the old one, as long as the number of pages is not known.
+func (c pageCounts) reading(old *document.Record) document.Reading {
+	if !c.known {
 		return document.ReadingOf(old)
 	}
-	p := document.Reading{
-		Total: s.total, Model: s.model, Mode: s.reader.Mode, Profile: s.reader.Profile, CopiedFrom: s.copied,
-		Strikes: s.strikes}
-	rereads := old.Status == document.StatusDone
-	for n, pg := range s.finished {
-		if rereads && pg.Generation < 0 || !rereads && n <= s.total {
-			p.Done++
-		}
+	p := c.state
+	if p.Done = c.done; old.Status == document.StatusDone {
+		p.Done = c.reread
 	}
 	return p
 }
 
-// keepLease renews the lease until ctx ends, for the first time now or after a while, and ends the work where the lease
-// is lost or a renewal panics. A store that does not answer is no reason to stop: the next renewal may succeed, and a
-// commit after the lease was lost is refused in any case.
+// keepLease renews the lease until ctx ends, first now or after an interval, and stops the work if the lease is lost or
+// a renewal panics. A store that does not answer is not a reason to stop: the next renewal may succeed, and a commit
+// after the lease was lost is refused in any case.
 func (d *delivery) keepLease(ctx context.Context, now bool, stop context.CancelCauseFunc) {
 	renewal := time.NewTicker(document.RenewEvery)
 	defer renewal.Stop()
@@ -182,8 +206,8 @@ func (d *delivery) keepLease(ctx context.Context, now bool, stop context.CancelC
 	}
 }
 
-// resume makes sure that the page documents are this generation's and takes over those that earlier attempts finished,
-// and what they know of the others.
+// resume makes sure that the stored pages are this generation's, and loads the pages that earlier attempts finished and
+// the strikes of the others.
 func (d *delivery) resume(ctx context.Context) (err error) {
 	ctx, end := d.w.telemetry.startPart(ctx, "resume")
 	defer func() { end(codeOf(ctx, err)) }()
@@ -221,7 +245,7 @@ func (d *delivery) resumeReading(ctx context.Context, before *document.Record) e
 	return nil
 }
 
-// takeOver notes stored pages as finished.
+// takeOver marks stored pages as finished.
 func (d *delivery) takeOver(pages []document.Page) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -230,8 +254,8 @@ func (d *delivery) takeOver(pages []document.Page) {
 	}
 }
 
-// continues notes that pages are taken over from an earlier attempt, or from the reading before: they may have been
-// read another way than the others will be.
+// continues notes that pages come from an earlier attempt or reading, and so may have been read in another way than the
+// others will be.
 func (d *delivery) continues(before *document.Record) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -243,9 +267,9 @@ func (d *delivery) continues(before *document.Record) {
 // complete reports whether every page is finished.
 func (d *delivery) complete() bool { return d.snapshot().complete() }
 
-// confirmStrikes decides about the pages of which earlier attempts could not: those that failed alone, with no control
-// page read after them, get their strike once one is read. Pages that have all their strikes fail. Those that are not
-// made as far as is known, since the object had fewer pages or another setting let more be made, are left as they are.
+// confirmStrikes decides on pages that failed alone in earlier attempts, before a control page could be read: they get
+// their strike once a control page is read. Pages that have all their strikes fail. Pages that are not to be made,
+// because the object has fewer pages or a setting permits fewer, are left as they are.
 func (d *delivery) confirmStrikes(ctx context.Context) error {
 	var open, spent []int
 	now := d.snapshot()
@@ -284,14 +308,14 @@ func (d *delivery) confirmStrikes(ctx context.Context) error {
 	return nil
 }
 
-// strikeFault returns what a page is suspected of as a fault.
+// strikeFault returns what a page is suspected of, as a fault.
 func (d *delivery) strikeFault(n int) document.Fault {
 	code := d.snapshot().strikes[n].Code
 	return document.Fault{Code: code, Class: document.ClassSuspect, Message: document.Code(code).Summary}
 }
 
-// suspect notes that a page failed among others, leave that it failed alone and the control page after it is still to
-// be read.
+// suspect notes that a page failed among others; leave notes that it failed alone and the control page after it has not
+// been read yet.
 func (d *delivery) suspect(n int, f document.Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -304,7 +328,7 @@ func (d *delivery) leave(n int, f document.Fault) {
 	d.strikes = d.strikes.Leave(n, f.Code)
 }
 
-// charge gives a page, or the object as page 0, a strike, and reports whether it may have more.
+// charge gives a page, or as page 0 the object, a strike, and reports whether it may have more.
 func (d *delivery) charge(n int, f document.Fault) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -313,15 +337,15 @@ func (d *delivery) charge(n int, f document.Fault) bool {
 	return d.strikes[n].Count < d.w.o.Rules.MaxAttempts
 }
 
-// expect notes how many pages there are.
+// expect sets the number of pages.
 func (d *delivery) expect(total int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pages.total = total
 }
 
-// unfinished returns the numbers of the pages that are not finished: suspects of the OCR service or of a decoder, and
-// the others, of which those come last that the process died of: each death may be the last that it may cause.
+// unfinished returns the unfinished pages: suspects, which failed at the OCR service or in a decoder, and the other
+// numbers. Pages that killed a process are last among those, because the next death may use up their last strike.
 func (d *delivery) unfinished() (numbers, suspects []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -339,14 +363,14 @@ func (d *delivery) unfinished() (numbers, suspects []int) {
 	return append(numbers, deadly...), suspects
 }
 
-// begin says in the record which page is made next, where the delivery is alone: if the process dies, it was that one.
+// begin stores which page is made next if the delivery is alone: if the process dies, that page was the cause.
 func (d *delivery) begin(ctx context.Context, n int) error {
 	if !d.alone {
 		return nil
 	}
 	d.commits.lock()
 	defer d.commits.unlock()
-	now := d.snapshot()
+	now, _ := d.progressed()
 	return d.commit(ctx, func(old *document.Record) *document.Change {
 		p := now.reading(old)
 		p.Page = n
@@ -354,8 +378,8 @@ func (d *delivery) begin(ctx context.Context, n int) error {
 	})
 }
 
-// finish takes over a page that needs no more work and, where the object has several, commits it at once, together with
-// others that are finished by then. Where work has ended the closing write takes the page.
+// finish marks a page as finished and, if the object has several, commits it at once, together with others finished by
+// then. Once work has ended, the closing write stores the page.
 func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 	if d.before != nil {
 		pg.Generation = -pg.Generation
@@ -372,12 +396,12 @@ func (d *delivery) finish(ctx context.Context, pg document.Page) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	now := d.snapshot()
-	return d.save(ctx, now, document.Batches(now.unsaved()))
+	now, unsaved := d.progressed()
+	return d.save(ctx, now, document.Batches(unsaved))
 }
 
-// save commits finished pages, batch by batch. commits is held.
-func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.Page) error {
+// save commits finished pages, batch by batch. The caller holds commits.
+func (d *delivery) save(ctx context.Context, now pageCounts, batches [][]document.Page) error {
 	for _, batch := range batches {
 		if err := d.commit(ctx, func(old *document.Record) *document.Change {
 			return d.progress(old, now, now.reading(old), batch)
@@ -393,29 +417,38 @@ func (d *delivery) save(ctx context.Context, now pageSet, batches [][]document.P
 	return nil
 }
 
-// progress is a commit of how far the pages have come. Page documents that the object does not have go with the first
-// one that says how many there are. Those that are not made stay until the end: the next attempt may have another
+// progress returns a commit of the pages' progress. The first commit that holds the number of pages also drops page
+// documents beyond it. Stored pages that are not to be made stay until the end: the next attempt may have another
 // setting.
-func (d *delivery) progress(old *document.Record, now pageSet, p document.Reading,
+func (d *delivery) progress(old *document.Record, now pageCounts, p document.Reading,
 	pages []document.Page) *document.Change {
 	c := document.Progress(old, p, pages, d.w.clock.now())
-	if d.before == nil && now.total > 0 {
-		c.Drop = now.beyond(now.total)
+	if d.before == nil {
+		c.Drop = now.beyond
 	}
 	return c
 }
 
-// saveAllButLast commits finished pages until one commit can hold the others, and returns those.
+// saveAllButLast commits finished pages until one commit can hold the rest, and returns the rest.
 func (d *delivery) saveAllButLast(ctx context.Context, pages pageSet) ([]document.Page, error) {
 	batches := document.Batches(pages.unsaved())
 	if len(batches) == 0 {
 		return nil, nil
 	}
 	last := len(batches) - 1
-	return batches[last], d.save(ctx, pages, batches[:last])
+	return batches[last], d.save(ctx, pages.counts(), batches[:last])
 }
 
-// snapshot returns the pages as they are now.
+// progressed returns the progress of the pages, and those that are finished and not stored.
+func (d *delivery) progressed() (pageCounts, []document.Page) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.pages
+	s.strikes = d.strikes
+	return s.counts(), s.unsaved()
+}
+
+// snapshot returns a copy of the pages' progress.
 func (d *delivery) snapshot() pageSet {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -424,7 +457,7 @@ func (d *delivery) snapshot() pageSet {
 	return s
 }
 
-// commit changes the record if it is still this delivery's. It may be repeated. commits is held.
+// commit changes the record if it is still this delivery's. It may be repeated. The caller holds commits.
 func (d *delivery) commit(ctx context.Context, f func(old *document.Record) *document.Change) error {
 	stored, err := document.Update(ctx, d.w.o.Records, d.id, document.Seen(d.stored),
 		func(old *document.Record) (*document.Change, error) {
@@ -439,9 +472,9 @@ func (d *delivery) commit(ctx context.Context, f func(old *document.Record) *doc
 	return err
 }
 
-// settle is the last write of a delivery: complete, fail or release, only under its own lease, tried until the
-// delivery's time is over. The status is part of that write. err is why reading ended early, if it did; an object whose
-// pages are all finished is complete whatever else happened meanwhile.
+// settle makes the last write of a delivery: it completes, fails or releases the record, only under its own lease, and
+// retries until the delivery's time is over. The status is part of that write. err is why reading ended early, if it
+// did; an object whose pages are all finished is complete whatever else happened meanwhile.
 func (d *delivery) settle(work context.Context, err error) (res Result) {
 	ctx, cancel := d.w.closeTime(work)
 	defer cancel()
@@ -463,7 +496,7 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		return d.conclude(ctx, pages, ended.fault, res)
 	}
 	f := faultOf(ctx, err)
-	// nothing but the object explains it
+	// only the object explains it
 	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage {
 		more := d.charge(0, f)
 		if pages = d.snapshot(); !more {
@@ -475,14 +508,14 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		return d.conclude(ctx, pages, f, res)
 	}
 	if f.Code == document.CodeDeadline && pages.moved {
-		f = document.Fault{} // it goes on in the next delivery
+		f = document.Fault{} // the next delivery continues
 	}
 	res.Fault = f
 	return d.release(ctx, pages, res)
 }
 
-// conclude ends the record with what there is: pages that were not read fail with the fault, or, where the window is
-// over, with what they are suspected of.
+// conclude ends the record with its finished pages: the others fail with the fault or, once the window is over, with
+// what they are suspected of.
 func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault, res Result) Result {
 	for _, n := range pages.left() {
 		own := f
@@ -498,7 +531,7 @@ func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault
 	return d.publish(ctx, pages, res)
 }
 
-// publish ends the record with its text, or fails it where no page has any to show.
+// publish ends the record with its text, or fails it if every page failed.
 func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Result {
 	if f, all := pages.allFailed(d.pageGeneration()); all {
 		res.Fault = f
@@ -515,7 +548,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	contents := d.sum(pages)
 	contents.Unsaved = unsaved
 	contents.Drop = pages.beyond(pages.made())
-	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // its text fits the record
+	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // the record has its text, but not its blocks
 		contents.Unsaved = []document.Page{only}
 	}
 	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
@@ -528,11 +561,11 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	return done
 }
 
-// sum adds up the pages for the closing write, and says how they were read.
+// sum returns the text of the pages, and how they were read, for the closing write.
 func (d *delivery) sum(pages pageSet) document.Contents {
 	c := document.Sum(pages.finished, pages.made(), pages.total, pages.model)
 	by := pages.reader
-	alike := by == d.w.reader() // the profile is another one once the service turns out to have another model
+	alike := by == d.w.reader() // the profile changes once the service turns out to have another model
 	copies := 0
 	for n := 1; n <= c.Read; n++ {
 		pg := pages.finished[n]
@@ -549,7 +582,7 @@ func (d *delivery) sum(pages pageSet) document.Contents {
 	return c
 }
 
-// allFailed returns the fault of the first page where every page of a generation has one.
+// allFailed returns the first page's fault if every page of a generation has one.
 func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
 	var first *document.Error
 	for n := 1; n <= s.made(); n++ {
@@ -567,8 +600,8 @@ func (s pageSet) allFailed(generation int64) (document.Fault, bool) {
 	return document.Fault{Code: first.Code, Class: document.ClassFinal, Message: first.Message}, true
 }
 
-// beyond returns the numbers of stored pages beyond the last one: an earlier version of the function saw more, or
-// another setting let more be made, and not all before them were.
+// beyond returns the numbers of stored pages after the last one: an earlier version of the function found more pages,
+// or another setting permitted more.
 func (s pageSet) beyond(last int) []int {
 	var numbers []int
 	for n := range s.saved {
@@ -580,14 +613,14 @@ func (s pageSet) beyond(last int) []int {
 	return numbers
 }
 
-// release releases the record after a fault, or fails it. What is paid for is not lost with that.
+// release releases the record after a fault, or fails it. Finished pages are kept.
 func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Result {
 	var unsaved []document.Page
-	if res.Fault.Code != document.CodeStoreRejected { // else it may be one of them that the store does not take
+	if res.Fault.Code != document.CodeStoreRejected { // otherwise one of them may be what the store rejects
 		unsaved, _ = d.saveAllButLast(ctx, pages)
 	}
 	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
-		c := d.w.o.Rules.Release(old, res.Fault, pages.reading(old), d.w.clock.now())
+		c := d.w.o.Rules.Release(old, res.Fault, pages.counts().reading(old), d.w.clock.now())
 		if c.Pages = unsaved; d.before == nil && pages.total > 0 {
 			c.Drop = pages.beyond(pages.total)
 		}
@@ -596,7 +629,7 @@ func (d *delivery) release(ctx context.Context, pages pageSet, res Result) Resul
 	return d.tidyRereading(ctx, res)
 }
 
-// pageError says which page an error stopped at.
+// pageError is an error at one page.
 type pageError struct {
 	page int
 	err  error
@@ -605,17 +638,17 @@ type pageError struct {
 func (e *pageError) Error() string { return fmt.Sprintf("page %d: %v", e.page, e.err) }
 func (e *pageError) Unwrap() error { return e.err }
 
-// exhaustedError says that nothing more of the object may be made.
+// exhaustedError means that nothing more of the object may be made.
 type exhaustedError struct{ fault document.Fault }
 
 func (e *exhaustedError) Error() string { return e.fault.Message }
 
-// struckError says that a page got its strike in this delivery already.
+// struckError means that a page already got its strike in this delivery.
 type struckError struct{ strike document.Strike }
 
 func (e *struckError) Error() string { return document.Code(e.strike.Code).Summary }
 
-// failedPage returns the document of a page that has no text.
+// failedPage returns a page that failed with f.
 func failedPage(generation int64, n int, f document.Fault) *document.Page {
 	return &document.Page{Page: n, Generation: generation, Error: f.StoredError(),
 		Warnings: []string{document.WarnPageFailed}}
@@ -624,8 +657,8 @@ func failedPage(generation int64, n int, f document.Fault) *document.Page {
 // closePause is the wait before a closing write is tried again.
 const closePause = time.Second
 
-// closingWrite makes a closing write, again and again while the store is away and there is time, and turns the record
-// as it is then into the result.
+// closingWrite makes a closing write, retries it while the store is unavailable and there is time, and returns the
+// result with the record as stored.
 func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
 	ctx, end := d.w.telemetry.startPart(ctx, "close")
 	last := func(old *document.Record) *document.Change { return d.w.announced(old, f(old)) }
@@ -656,8 +689,8 @@ func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *doc
 	return res
 }
 
-// lost returns the result of a delivery whose record another one took: the record as it is now decides about the
-// message.
+// lost returns the result of a delivery whose record another delivery took: the record's current state decides whether
+// the message is acknowledged.
 func (d *delivery) lost(ctx context.Context, res Result) Result {
 	now, err := d.w.o.Records.Get(ctx, d.id)
 	res.Outcome, res.Fault = document.OutcomeBusy, document.Fault{}
@@ -675,7 +708,7 @@ func (d *delivery) lost(ctx context.Context, res Result) Result {
 }
 
 // gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is. It
-// takes no longer than a lease may be left alone.
+// returns before the lease needs renewal.
 func (d *delivery) gone(ctx context.Context, err error) (*document.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
 	defer cancel()

@@ -17,8 +17,8 @@ func slowly(_ context.Context, _ int, text string) (ocr.Result, error) {
 	return result(text), nil
 }
 
-// TestDrainBeginsNoFurtherPage: whatever a delivery was at when the drain began, no page is sent after that and no time
-// is lost with waiting; what was being read is stored, and the next instance sends the other pages only, once.
+// TestDrainBeginsNoFurtherPage: whatever a delivery was doing when the drain began, no page is sent after that and no
+// time is lost waiting; pages being read are stored, and the next instance sends only the other pages, once.
 func TestDrainBeginsNoFurtherPage(t *testing.T) {
 	failing := func(kind ocr.Kind, after time.Duration) func(context.Context, int, string) (ocr.Result, error) {
 		return func(context.Context, int, string) (ocr.Result, error) {
@@ -115,7 +115,7 @@ func (c *counted) pages() (n int) {
 	return n
 }
 
-// TestDrainAdmitsNothing: a delivery that waits for its slot begins nothing once others have given theirs back.
+// TestDrainAdmitsNothing: a delivery that waits for its slot does not begin when others release theirs.
 func TestDrainAdmitsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.MemoryBudget = 4 << 20

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// What ends a delivery's work from outside, and what the line itself finds.
+// Reasons for which a delivery is stopped, and errors that it finds itself.
 var (
 	errDraining  = errors.New("the instance is shutting down")
 	errLeaseLost = errors.New("another worker took the record")
@@ -29,13 +29,13 @@ var (
 	errMissing   = errors.New("not every page was finished")
 )
 
-// sentinels are what drivers and the line itself say.
+// sentinels are the errors of drivers and of this package.
 var sentinels = []struct {
 	err   error
 	code  string
 	class document.Class
 }{
-	// Why the work was ended comes before what that did to a call under way.
+	// The reason for stopping precedes the error that stopping caused in a call under way.
 	{errDraining, document.CodeInterrupted, document.ClassOurs},
 	{errNoSlot, document.CodeDeadline, document.ClassOurs},
 	{errNoClaim, document.CodeStoreUnavailable, document.ClassService},
@@ -59,11 +59,11 @@ var sentinels = []struct {
 	{context.Canceled, document.CodeDeadline, document.ClassOurs},
 }
 
-// ocrFaults are what the OCR client says. An unknown kind stays internal.
+// ocrFaults are the errors of the OCR client. An unknown kind is an internal fault.
 var ocrFaults = map[ocr.Kind]struct {
 	code   string
 	class  document.Class
-	advice string // instead of the code's
+	advice string // replaces the code's
 }{
 	ocr.KindBadImage: {document.CodeOCRRejected, document.ClassFinal, ""},
 	ocr.KindTooLarge: {document.CodeTooLarge, document.ClassFinal, ""},
@@ -88,7 +88,7 @@ var ocrFaults = map[ocr.Kind]struct {
 	ocr.KindBadResponse:   {document.CodeOCRBadResponse, document.ClassSuspect, ""},
 }
 
-// pageCodes are what package page says of an object.
+// pageCodes are the codes for errors of package page.
 var pageCodes = map[page.Kind]string{
 	page.Unsupported: document.CodeUnsupportedMedia,
 	page.TooLarge:    document.CodeTooLarge,
@@ -98,9 +98,9 @@ var pageCodes = map[page.Kind]string{
 	page.TooSlow:     document.CodeTooLarge,
 }
 
-// faultOf returns what an error means; nothing for none. Nothing else decides that. Where ctx, the one of what failed,
-// has ended, the reason for that goes first; then what a driver says, because an error of the bucket can come wrapped
-// in one of the OCR client that was sending its bytes.
+// faultOf returns the fault for an error; the zero fault for nil. Errors are classified nowhere else. If ctx, the
+// context of the failed call, has ended, its cause takes precedence; next are the drivers' errors, because an error of
+// the bucket can be wrapped in one of the OCR client, which was sending its bytes.
 func faultOf(ctx context.Context, err error) document.Fault {
 	if err == nil {
 		return document.Fault{}
@@ -120,11 +120,11 @@ func faultOf(ctx context.Context, err error) document.Fault {
 		f.Code = se.strike.Code
 	}
 	if ce, ok := errors.AsType[*controlError](err); ok && !errors.Is(err, errDraining) {
-		f.Code, f.Class = ce.fault(f) // also where the time ended meanwhile
+		f.Code, f.Class = ce.fault(f) // even if the time has ended meanwhile
 		return f
 	}
 	for _, s := range sentinels {
-		// it says nothing where something else does
+		// it says less than any other error
 		ended := s.err == context.DeadlineExceeded || s.err == context.Canceled
 		if errors.Is(err, s.err) && (f.Code == document.CodeInternal || !ended) {
 			f.Code, f.Class = s.code, s.class
@@ -134,13 +134,13 @@ func faultOf(ctx context.Context, err error) document.Fault {
 	return f
 }
 
-// unreadable reports whether a page failed because its bytes are no picture for the OCR service, or end too early.
+// unreadable reports whether a page failed because the OCR service cannot decode its bytes, or they end too early.
 func unreadable(ctx context.Context, err error) bool {
 	f := faultOf(ctx, err)
 	return f.Code == document.CodeOCRRejected || f.Code == document.CodeCorrupt
 }
 
-// ofObject reports whether an error met at a page is about the whole object.
+// ofObject reports whether an error at a page concerns the whole object.
 func ofObject(err error) bool {
 	return slices.ContainsFunc([]error{document.ErrObjectGone, document.ErrObjectCorrupt, document.ErrObjectLocked,
 		document.ErrStoreRejected},
@@ -154,18 +154,21 @@ func ocrFault(e *ocr.Error) (string, document.Class) {
 	case !ok:
 		return document.CodeInternal, document.ClassSuspect
 	case e.Status == http.StatusNotImplemented:
-		// The client's data URIs are right, so this server has no chat: it would refuse every page there is.
+		// The client's data URIs are valid, so this server lacks the chat endpoint and would refuse every page.
 		return document.CodeOCRMisconfigured, document.ClassService
 	case e.Status == http.StatusRequestEntityTooLarge && e.Platform:
-		return f.code, document.ClassSuspect // something in front of the server is set to less than a page
+		return f.code, document.ClassSuspect // something in front of the server has a limit below a page's size
 	case e.Kind == ocr.KindTimeout && e.Phase < ocr.PhaseWait:
 		return document.CodeOCRUnavailable, document.ClassService // the server never had the page
 	}
 	return f.code, f.class
 }
 
-// advice returns what the operator should do about a fault; empty where there is nothing to do.
+// advice returns what the operator should do about a fault; empty if there is nothing to do.
 func advice(f document.Fault) string {
+	if f.Code == "" {
+		return ""
+	}
 	row := document.Code(f.Code)
 	if errors.Is(f.Cause, document.ErrRequesterPays) {
 		return "Turn off Requester Pays on the bucket: the function reads without a billing project."
@@ -180,10 +183,10 @@ func advice(f document.Fault) string {
 	return ""
 }
 
-// codeOf returns the code of an error, empty for none.
+// codeOf returns the code of an error, empty for nil.
 func codeOf(ctx context.Context, err error) string { return faultOf(ctx, err).Code }
 
-// withCause puts the reason for which ctx ended before an error that may only say that it ended.
+// withCause wraps err together with the cause of ctx's end, since err may only say that ctx ended.
 func withCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
@@ -191,7 +194,8 @@ func withCause(ctx context.Context, err error) error {
 	return err
 }
 
-// guard turns a panic of f into an error. It is for goroutines: a panic of the line itself is recovered in its report.
+// guard turns a panic of f into an error. It is for goroutines: observe recovers panics of the delivery's own
+// goroutine.
 func guard(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -201,8 +205,8 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// panicked keeps where a panic happened for the log. What it says may be text of the document, so only the runtime's
-// own words are kept, and the type of anything else.
+// panicked returns an error that holds where a panic happened, for the log. A panic's value may contain document text,
+// so only the runtime's own messages are kept, and the type of anything else.
 func panicked(v any) error {
 	text := fmt.Sprintf("%T", v)
 	if err, ok := v.(runtime.Error); ok {

@@ -11,10 +11,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// first has objects of more pages than that read so far.
+// first makes the first most pages of longer objects be read.
 func (w *world) first(most int) { w.options.Limits.MaxPages, w.options.Limits.First = most, true }
 
-// wantFirst wants a document of the first pages of a book of nine.
+// wantFirst checks a document of the first pages of a book of nine.
 func (w *world) wantFirst(read int) {
 	w.t.Helper()
 	r := w.want("a.tiff", document.StatusDone, "")
@@ -31,7 +31,8 @@ func (w *world) wantFirst(read int) {
 	}
 }
 
-// TestFirstPagesOfALongObjectAreRead: as many as may be, and no other is sent; without that the object fails.
+// TestFirstPagesOfALongObjectAreRead: MAX_PAGES pages are read, and no other is sent; with the other setting the object
+// fails.
 func TestFirstPagesOfALongObjectAreRead(t *testing.T) {
 	for _, most := range []int{1, 4, 8, 9} {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
@@ -55,8 +56,8 @@ func TestFirstPagesOfALongObjectAreRead(t *testing.T) {
 	})
 }
 
-// TestFirstPagesSurviveACrash: the process dies while one of them is read, whichever; none is read twice, and no other
-// at all.
+// TestFirstPagesSurviveACrash: the process dies while any one of them is read; none is read twice, and no other page is
+// read.
 func TestFirstPagesSurviveACrash(t *testing.T) {
 	const most = 5
 	for at := 1; at <= most; at++ {
@@ -80,7 +81,7 @@ func TestFirstPagesSurviveACrash(t *testing.T) {
 	}
 }
 
-// TestSkippedPagesAreReadOnRequest: with a higher limit they alone are, and a lower one takes no page away.
+// TestSkippedPagesAreReadOnRequest: with a higher limit only they are read, and a lower one removes no page.
 func TestSkippedPagesAreReadOnRequest(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.first(3)

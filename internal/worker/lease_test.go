@@ -91,8 +91,8 @@ func blocked(text string) ocr.Result {
 	return r
 }
 
-// TestLostLeaseNeverTouchesNewerPages: an attempt that lost its lease leaves the page documents of the generation
-// that took over.
+// TestLostLeaseNeverTouchesNewerPages: an attempt that lost its lease does not touch the page documents of the
+// generation that took over.
 func TestLostLeaseNeverTouchesNewerPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
@@ -108,7 +108,7 @@ func TestLostLeaseNeverTouchesNewerPages(t *testing.T) {
 			if op == "clear" {
 				slow := false
 				once.Do(func() { slow = true })
-				if slow { // Firestore takes its time with this query, or the instance is starved of CPU
+				if slow { // Firestore answers this query slowly, or the instance is starved of CPU
 					newer = w.bucket.Put("a.png", picture(32))
 					if out := w.worker().Process(context.WithoutCancel(ctx),
 						newer).Outcome; out != document.OutcomeDone {
@@ -233,8 +233,8 @@ func (v *versioned) Live(ctx context.Context, bucket, name string) (document.Obj
 	return o, a, err
 }
 
-// TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord: the bucket's answer may be old by the time it is used: it
-// counts for the generation of the record that raised the question, and no other.
+// TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord: the bucket's answer may be outdated by the time it is used: it
+// counts only for the record's generation that raised the question.
 func TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord(t *testing.T) {
 	for _, keeps := range []bool{true, false} {
 		t.Run(fmt.Sprintf("versioned %v", keeps), func(t *testing.T) {
@@ -272,7 +272,7 @@ func TestAnswerAboutLiveGenerationIsHeldAgainstItsRecord(t *testing.T) {
 	}
 }
 
-// TestNewerTakesOverAtOnce: the old holder's closing write is refused, whatever it holds.
+// TestNewerTakesOverAtOnce: the old holder's closing write is refused, whatever its content.
 func TestNewerTakesOverAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(ctx context.Context, text string) (ocr.Result, error) {
@@ -327,7 +327,7 @@ func TestDeadHolderIsReplaced(t *testing.T) {
 	}
 }
 
-// TestPanicInARenewalReleasesTheRecord: at once, and the log says where it was.
+// TestPanicInARenewalReleasesTheRecord: at once, and the log shows where it happened.
 func TestPanicInARenewalReleasesTheRecord(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
@@ -350,8 +350,8 @@ func TestPanicInARenewalReleasesTheRecord(t *testing.T) {
 	})
 }
 
-// TestDeliveryNeverRacesItself: whatever of a delivery commits at the same time waits, so that no commit finds the
-// record changed and has to read it.
+// TestDeliveryNeverRacesItself: commits of one delivery wait for each other, so that none finds the record changed and
+// has to read it.
 func TestDeliveryNeverRacesItself(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
@@ -430,7 +430,7 @@ func TestLostLeaseEndsTheWork(t *testing.T) {
 	})
 }
 
-// TestHungRenewalKeepsNothing: a renewal that hangs is given up in time for the next commit to keep the lease.
+// TestHungRenewalKeepsNothing: a hanging renewal is given up in time for the next commit to keep the lease.
 func TestHungRenewalKeepsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.hangCommit(2) // the renewal, 30 s to 60 s

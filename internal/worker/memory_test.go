@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestMemoryBudgetBoundsPages: what alone is over it ends too_large; the others wait their turn before the claim.
+// TestMemoryBudgetBoundsPages: an object that alone exceeds it ends as too_large; the others wait their turn before the
+// claim.
 func TestMemoryBudgetBoundsPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Limits = page.Limits{MaxBytes: 1 << 20, MaxPixels: 60e6, MaxPages: 1}
@@ -90,7 +91,7 @@ func TestPassingPagesHoldNoMemory(t *testing.T) {
 	})
 }
 
-// counted counts how often each text was asked for, and how many calls were under way at once.
+// counted counts requests by text, and calls under way at once.
 type counted struct {
 	mu     sync.Mutex
 	times  map[string]int
@@ -98,7 +99,7 @@ type counted struct {
 	atOnce int
 }
 
-// total is the number of calls, most the largest number for one page.
+// total returns the number of calls, and the largest number for one page.
 func (c *counted) total() (total, most int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestProxyFailsNobody: for hours something answers in the OCR service's place, whatever it says. All images are read
-// afterwards.
+// TestProxyFailsNobody: for hours something else answers in place of the OCR service, with any answer. All images are
+// read afterwards.
 func TestProxyFailsNobody(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -57,7 +57,7 @@ func TestProxyFailsNobody(t *testing.T) {
 	}
 }
 
-// during answers everything in this way until the time is over.
+// during gives this answer to everything until the time is over.
 func during(long time.Duration, r reply) func() *reply {
 	begun := time.Now()
 	return func() *reply {
@@ -133,7 +133,8 @@ func largePage() []byte {
 	return pagetest.TIFF(binary.LittleEndian, pictures...)
 }
 
-// wantLargePageMissing checks that the two other pages were read, and the large one has one of these codes.
+// wantLargePageMissing checks that the two other pages were read, and that the large one failed with one of these
+// codes.
 func (w *world) wantLargePageMissing(codes ...string) {
 	w.t.Helper()
 	if r := w.want("a.tiff", document.StatusDone, ""); r.Text != "text of 101\n\f\n\n\f\ntext of 103" {
@@ -150,7 +151,7 @@ func (w *world) wantLargePageMissing(codes ...string) {
 	}
 }
 
-// TestHangingBucketFailsNobody: Cloud Storage takes requests and says nothing, for five hours.
+// TestHangingBucketFailsNobody: Cloud Storage accepts requests and does not answer, for five hours.
 func TestHangingBucketFailsNobody(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -9,72 +9,52 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// pace is how many pages this instance has at the OCR service: as many as the service bears, OCRPlaces at most. The
-// limit is halved when the service does not keep up, and grows slowly with its answers. Places are given out in the
-// order of asking.
+// pace limits how many pages this instance has at the OCR service: as many as the service bears, at most OCRPlaces.
+// Places are granted in the order of asking.
 type pace struct {
-	most      float64
-	every     time.Duration // between two reductions: the effect of one is seen when a try's time is over
 	log       *slog.Logger
 	telemetry *telemetry
 
 	mu      sync.Mutex
-	limit   float64 // of places; 1 at least
+	limit   *Limit
 	used    int
 	alone   bool // one delivery has all places
 	waiting []*waiter
-	reduced time.Time
-	heard   time.Time // the last answer
-	misses  int       // pages in a row that the service failed at, without an answer between
 }
 
-// waiter is one that waits for a place, or for all of them.
+// waiter is a caller of take that waits for one place or all places.
 type waiter struct {
 	all   bool
-	ready chan struct{} // closed when it has it
+	ready chan struct{} // closed when granted
 }
 
-const (
-	// silence is how many pages in a row fail before it is likely the service than the pages.
-	silence = 3
-	// momentAgo is how old an answer may be that shows that the service is up.
-	momentAgo = 30 * time.Second
-	// silentWait is how long a page waits for its place while the service is silent.
-	silentWait = time.Minute
-	// growth is what one answer adds to the limit, divided by the limit: with every page answered, half a place a
-	// round.
-	growth = 0.5
-)
+// silentWait is how long a page waits for its place while the service is silent.
+const silentWait = time.Minute
 
 func newPace(o Options, t *telemetry) *pace {
-	most := float64(o.OCRPlaces)
-	if o.OCRPlaces <= 0 {
-		most = wholeInstance
-	}
-	return &pace{most: most, limit: most, every: o.OCRTimeout, log: o.Log, telemetry: t}
+	return &pace{limit: NewLimit(o.OCRPlaces, o.OCRTimeout), log: o.Log, telemetry: t}
 }
 
-// Pace is how many pages this instance has at the OCR service.
+// Pace describes how many pages this instance has at the OCR service.
 type Pace struct {
 	InFlight int
-	Limit    int // at the moment: as many as the service bears
-	Most     int // that the settings allow; 0: as many as the service bears
+	Limit    int // current limit: as many as the service bears
+	Most     int // upper limit by the settings; 0: none
 }
 
-// Pace returns it as it is at the moment. It may be called concurrently.
+// Pace returns the current pace. It may be called concurrently.
 func (w *Worker) Pace() Pace {
 	p := w.pace
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Pace{InFlight: p.used, Limit: int(p.limit), Most: max(w.o.OCRPlaces, 0)}
+	return Pace{InFlight: p.used, Limit: p.limit.Places(), Most: max(w.o.OCRPlaces, 0)}
 }
 
-// take waits for a place, or, with all, until this instance has no page at the service and keeps it so. The func gives
-// back what was taken; it must be called once.
+// take waits for a place or, with all, until this instance has no page at the service, and then takes all places. The
+// func gives back what was taken; it must be called once.
 func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	w := &waiter{all: all, ready: make(chan struct{})}
 	p.mu.Lock()
@@ -95,16 +75,16 @@ func (p *pace) take(ctx context.Context, all bool) (func(), error) {
 	i := slices.Index(p.waiting, w)
 	if i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
-		p.admit() // who waits behind may have been waiting for this one
+		p.admit() // the next ones may have been waiting behind this one
 	}
 	p.mu.Unlock()
-	if i < 0 { // it got the place at the same moment
+	if i < 0 { // it was granted at the same moment
 		give()
 	}
 	return nil, withCause(ctx, fmt.Errorf("waiting for a place at the OCR service: %w", err))
 }
 
-// await waits for what w asks for, until ctx ends or the service has been silent for a while: whoever has the place
+// await waits until w is granted, ctx ends, or the service has been silent for silentWait: the page that has a place
 // then waits for the service to come back, and the others need not.
 func (p *pace) await(ctx context.Context, w *waiter) error {
 	for {
@@ -124,11 +104,11 @@ func (p *pace) await(ctx context.Context, w *waiter) error {
 	}
 }
 
-// admit gives places to those who wait, in order. The lock is held.
+// admit grants places to waiters, in order. The caller holds the lock.
 func (p *pace) admit() {
 	for len(p.waiting) > 0 && !p.alone {
 		w := p.waiting[0]
-		if w.all && p.used > 0 || float64(p.used) >= p.limit {
+		if w.all && p.used > 0 || !p.limit.Admits(p.used) {
 			return
 		}
 		p.used, p.alone = p.used+1, w.all
@@ -147,57 +127,34 @@ func (p *pace) give(all bool) {
 	p.admit()
 }
 
-// saw adapts the limit to what became of a page at the service.
+// saw adapts the limit to the outcome of a page at the service.
 func (p *pace) saw(ctx context.Context, err error) {
-	oe, failed := errors.AsType[*ocr.Error](err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case err == nil:
-		p.misses, p.heard = 0, time.Now()
-		if p.limit < p.most {
-			p.limit = min(p.most, p.limit+growth/p.limit)
-			p.telemetry.paced(ctx, p.limit)
-			p.admit()
+	from := min(p.limit.Places(), p.used)
+	switch p.limit.Saw(err, p.used, time.Now()) {
+	case Grew:
+		p.telemetry.paced(ctx, p.limit.places)
+		p.admit()
+	case Reduced:
+		if oe, ok := errors.AsType[*ocr.Error](err); ok && p.limit.Places() < from {
+			p.log.LogAttrs(ctx, slog.LevelInfo, "pace reduced", slog.String("why", string(oe.Kind)),
+				slog.Int("from", from), slog.Int("to", p.limit.Places()))
 		}
-	case !failed:
-	case oe.Kind == ocr.KindOverloaded:
-		p.reduce(ctx, oe.Kind)
-	default:
-		if code, class := ocrFault(oe); class == document.ClassSuspect && code != document.CodeInternal {
-			p.misses++ // not where the page's own bytes could not be read
-		}
-		if oe.Kind == ocr.KindTimeout || p.misses >= silence {
-			p.reduce(ctx, oe.Kind)
-		}
+		p.telemetry.paced(ctx, p.limit.places)
 	}
 }
 
-// reduce halves what is at the service. The lock is held.
-func (p *pace) reduce(ctx context.Context, why ocr.Kind) {
-	if !p.reduced.IsZero() && time.Since(p.reduced) < p.every {
-		return
-	}
-	next := max(1, min(p.limit, float64(p.used))/2)
-	if next < p.limit {
-		p.log.LogAttrs(ctx, slog.LevelInfo, "pace reduced", slog.String("why", string(why)),
-			slog.Int("from", int(min(p.limit, float64(p.used)))), slog.Int("to", int(next)))
-	}
-	p.limit, p.reduced = next, time.Now()
-	p.telemetry.paced(ctx, p.limit)
-}
-
-// answering reports whether the service has answered a moment ago, and failed at nothing since.
+// answering calls Limit.Answering.
 func (p *pace) answering() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.misses == 0 && !p.heard.IsZero() && time.Since(p.heard) < momentAgo
+	return p.limit.Answering(time.Now())
 }
 
-// silent reports whether several pages in a row failed, with no answer between: before another one is sent, or blamed,
-// the service has to show that it reads at all.
+// silent calls Limit.Silent.
 func (p *pace) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.misses >= silence
+	return p.limit.Silent()
 }

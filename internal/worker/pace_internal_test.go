@@ -25,7 +25,7 @@ func testPace(t *testing.T, places int) *pace {
 func timedOut() error { return &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait} }
 func failed() error   { return &ocr.Error{Kind: ocr.KindBackendFailed} }
 
-// hold takes n places and returns how to give them back.
+// hold takes n places and returns a function that gives them back.
 func (p *pace) hold(t *testing.T, n int) (giveBack func()) {
 	t.Helper()
 	var gives []func()
@@ -43,7 +43,7 @@ func (p *pace) hold(t *testing.T, n int) (giveBack func()) {
 	}
 }
 
-// TestPaceFollowsTheService: what lowers it, how far and how often, and what raises it again.
+// TestPaceFollowsTheService: the events that lower it, how far and how often, and those that raise it again.
 func TestPaceFollowsTheService(t *testing.T) {
 	type step struct {
 		err   error
@@ -88,7 +88,7 @@ func TestPaceFollowsTheService(t *testing.T) {
 						p.saw(t.Context(), s.err)
 					}
 				}
-				if got := int(p.limit); got != c.want {
+				if got := p.limit.Places(); got != c.want {
 					t.Errorf("%d places, want %d", got, c.want)
 				}
 			})
@@ -114,8 +114,8 @@ func TestSilenceIsSeveralFailuresInARow(t *testing.T) {
 	}
 }
 
-// TestPlacesAreGivenInOrder: who wants all of them waits for those before, and holds up those after; one that stops
-// waiting holds up no other.
+// TestPlacesAreGivenInOrder: a caller that wants all places waits for earlier ones and holds up later ones; a caller
+// that stops waiting does not hold up others.
 func TestPlacesAreGivenInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := testPace(t, 2)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// slowServers are services without any fault that read fewer pages within OCR_TIMEOUT than four instances with eight
-// places each ask for. An overload is answered by asking for less. No number of pages takes exactly OCR_TIMEOUT: which
-// of the two comes first would be chance.
+// slowServers are services without faults that read fewer pages within OCR_TIMEOUT than four instances with eight
+// places each ask for. The workers must respond to overload by asking for less. No number of pages takes exactly
+// OCR_TIMEOUT: which of the two comes first would be chance.
 var slowServers = []struct {
 	name string
 	make func() *service
@@ -27,8 +27,8 @@ func vllmOf(work time.Duration) *service {
 	return &service{places: 32, work: work, shared: true, uneven: true, deaf: true}
 }
 
-// TestSlowServerFailsNobody: images are dropped all at once, more than the service can read in time. All of them are
-// read, and the GPU reads little more than there is. The nightly tier has more images and more servers.
+// TestSlowServerFailsNobody: images arrive all at once, more than the service can read in time. All of them are read,
+// and the GPU does little work in vain. The nightly tier has more images and more servers.
 func TestSlowServerFailsNobody(t *testing.T) {
 	for _, c := range slowServers[3:4] {
 		t.Run(c.name, func(t *testing.T) {

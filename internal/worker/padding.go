@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	chunkFrame = 12      // bytes of a PNG chunk besides its data: length, type, checksum; IEND has no data
+	chunkFrame = 12      // bytes of a PNG chunk apart from its data: length, type, checksum; IEND has no data
 	maxPadding = 1 << 30 // bytes of data in one padding chunk; the format allows 1<<31 - 1
 	paddingTag = "paDd"  // ancillary and private: decoders skip it
 )
 
-// padPNG returns a PNG that decodes to the same picture in a file of the given size, in bytes: zeros in private chunks
-// stand before its end. The image may be opened any number of times and holds no more than png in memory. It is never
-// smaller than png, and where a chunk does not fit into the difference it is one empty chunk larger than png. png must
-// end with its IEND chunk, as encoders write it.
+// padPNG returns a PNG file of the given size in bytes that decodes to the same picture: private chunks of zeros
+// precede its IEND chunk. The image may be opened any number of times and holds no more than png in memory. It is never
+// smaller than png, and if the difference is too small for a chunk, it is one empty chunk larger than png. png must end
+// with its IEND chunk, as encoders write it.
 func padPNG(png []byte, size int64) ocr.Image {
 	return padPNGBy(png, size, maxPadding)
 }
 
-// padPNGBy is padPNG with at most so many bytes of data in a chunk.
+// padPNGBy is padPNG with at most most bytes of data in a chunk.
 func padPNGBy(png []byte, size, most int64) ocr.Image {
 	room := max(0, size-int64(len(png)))
 	if 0 < room && room < chunkFrame {
@@ -61,7 +61,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// checksum is read after what it sums up.
+// checksum reads as the checksum of everything read before it.
 type checksum struct {
 	sum  hash.Hash32
 	left io.Reader // nil until the first Read

@@ -77,7 +77,7 @@ func TestPaddedPageHasTheSizeAndThePicture(t *testing.T) {
 	}
 }
 
-// checkChunks goes through the file as the format's specification has it.
+// checkChunks checks the file's chunks by the format's specification.
 func checkChunks(t *testing.T, file []byte, most int64) {
 	t.Helper()
 	at := file[8:]
@@ -122,7 +122,7 @@ func TestPaddedPageIsAnOrdinaryReader(t *testing.T) {
 	}
 }
 
-// TestPaddingHoldsNothingInMemory: many gigabytes cost what a few bytes cost.
+// TestPaddingHoldsNothingInMemory: many gigabytes need no more memory than a few bytes.
 func TestPaddingHoldsNothingInMemory(t *testing.T) {
 	file := controlFile(t)
 	small := testing.AllocsPerRun(5, func() { readSome(t, file, 1<<20) })

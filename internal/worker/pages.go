@@ -21,12 +21,13 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// readPages makes and reads the pages that no attempt has finished yet, under a lease that is kept all the time. It
-// returns nil, or why it ended early; pages that are finished are kept either way.
+// readPages makes and reads the pages that no attempt has finished yet, and keeps the lease renewed meanwhile. It
+// returns nil, or why it ended early; finished pages are kept either way.
 func (d *delivery) readPages(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	// The answer to an instance's first claim tells it the store's time; that claim's lease is by its own clock.
+	// An instance learns the store's time from the answer to its first claim; that claim's lease was set by its own
+	// clock.
 	skewed := d.w.clock.now().Add(document.LeaseTime).Sub(d.record().Lease.Expires).Abs() > maxSkew
 	go d.keepLease(ctx, skewed, stop)
 	err := guard(func() error { return d.readAll(ctx, stop) })
@@ -36,11 +37,11 @@ func (d *delivery) readPages(ctx context.Context) error {
 	return err
 }
 
-// readAll splits the object and has its unfinished pages made and read: first together, OCRConcurrency at a time, then
-// each that failed alone. Where another object with the same bytes was read, its pages are taken instead. stop ends the
-// work at once; that is for a lost lease, since pages in flight are paid for.
+// readAll splits the object and makes and reads its unfinished pages: first together, OCRConcurrency at a time, then
+// each page that failed on its own. If another object with the same bytes was read, its pages are copied instead. stop
+// ends the work at once; it is only for a lost lease, since pages in flight are paid for.
 func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) error {
-	copied := d.findCopy(ctx) // before the pages of a generation that was replaced are cleared
+	copied := d.findCopy(ctx) // before the replaced generation's pages are cleared
 	if d.resumes {
 		if err := d.resume(ctx); err != nil {
 			return err
@@ -53,7 +54,7 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 		d.takeCopy(ctx, copied)
 		return nil
 	}
-	// A document that is read again may have more pages now than it had.
+	// A document that is read again may have more pages than before.
 	if err := d.confirmStrikes(ctx); err != nil || d.before == nil && d.complete() {
 		return err
 	}
@@ -65,7 +66,7 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	defer pages.Close()
 	work := &work{d: d, pages: pages, src: src}
 	d.expect(pages.Total())
-	if err := d.confirmStrikes(ctx); err != nil { // of pages that were not known before
+	if err := d.confirmStrikes(ctx); err != nil { // for pages that were unknown before the split
 		return err
 	}
 	work.numbers, work.suspects = d.unfinished()
@@ -82,8 +83,7 @@ func (d *delivery) readAll(ctx context.Context, stop context.CancelCauseFunc) er
 	return work.readSuspects(ctx)
 }
 
-// split finds the pages of the object. Where that fails in a way that may not be the object's doing, a second run
-// decides.
+// split finds the pages of the object. If that fails in a way that may not be the object's fault, a second run decides.
 func (d *delivery) split(ctx context.Context, src *source) (_ *page.Pages, err error) {
 	limits := d.w.o.Limits
 	limits.Edge = d.w.o.OCR.Profile().Edge
@@ -104,20 +104,20 @@ func (d *delivery) split(ctx context.Context, src *source) (_ *page.Pages, err e
 	}
 }
 
-// work is the pages of an object while they are read.
+// work holds an object's pages while they are read.
 type work struct {
 	d     *delivery
 	pages *page.Pages
 	src   *source
 
 	mu       sync.Mutex
-	numbers  []int // of pages to be read together
-	suspects []int // that are to be read alone
-	refused  []int // that passed through and the service cannot read: they are decoded here
-	ended    error // the first fault that is not a page's own
+	numbers  []int // pages to read together
+	suspects []int // pages to read alone
+	refused  []int // sent as stored, and the service cannot read them: they are decoded here
+	ended    error // the first error that is not a page's own
 }
 
-// readTogether reads pages until none is left, the service falls silent, or a fault is not a page's own.
+// readTogether reads pages until none is left, the service falls silent, or an error is not a page's own.
 func (w *work) readTogether(ctx context.Context, stop context.CancelCauseFunc) error {
 	var readers sync.WaitGroup
 	for range min(w.d.concurrency(), len(w.numbers)) {
@@ -142,7 +142,7 @@ func (w *work) readTogether(ctx context.Context, stop context.CancelCauseFunc) e
 	return w.ended
 }
 
-// next returns the next number; 0 when there is none, or none is to be begun.
+// next returns the next page number; 0 if there is none, or none may be begun.
 func (w *work) next() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,7 +157,7 @@ func (w *work) next() int {
 	return n
 }
 
-// mayBegin returns why this delivery may begin no further page, nil where it may.
+// mayBegin returns nil, or why this delivery may begin no further page.
 func (d *delivery) mayBegin() error {
 	switch {
 	case d.w.draining():
@@ -174,7 +174,7 @@ func (w *work) stop(err error) {
 	w.ended = cmp.Or(w.ended, err)
 }
 
-// suspect sets a page aside until the others are read: a bad page must not cost them their turn.
+// suspect sets a page aside until the others are read, so that a bad page does not delay them.
 func (w *work) suspect(n int, f document.Fault) {
 	w.d.suspect(n, f)
 	w.mu.Lock()
@@ -182,8 +182,7 @@ func (w *work) suspect(n int, f document.Fault) {
 	w.suspects = append(w.suspects, n)
 }
 
-// readPage makes page n, has it read beside others and finishes it, or sets it aside. The error is one that stops the
-// object.
+// readPage makes page n, reads it together with others, and finishes it or sets it aside. An error stops the object.
 func (w *work) readPage(ctx context.Context, n int) error {
 	pg, err := w.guarded(func() (document.Page, error) { return w.extract(ctx, n, w.d.sendTogether) })
 	if f := faultOf(ctx, err); err != nil && f.Class == document.ClassSuspect && ctx.Err() == nil {
@@ -193,7 +192,7 @@ func (w *work) readPage(ctx context.Context, n int) error {
 	return w.finish(ctx, n, pg, err)
 }
 
-// guarded turns a panic at a page into an error.
+// guarded turns a panic while reading a page into an error.
 func (w *work) guarded(read func() (document.Page, error)) (pg document.Page, err error) {
 	err = guard(func() (err error) {
 		pg, err = read()
@@ -202,7 +201,7 @@ func (w *work) guarded(read func() (document.Page, error)) (pg document.Page, er
 	return pg, err
 }
 
-// finish finishes a page that was read, or that failed for good. Any other error stops the object.
+// finish stores a page that was read, or that failed for good. Any other error is returned and stops the object.
 func (w *work) finish(ctx context.Context, n int, pg document.Page, err error) error {
 	f := faultOf(ctx, err)
 	switch {
@@ -215,9 +214,8 @@ func (w *work) finish(ctx context.Context, n int, pg document.Page, err error) e
 	return w.d.finish(ctx, pg)
 }
 
-// readSuspects reads alone each page that failed, those with the fewest strikes first. What fails alone as well gets a
-// strike where the failure is under control, and fails with the last one that it may have. The error is why pages are
-// left.
+// readSuspects reads each suspect page alone, those with the fewest strikes first. A page that fails alone as well gets
+// a strike if the control page is read, and its last permitted strike fails it. The error says why pages are left.
 func (w *work) readSuspects(ctx context.Context) error {
 	d := w.d
 	slices.SortStableFunc(w.suspects, func(a, b int) int {
@@ -225,7 +223,7 @@ func (w *work) readSuspects(ctx context.Context) error {
 	})
 	var left error
 	for _, n := range w.suspects {
-		if d.struck[n] { // at most one strike a delivery
+		if d.struck[n] { // at most one strike per delivery
 			left = cmp.Or(left, error(&pageError{page: n, err: &struckError{d.strikes[n]}}))
 			continue
 		}
@@ -247,9 +245,10 @@ func (w *work) readSuspects(ctx context.Context) error {
 	return left
 }
 
-// readAlone makes page n and has it read while nothing else of this instance, and no suspect of another, is at the OCR
-// service, which has answered something a moment ago: else the control page goes first. Where that fails in a way that
-// may be the page's doing, the control page follows: an error of a suspect's class is one that nothing else explains.
+// readAlone makes page n and reads it while nothing else of this instance, and no suspect of another, is at the OCR
+// service. Unless the service has answered a moment ago, the control page is sent first. After a failure that the page
+// may have caused, the control page is sent again, so a returned error of suspect class has no other explanation than
+// the page.
 func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	d := w.d
 	return w.extract(ctx, n, func(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
@@ -280,7 +279,7 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 		if f.Class != document.ClassSuspect || ctx.Err() != nil {
 			return res, err
 		}
-		d.leave(n, f) // until the control page is read, or never will be
+		d.leave(n, f) // until it is known whether the control page is read
 		unread := d.w.controlAfter(ctx, err, img.Size)
 		switch {
 		case unread == nil:
@@ -292,8 +291,8 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 	})
 }
 
-// sendTogether has a page read beside others, at the service's pace. What it refuses at once is sent again after a
-// while, the place given back meanwhile.
+// sendTogether sends a page alongside others, at the service's pace. A page that the service refuses at once is sent
+// again after a pause, during which its place is free for others.
 func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *pageTiming) (ocr.Result, error) {
 	begin, begun := d.w.untilDrain(ctx)
 	defer begun()
@@ -307,14 +306,14 @@ func (d *delivery) sendTogether(ctx context.Context, img ocr.Image, timing *page
 		}
 		res, err := d.sendWhilePlaced(ctx, img, timing, waited, give)
 		pause, again := d.w.pause(err, n)
-		if !again || n == maxSends || wait.Sleep(begin, pause) != nil {
+		if !again || n == MaxSends || wait.Sleep(begin, pause) != nil {
 			return res, err
 		}
 	}
 }
 
-// sendWhilePlaced sends a page and gives the place back, whatever happens. The delivery's first page is not sent where
-// the wait for the place has left too little time for it.
+// sendWhilePlaced sends a page and gives the place back in any case. The delivery's first page is not sent if the wait
+// for the place has left too little time.
 func (d *delivery) sendWhilePlaced(ctx context.Context, img ocr.Image, timing *pageTiming, waited time.Duration,
 	give func()) (ocr.Result, error) {
 	defer give()
@@ -326,7 +325,7 @@ func (d *delivery) sendWhilePlaced(ctx context.Context, img ocr.Image, timing *p
 	return d.w.send(ctx, img, timing)
 }
 
-// extract makes page n and has it read by read, unless it is blank or its text can be taken from its file.
+// extract makes page n and passes it to read, unless it is blank or its text can be taken from the file.
 func (w *work) extract(ctx context.Context, n int,
 	read func(context.Context, ocr.Image, *pageTiming) (ocr.Result, error)) (rec document.Page, err error) {
 	d, t := w.d, w.d.w.telemetry
@@ -349,7 +348,7 @@ func (w *work) extract(ctx context.Context, n int,
 		v := &view{w: w, page: n, timing: &timing}
 		res, err := read(ctx, v.image(pg), &timing)
 		if broken := w.src.failed(); broken != nil {
-			return nil, broken // an answer for wrong bytes is discarded even where it is paid for
+			return nil, broken // an answer for wrong bytes is discarded although it was paid for
 		}
 		if err == nil {
 			fill(&rec, res, v.turned[res.Turned])
@@ -363,12 +362,12 @@ func (w *work) extract(ctx context.Context, n int,
 		}
 		w.refuse(n)
 	}
-	_, err = try(w.pages.Decoded) // what the service cannot read, or only in part, may be read here
+	_, err = try(w.pages.Decoded) // images that the service cannot read, or only in part, may be readable here
 	return rec, err
 }
 
-// takeText takes a page's text from its file, where that is wanted and can be relied on, and reports whether it did.
-// Nothing is sent then, so it needs no place at the OCR service.
+// takeText takes a page's text from the file if that is configured and the text can be relied on, and reports whether
+// it did. It needs no place at the OCR service, since nothing is sent.
 func (w *work) takeText(ctx context.Context, rec *document.Page, timing *pageTiming) (bool, error) {
 	if !w.d.w.o.PDFText {
 		return false, nil
@@ -399,8 +398,8 @@ func (w *work) takeText(ctx context.Context, rec *document.Page, timing *pageTim
 	return true, nil
 }
 
-// TextLookedAt is the message of the DEBUG line about the text that a file holds of a page. It has bucket, name, page
-// and how: that it was taken, or why not.
+// TextLookedAt is the message of the DEBUG line about a page's text in the file. Its attributes are bucket, name, page
+// and how: that the text was taken, or why not.
 const TextLookedAt = "page text looked at"
 
 func (w *work) refuse(n int) {
@@ -415,7 +414,7 @@ func (w *work) isRefused(n int) bool {
 	return slices.Contains(w.refused, n)
 }
 
-// make makes the page that rec describes.
+// make renders the page that rec describes into an image.
 func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming,
 	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 	pg, err := w.timed(ctx, rec.Page, timing, makePage)
@@ -430,7 +429,7 @@ func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming,
 	return pg, nil
 }
 
-// timed makes page n and measures what that takes.
+// timed makes page n and measures how long that takes.
 func (w *work) timed(ctx context.Context, n int, timing *pageTiming,
 	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 	begun := time.Now()
@@ -446,12 +445,12 @@ func (w *work) timed(ctx context.Context, n int, timing *pageTiming,
 	return pg, nil
 }
 
-// PageMade is the message of the DEBUG line about a page that was made, before it is sent. It has bucket, name, page
-// and how: what was done, in a few words.
+// PageMade is the message of the DEBUG line about a page that was made, before it is sent. Its attributes are bucket,
+// name, page and how: what was done, in a few words.
 const PageMade = "page made"
 
-// fill takes over what the OCR service answered, as text that a store accepts. Where that is the text of a turned page,
-// all else is that page's, too.
+// fill copies the OCR service's answer into p, as text that a store accepts. If a turned page was read, its size and
+// other properties are copied as well.
 func fill(p *document.Page, res ocr.Result, turned *page.Page) {
 	if turned != nil {
 		p.Turned, p.Width, p.Height = res.Turned, turned.Width, turned.Height
@@ -474,11 +473,11 @@ func fill(p *document.Page, res ocr.Result, turned *page.Page) {
 // Sizes of a page document, in bytes. Firestore's limit is 1,048,576 for all of it.
 const (
 	maxPageBytes = 1_000_000 // text and blocks together
-	blockBytes   = 128       // what a block takes besides its label and text, generously
-	maxModel     = 256       // of a model's name, which the server chooses
+	blockBytes   = 128       // of a block apart from its label and text; an upper bound
+	maxModel     = 256       // of a model's name, which the server chooses freely
 )
 
-// fitting takes over the blocks, as many from the first as there is room for beside the text.
+// fitting returns as many blocks, from the first, as fit into room bytes.
 func fitting(blocks []ocr.Block, room int) []document.Block {
 	var fit []document.Block
 	for _, b := range blocks {
@@ -491,7 +490,8 @@ func fitting(blocks []ocr.Block, room int) []document.Block {
 	return fit
 }
 
-// source opens the object again and again for package page, and remembers if its bytes turned out to be wrong.
+// source opens the object for package page, any number of times, and remembers whether its bytes turned out to be
+// wrong.
 type source struct {
 	w      *Worker
 	object document.Object
@@ -513,7 +513,7 @@ func (s *source) failed() error {
 	return s.err
 }
 
-// watched is a reader whose failure its source remembers, and whose bytes are measured when it is closed.
+// watched is a reader that reports failures to its source, and its byte count to telemetry when it is closed.
 type watched struct {
 	io.ReadCloser
 	ctx  context.Context

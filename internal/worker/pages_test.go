@@ -15,7 +15,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// book is a TIFF of n pages; page i is 100+i pixels wide, which is what its text says. broken ones cannot be decoded.
+// book returns a TIFF of n pages; page i is 100+i pixels wide, and its text contains that number. broken pages cannot
+// be decoded.
 func book(n int, broken ...int) []byte {
 	var pictures []pagetest.Picture
 	for i := 1; i <= n; i++ {
@@ -30,7 +31,7 @@ func book(n int, broken ...int) []byte {
 	return pagetest.TIFF(binary.LittleEndian, pictures...)
 }
 
-// wholeText is the text of a book of n pages.
+// wholeText returns the text of a book of n pages.
 func wholeText(n int) string {
 	var texts []string
 	for i := 1; i <= n; i++ {
@@ -65,7 +66,7 @@ func (w *world) pages(name string) []document.Page {
 	return pages
 }
 
-// TestPagesInOrder: pages are read a few at a time and finish in any order; the document does not show it.
+// TestPagesInOrder: pages are read a few at a time and finish in any order, but are in order in the document.
 func TestPagesInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
@@ -111,8 +112,7 @@ func TestEachPageIsSavedAtOnce(t *testing.T) {
 	})
 }
 
-// TestFinishedPagesSurviveACrash: the process dies while a page is being read, whichever it is; what was finished is
-// not read again.
+// TestFinishedPagesSurviveACrash: the process dies while any page is being read; finished pages are not read again.
 func TestFinishedPagesSurviveACrash(t *testing.T) {
 	const n = 9
 	for at := 1; at <= n; at++ {
@@ -144,7 +144,7 @@ func TestFinishedPagesSurviveACrash(t *testing.T) {
 	}
 }
 
-// dying is a process that dies when page n was read: nothing of it arrives any more, and it sends nothing.
+// dying returns a process that dies when page n was read: its calls have no effect from then on.
 func (w *world) dying(n int) *worker.Worker {
 	i := &instance{w: w}
 	o := w.options
@@ -162,8 +162,8 @@ func (w *world) dying(n int) *worker.Worker {
 	return newWorker(w.t, o)
 }
 
-// TestBookContinuesInTheNextDelivery: what does not fit one delivery goes on with the next, and no page is read twice
-// but those that the end of the time has broken off.
+// TestBookContinuesInTheNextDelivery: a book that does not fit one delivery continues in the next, and no page is read
+// twice except those broken off at the end of the time.
 func TestBookContinuesInTheNextDelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Limits.MaxPages = 100
@@ -250,7 +250,7 @@ func TestPageAtItsLimitFailsAlone(t *testing.T) {
 	})
 }
 
-// TestLongTextIsInThePages: what does not fit one document is in those of the pages.
+// TestLongTextIsInThePages: text that does not fit one document is in the page documents.
 func TestLongTextIsInThePages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
@@ -264,7 +264,7 @@ func TestLongTextIsInThePages(t *testing.T) {
 	})
 }
 
-// TestPagesGoWithTheClosingWrite: a page that was read and whose own commit did not get through is not lost.
+// TestPagesGoWithTheClosingWrite: a page that was read but whose own commit failed is not lost.
 func TestPagesGoWithTheClosingWrite(t *testing.T) {
 	down := func(context.Context) error { return document.ErrStoreUnavailable }
 	for _, c := range []struct {
@@ -309,7 +309,7 @@ func TestPagesGoWithTheClosingWrite(t *testing.T) {
 	}
 }
 
-// TestFailedPageIsNoProgress: a delivery that read no page until its deadline says so, whatever pages failed in it.
+// TestFailedPageIsNoProgress: a delivery that read no page until its deadline reports that, even if pages failed in it.
 func TestFailedPageIsNoProgress(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
@@ -352,8 +352,7 @@ func TestResumedPagesStayAsTheyAre(t *testing.T) {
 	})
 }
 
-// TestFaultStopsItsPageOrTheBook: what is wrong with the service ends the attempt, what is wrong with a page does not
-// cost the others their turn.
+// TestFaultStopsItsPageOrTheBook: a fault of the service ends the attempt, a fault of a page does not delay the others.
 func TestFaultStopsItsPageOrTheBook(t *testing.T) {
 	for _, c := range []struct {
 		kind        ocr.Kind

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestTextOfAFileIsTakenWhereItIsWanted: a page whose text is what it shows costs no request then, and another one is
-// read as it looks; where it is not wanted nothing looks at it.
+// TestTextOfAFileIsTakenWhereItIsWanted: with PDF_TEXT a page whose text is what it shows costs no request, and other
+// pages are read as images; without it the text is not looked at.
 func TestTextOfAFileIsTakenWhereItIsWanted(t *testing.T) {
 	t.Parallel()
 	decoder := page.NewDecoder()

@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// bigPhoto is a JPEG of 50 megapixels, 4:2:0.
+// bigPhoto returns a JPEG of 50 megapixels, 4:2:0.
 func bigPhoto(t *testing.T) []byte {
 	m := image.NewYCbCr(image.Rect(0, 0, 8192, 6144), image.YCbCrSubsampleRatio420)
 	for i := range m.Y {

@@ -22,8 +22,8 @@ import (
 
 const maxAttempts = 3 // MAX_ATTEMPTS of the tests that use a platform
 
-// platform is Eventarc, Pub/Sub and Cloud Run before the workers of a world: each event is delivered until it is
-// acknowledged, to an instance that has room, with growing pauses, for a day. Then the sweep has it.
+// platform is Eventarc, Pub/Sub and Cloud Run in front of the workers of a world: it delivers each event until it is
+// acknowledged, to an instance with free capacity, with growing pauses, for a day. Then the sweep handles the record.
 type platform struct {
 	w          *world
 	workers    []*worker.Worker
@@ -34,8 +34,8 @@ type platform struct {
 	meters     []*meter // of the instances
 }
 
-// platform returns one with so many instances, each with concurrency deliveries and pages at once. Each has its own
-// client of the service; with none, the world's own OCR.
+// platform returns a platform with instances, each of which runs concurrency deliveries and pages at once. Each has its
+// own client of the service s or, if s is nil, the world's OCR.
 func (w *world) platform(s *service, instances, concurrency int) *platform {
 	w.options.Rules.MaxAttempts = maxAttempts
 	w.options.Limits.MaxBytes, w.options.Limits.MaxPixels, w.options.Limits.MaxPages = 64<<20, 16<<20, 2000
@@ -56,7 +56,7 @@ func (w *world) platform(s *service, instances, concurrency int) *platform {
 	return p
 }
 
-// deliver begins to deliver an event.
+// deliver starts delivering an event.
 func (p *platform) deliver(ev document.Event) {
 	p.all.Go(func() {
 		begun := time.Now()
@@ -84,8 +84,8 @@ func (p *platform) once(ev document.Event) document.Outcome {
 	return to.Process(p.w.t.Context(), ev).Outcome
 }
 
-// retry has a person ask for another try of an object, and the sweep follow, for a day at most. It reports whether
-// there was anything to try.
+// retry requests a retry of an object and runs sweeps, for a day at most. It reports whether there was anything to
+// retry.
 func (p *platform) retry(name string, redo func(document.Page) bool) bool {
 	if _, err := document.Retry(p.w.t.Context(), p.w.records, p.w.stored(name), "operator", redo); err != nil {
 		return false
@@ -109,7 +109,7 @@ type meter struct {
 	mu           sync.Mutex
 	read, failed map[int]int // pages by width
 	controls     int         // control pages that were read
-	misses       int         // pages in a row that failed as suspects
+	misses       int         // consecutive pages that failed as suspects
 	bursts       int         // of three misses
 }
 
@@ -149,7 +149,7 @@ func (m *meter) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, err
 	return res, err
 }
 
-// wait returns when everything was acknowledged or given up, and all that still runs has ended.
+// wait returns when every event was acknowledged or given up, and all deliveries have ended.
 func (p *platform) wait() (took time.Duration) {
 	p.all.Wait()
 	took = time.Since(p.begun)
@@ -157,7 +157,7 @@ func (p *platform) wait() (took time.Duration) {
 	return took
 }
 
-// pause is Pub/Sub's before the next delivery: 10 s, doubled up to 600 s, more or less by a tenth.
+// pause returns Pub/Sub's pause before the next delivery: 10 s, doubled up to 600 s, plus or minus a tenth.
 func pause(name string, n int) time.Duration {
 	sum := fnv.New32a()
 	fmt.Fprint(sum, name, n)
@@ -165,7 +165,7 @@ func pause(name string, n int) time.Duration {
 	return d*9/10 + d/5*time.Duration(sum.Sum32()%1000)/1000
 }
 
-// images puts so many good images and returns their events. They are 20 pixels wide and more.
+// images puts n good images, 20 pixels wide and more, and returns their events.
 func (w *world) images(n int) []document.Event {
 	var events []document.Event
 	for i := range n {
@@ -174,7 +174,7 @@ func (w *world) images(n int) []document.Event {
 	return events
 }
 
-// wantAllDone checks that images were read, and logs what became of them.
+// wantAllDone checks that images were read, and logs their records.
 func (w *world) wantAllDone(events []document.Event) {
 	w.t.Helper()
 	ends := map[string]int{}
@@ -237,7 +237,7 @@ func (w *world) wantFailedPages(name string, total int, code string, bad []int) 
 	}
 }
 
-// TestServiceModel: the model does what the tests that use it take for granted.
+// TestServiceModel: the model behaves as the tests that use it assume.
 func TestServiceModel(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -6,17 +6,17 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Process takes one event to its outcome and writes one log line about it. It has its own deadline and goes on when the
-// caller hangs up, because by then the OCR service is paid for. It may be repeated with the same event, and called
-// concurrently: that is what it is for. It never panics.
+// Process handles one event from arrival to outcome and writes one log line about it. It has its own deadline and
+// continues when the caller hangs up, because by then the OCR service has been paid for. It may be repeated with the
+// same event, and called concurrently. It never panics.
 func (w *Worker) Process(ctx context.Context, ev document.Event) Result {
 	ctx, done := w.begin(ctx)
 	defer done()
-	// mostly the first delivery: a right expectation saves the read
+	// usually this is the first delivery, and a correct expectation saves a read
 	return w.deliver(ctx, byEvent, ev, document.Absent())
 }
 
-// deliver is the line: one event, from its arrival to its outcome. expected is what the record is taken to be.
+// deliver handles one event from arrival to outcome. expected is the record's presumed state.
 func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, expected document.Expected) (res Result) {
 	ctx, report := w.observe(ctx, by, ev)
 	defer func() { report(&res, recover()) }()
@@ -26,7 +26,7 @@ func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, exp
 		return w.remove(ctx, ev)
 	}
 
-	// Whatever is waited for before the claim is waited for with nothing written and no time of the delivery used up.
+	// Waiting for a slot before the claim uses up none of the delivery's time, and nothing is written yet.
 	slot, err := w.admit(ctx, ev.Size)
 	if err != nil {
 		return refused(ctx, err)
@@ -42,7 +42,7 @@ func (w *Worker) deliver(ctx context.Context, by trigger, ev document.Event, exp
 	return d.settle(work, d.readPages(work))
 }
 
-// Ignore reports an event that was filtered out, as any other delivery. It touches nothing.
+// Ignore reports an event that was filtered out, like any other delivery. It reads and writes nothing else.
 func (w *Worker) Ignore(ctx context.Context, ev document.Event, reason string) (res Result) {
 	_, report := w.observe(ctx, byEvent, ev)
 	defer func() { report(&res, recover()) }()

@@ -7,33 +7,34 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Walk goes through the buckets, decides what lost events left, and has it delivered. It starts nothing new once ctx
-// ends, and what is under way then has the time linger. deliver may be called concurrently.
+// Walk goes through the buckets, finds the objects and documents that lost events left behind, and has an event
+// delivered for each. It starts nothing new once ctx ends; calls under way then have until linger is over. deliver may
+// be called concurrently.
 type Walk func(ctx context.Context, linger time.Duration, deliver func(context.Context, document.Event) Result) (Walked,
 	error)
 
-// Walked is what a walk found.
+// Walked is the result of a walk.
 type Walked struct {
 	Listed   int64     // objects
-	Missing  int64     // of these without a document, and old enough that their event is lost
+	Missing  int64     // of these without a document, and so old that their event must be lost
 	Gone     int64     // documents without an object, with ON_DELETE=erase
-	Left     int64     // objects that are without a document still
+	Left     int64     // objects still without a document
 	Oldest   time.Time // when the oldest of those was created
-	Complete bool      // all buckets are through
+	Complete bool      // all buckets were walked to the end
 }
 
-// Reconciled is what one reconciliation came to.
+// Reconciled is the result of one reconciliation.
 type Reconciled struct {
 	Walked
 	Taken    int                      // deliveries that it made
 	Outcomes map[document.Outcome]int // of these
-	Age      time.Duration            // of the oldest object that is left without a document; 0 where none is
-	Fault    document.Fault           // of bucket or store; its code is empty where nothing went wrong
+	Age      time.Duration            // of the oldest object still without a document; 0 if there is none
+	Fault    document.Fault           // of bucket or store; its code is empty if nothing went wrong
 }
 
-// Reconcile takes what lost events left, through the same line as any delivery: walk finds it until half of the time
-// for one delivery is over, so that the last one it starts has the other half. It may be repeated, and called
-// concurrently: the lease decides who works. It writes one log line about itself.
+// Reconcile delivers what lost events left behind, through the same steps as any delivery. walk has half of the time
+// for one delivery, so that the last delivery it starts has the other half. It may be repeated, and called
+// concurrently: the lease decides which worker works. It writes one log line about itself.
 func (w *Worker) Reconcile(ctx context.Context, walk Walk) Reconciled {
 	start := time.Now()
 	ctx, done := w.begin(ctx)

@@ -48,8 +48,7 @@ func TestReconcileEndsInTime(t *testing.T) {
 	}
 }
 
-// TestReconciledDeliveryEndsInTime: what was begun last is released when the time is over, and the sweep goes on with
-// it.
+// TestReconciledDeliveryEndsInTime: the last delivery is released when the time is over, and the sweep continues it.
 func TestReconciledDeliveryEndsInTime(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(ctx context.Context, _ string) (ocr.Result, error) {

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestRefusedPageIsDecodedOnce: a page that passed through, and that the service cannot read, is decoded here and sent
-// once more. Only where that does not help, either, it fails, with what is known best.
+// TestRefusedPageIsDecodedOnce: a page that was sent as stored, and that the service cannot read, is decoded here and
+// sent again. Only if that does not help either, it fails, with the most specific error.
 func TestRefusedPageIsDecodedOnce(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
@@ -68,7 +68,7 @@ func TestRefusedPageIsDecodedOnce(t *testing.T) {
 	}
 }
 
-// TestRefusedBlankPageIsNotSentAgain: of a page that passes it is not known whether it is blank before it is decoded.
+// TestRefusedBlankPageIsNotSentAgain: only decoding shows whether a page that was sent as stored is blank.
 func TestRefusedBlankPageIsNotSentAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		m := image.NewGray(image.Rect(0, 0, 40, 30))
@@ -85,8 +85,8 @@ func TestRefusedBlankPageIsNotSentAgain(t *testing.T) {
 	})
 }
 
-// TestRefusalIsRemembered: a page that is a suspect once it is decoded is not sent as it was again, when it is read
-// alone.
+// TestRefusalIsRemembered: a page that becomes a suspect after it was decoded is not sent as stored again when it is
+// read alone.
 func TestRefusalIsRemembered(t *testing.T) {
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 14)))
 	bubble(t, func(t *testing.T, w *world) {
@@ -117,7 +117,7 @@ func TestRefusalIsRemembered(t *testing.T) {
 	})
 }
 
-// TestKindOfServiceIsLoggedOnce: at the first answer, whichever page that is to, and not at what is not an answer.
+// TestKindOfServiceIsLoggedOnce: at the first answer to any page, and not at errors.
 func TestKindOfServiceIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Llama())
@@ -138,7 +138,7 @@ func TestKindOfServiceIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestStripIsRead: a strip of which a server that scales it would see nothing is sent wide enough to be read.
+// TestStripIsRead: a strip that a server would scale down to nothing is sent wide enough to be read.
 func TestStripIsRead(t *testing.T) {
 	t.Parallel()
 	strip := image.NewGray(image.Rect(0, 0, 3, 9000))

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 )
 
-// picky is a store that refuses every commit that brings page 1.
+// picky is a store that refuses every commit with page 1.
 type picky struct{ *documenttest.Memory }
 
 func (p picky) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored,
@@ -22,7 +22,7 @@ func (p picky) Commit(ctx context.Context, id string, from *document.Stored, ch 
 	return p.Memory.Commit(ctx, id, from, ch)
 }
 
-// TestRejectedPageEndsTheRecord: a page document that the store will never take ends the record and does not leave it
+// TestRejectedPageEndsTheRecord: a page document that the store never accepts ends the record instead of leaving it
 // leased.
 func TestRejectedPageEndsTheRecord(t *testing.T) {
 	for _, pages := range []int{2, 5} {
@@ -53,8 +53,8 @@ func (f fussy) Commit(ctx context.Context, id string, from *document.Stored, ch 
 	return f.Memory.Commit(ctx, id, from, ch)
 }
 
-// TestRejectedClaimIsVisible: an object whose record the store does not take, for what its uploader declared, has a
-// document that says so. Where the store takes nothing at all the event is not acknowledged.
+// TestRejectedClaimIsVisible: an object whose record the store refuses because of the uploader's attributes gets a
+// document that says so. If the store accepts nothing, the event is not acknowledged.
 func TestRejectedClaimIsVisible(t *testing.T) {
 	for _, all := range []bool{false, true} {
 		t.Run(fmt.Sprintf("all %v", all), func(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// remove handles the end of a generation. With ON_DELETE=keep nothing is written: people archive and expire objects
-// whose text they paid for. An overwrite also ends the older generation, and its event may be late: it takes nothing
-// from the newer one.
+// remove handles the deletion of a generation. With ON_DELETE=keep nothing is written: people archive and expire
+// objects whose text they paid for. An overwrite also deletes the older generation, and that event may be late; it
+// never touches the newer generation's record.
 func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 	if !w.o.Erase {
 		return Result{Outcome: document.OutcomeFiltered}
@@ -29,12 +29,12 @@ func (w *Worker) remove(ctx context.Context, ev document.Event) Result {
 		}
 		switch removed {
 		case document.RemoveMarked:
-			// A crash before the pages are gone is made good by the next event that finds the marker.
+			// After a crash before the pages are cleared, the next event that finds the marker clears them.
 			if err := w.o.Records.ClearPages(ctx, ev.Object.ID(), 0); err != nil {
 				return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err), Record: stored.Record}
 			}
 			res := Result{Outcome: document.OutcomeDeleted, Record: stored.Record}
-			if wrote { // else another delivery is about to, or the sweep
+			if wrote { // otherwise another delivery or the sweep does
 				stored, res.Fault = w.tell(ctx, stored)
 				res.Record = stored.Record
 			}

@@ -103,8 +103,8 @@ func TestErasedRecordStaysErased(t *testing.T) {
 	})
 }
 
-// TestMarkerClearsPagesAfterACrash: a crash between the marker and the pages is made good by the next event that
-// finds the marker.
+// TestMarkerClearsPagesAfterACrash: after a crash between writing the marker and clearing the pages, the next event
+// that finds the marker clears them.
 func TestMarkerClearsPagesAfterACrash(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.Erase = true

@@ -7,8 +7,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// A document that is read again keeps its status, text and pages until the new reading is complete. Its new pages are
-// stored meanwhile under the negative of their generation, where readers of the document's own do not see them.
+// A document that is read again keeps its status, text and pages until the new reading is complete. Meanwhile its new
+// pages are stored under the negative of their generation, where readers of the document do not see them.
 
 // pageGeneration is the generation under which this delivery stores pages.
 func (d *delivery) pageGeneration() int64 {
@@ -18,7 +18,7 @@ func (d *delivery) pageGeneration() int64 {
 	return d.ev.Generation
 }
 
-// resumeRereading reads the document's own pages, and takes over those that are not to be read again, and those that an
+// resumeRereading loads the document's own pages and marks as finished those that need no new reading and those that an
 // earlier attempt at the same request has read.
 func (d *delivery) resumeRereading(ctx context.Context, before *document.Record) error {
 	var own []document.Page
@@ -42,17 +42,17 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 			d.continues(before)
 		}
 	}
-	if before.Rereading.PagesDone == 0 { // pages that are stored so are of a request before this one
+	if before.Rereading.PagesDone == 0 { // new pages that are stored belong to an earlier request
 		return d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)
 	}
-	d.pages.model, d.pages.reader = before.Rereading.Model, document.Reader{} // how those were read is not known
+	d.pages.model, d.pages.reader = before.Rereading.Model, document.Reader{} // it is not known how those were read
 	staged, err := d.w.o.Records.Pages(ctx, d.id, -d.ev.Generation)
 	d.takeOver(staged)
 	return err
 }
 
-// publishRereading replaces the document's pages by the new ones, and then its text. A page that failed this time
-// and did not before stays as it was.
+// publishRereading replaces the document's pages with the new ones, and then its text. A page that failed only in the
+// new reading stays as it was.
 func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Result) Result {
 	var fresh []document.Page
 	for n := 1; n <= pages.made(); n++ {
@@ -76,7 +76,7 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 		}
 	}
 	if only := pages.finished[1]; pages.total == 1 && !only.SaysMore() {
-		contents.Drop = append(contents.Drop, 1) // that of the reading before, if it did
+		contents.Drop = append(contents.Drop, 1) // left by the previous reading, if any
 	} else {
 		batches := document.Batches(fresh)
 		for i, batch := range batches {
@@ -99,8 +99,8 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 	return d.tidyRereading(ctx, res)
 }
 
-// tidyRereading clears the new pages once the reading is over. A crash or a fault here leaves them to the next
-// request.
+// tidyRereading clears the staged pages once the reading is over. After a crash or a fault here, the next request
+// clears them.
 func (d *delivery) tidyRereading(ctx context.Context, res Result) Result {
 	if d.before != nil && res.Record != nil && res.Record.Generation == d.ev.Generation && !res.Record.Open() {
 		_ = d.w.o.Records.ClearPages(ctx, d.id, d.ev.Generation)

@@ -9,25 +9,25 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Result is what became of one delivery: the log line, the span, the metrics and the HTTP answer are made of it.
+// Result is the outcome of one delivery. The log line, the span, the metrics and the HTTP answer are made from it.
 type Result struct {
 	Outcome      document.Outcome
-	Fault        document.Fault   // its code is empty where nothing went wrong
-	Record       *document.Record // as it is afterwards; nil where that is not known
+	Fault        document.Fault   // its code is empty if nothing went wrong
+	Record       *document.Record // after the delivery; nil if not known
 	LeaseExpired bool             // the claim found a lease that its holder let expire
 	Reason       string           // why the event was filtered
 
-	live *document.Event // another generation that was found to be live in the bucket
+	live *document.Event // another generation, found to be live in the bucket
 }
 
-// refused returns the result of a delivery that an error ended before it held the record. ctx is the one of what
-// failed.
+// refused returns the result of a delivery that failed before it held the record. ctx is the context of the failed
+// call.
 func refused(ctx context.Context, err error) Result {
 	return Result{Outcome: document.OutcomeRetry, Fault: faultOf(ctx, err)}
 }
 
-// log writes the one log line of a delivery, always with the same fields. It holds no text of documents, no tokens and
-// no whole answers.
+// log writes the one log line of a delivery, always with the same fields. It never contains document text, tokens or
+// whole answers.
 func (w *Worker) log(ctx context.Context, ev document.Event, start time.Time, res Result) {
 	rec := res.record()
 	attrs := []slog.Attr{
@@ -52,7 +52,7 @@ func (w *Worker) log(ctx context.Context, ev document.Event, start time.Time, re
 	w.o.Log.LogAttrs(ctx, level(res.Fault), "delivery "+string(res.Outcome), attrs...)
 }
 
-// record returns the record, a zero one where it is not known.
+// record returns the record, a zero one if it is not known.
 func (r Result) record() *document.Record {
 	if r.Record == nil {
 		return &document.Record{}
@@ -60,19 +60,18 @@ func (r Result) record() *document.Record {
 	return r.Record
 }
 
-// Swept is what one sweep came to.
+// Swept is the result of one sweep.
 type Swept struct {
 	Taken    int                      // deliveries that it made
 	Outcomes map[document.Outcome]int // of these
-	// Due is how many records were due at its last look: those that others hold, and those that its time was not enough
-	// for. It looks at a batch only, so 50 means 50 or more.
+	// Due is how many records were due when the sweep ended: records that other workers hold, and records that it had
+	// no time for. It is counted up to one batch, so 50 means 50 or more.
 	Due     int
-	Overdue time.Duration // of the one that is due longest; 0 where none is
-	// PastWindow is how many of the records that it took or saw last stay unfinished although their RETRY_WINDOW is
-	// over. Any fault after the window fails a record, so that these are ones that no worker manages to take to their
-	// end.
+	Overdue time.Duration // of the longest overdue record; 0 if none is due
+	// PastWindow is how many of the records that the sweep met are unfinished although their RETRY_WINDOW is over. Any
+	// fault after the window fails a record, so these are records that no worker manages to finish.
 	PastWindow int
-	Fault      document.Fault // of the store; its code is empty where nothing went wrong
+	Fault      document.Fault // of the store; its code is empty if nothing went wrong
 }
 
 // logSweep writes the one log line of a sweep, always with the same fields.
@@ -112,7 +111,7 @@ func (w *Worker) logReconciled(ctx context.Context, start time.Time, r Reconcile
 	)
 }
 
-// outcomesOf returns the counts of outcomes that a finalize event can have, and of others.
+// outcomesOf returns, as one attribute, the counts of all outcomes of a finalize event, and of others.
 func outcomesOf(counts map[document.Outcome]int, others ...document.Outcome) slog.Attr {
 	var all []any
 	for _, o := range append([]document.Outcome{document.OutcomeDone, document.OutcomeFailed, document.OutcomeRetry,
@@ -123,7 +122,7 @@ func outcomesOf(counts map[document.Outcome]int, others ...document.Outcome) slo
 	return slog.Group("outcomes", all...)
 }
 
-// level is ERROR for what needs the operator, since that wakes one; WARN for what failed or will be tried again.
+// level returns ERROR for faults that need the operator, since that raises an alert, and WARN for failures and retries.
 func level(f document.Fault) slog.Level {
 	switch {
 	case f.Code == "":

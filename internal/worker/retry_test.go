@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// stored is what a person sees before asking for another try.
+// stored returns the record as an operator sees it before a retry.
 func (w *world) stored(name string) *document.Stored {
 	w.t.Helper()
 	s, err := w.records.Get(w.t.Context(), document.Object{Bucket: "b", Name: name}.ID())
@@ -27,7 +27,7 @@ func (w *world) stored(name string) *document.Stored {
 	return s
 }
 
-// retry asks for another try and has a sweep follow.
+// retry requests a retry and runs a sweep.
 func (w *world) retry(name string, redo func(document.Page) bool) {
 	w.t.Helper()
 	if _, err := document.Retry(w.t.Context(), w.records, w.stored(name), "me", redo); err != nil {
@@ -54,7 +54,7 @@ func (w *world) retry(name string, redo func(document.Page) bool) {
 
 func allPages(document.Page) bool { return true }
 
-// TestRetryOfFailedStartsAfresh: what failed for good is tried again with fresh budgets; its attempts go on counting.
+// TestRetryOfFailedStartsAfresh: a failed record is retried with fresh budgets; its attempts keep counting.
 func TestRetryOfFailedStartsAfresh(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		broken := true
@@ -74,7 +74,7 @@ func TestRetryOfFailedStartsAfresh(t *testing.T) {
 	})
 }
 
-// TestRetryKeepsPages: pages that were read stay and are not paid for again; the one that failed has its turn.
+// TestRetryKeepsPages: pages that were read stay and are not paid for again; the failed page is retried.
 func TestRetryKeepsPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		broken := true
@@ -105,8 +105,8 @@ func TestRetryKeepsPages(t *testing.T) {
 	})
 }
 
-// TestRereadingReplacesNothingUntilItIsComplete: pages, text and status stay through faults and crashes in the middle,
-// what is read already is not read again, and then all is new at once.
+// TestRereadingReplacesNothingUntilItIsComplete: pages, text and status stay through faults and crashes in between,
+// pages already read are not read again, and at the end everything is replaced at once.
 func TestRereadingReplacesNothingUntilItIsComplete(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -153,8 +153,8 @@ func TestRereadingReplacesNothingUntilItIsComplete(t *testing.T) {
 	})
 }
 
-// TestFailedRereadingDestroysNothing: a misspelt model, a page that cannot be read any more, an object of one page or
-// many: the document is as it was, and says why it was not read again.
+// TestFailedRereadingDestroysNothing: with a misspelt model or a page that has become unreadable, in objects of one
+// page or many, the document stays as it was, with the reason for the failure.
 func TestFailedRereadingDestroysNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		file []byte
@@ -198,7 +198,7 @@ func TestFailedRereadingDestroysNothing(t *testing.T) {
 	}
 }
 
-// TestRereadingKeepsAPageThatFailsNow: what was read before is worth more than an error.
+// TestRereadingKeepsAPageThatFailsNow: the earlier text is worth more than an error.
 func TestRereadingKeepsAPageThatFailsNow(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
@@ -219,7 +219,7 @@ func TestRereadingKeepsAPageThatFailsNow(t *testing.T) {
 	})
 }
 
-// TestRetryDropsOwnPage: the page document of an object of one page goes with the request: without blocks the next
+// TestRetryDropsOwnPage: the request removes the page document of an object of one page: without blocks the next
 // reading writes none.
 func TestRetryDropsOwnPage(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
@@ -266,8 +266,8 @@ func TestRetryWritesOnlyOverWhatWasSeen(t *testing.T) {
 	})
 }
 
-// TestRetryStuck: whose holder died long ago is processed at once, with fresh budgets; whose holder is alive is left
-// alone, and a holder that was only slow is refused afterwards.
+// TestRetryStuck: a record whose holder died long ago is processed at once, with fresh budgets; one whose holder is
+// alive is left alone, and the commits of a holder that was only slow are refused afterwards.
 func TestRetryStuck(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(31))
@@ -310,7 +310,7 @@ func TestRetryStuck(t *testing.T) {
 	})
 }
 
-// counting is a store that remembers how many page documents each commit removes.
+// counting is a store that records how many page documents each commit removes.
 type counting struct {
 	*documenttest.Memory
 	drops []int
@@ -322,8 +322,8 @@ func (c *counting) Commit(ctx context.Context, id string, from *document.Stored,
 	return c.Memory.Commit(ctx, id, from, ch)
 }
 
-// TestRetryOfALongBookIsSeveralCommits: none removes more documents than a store takes at once, and the book is asked
-// for once all are gone.
+// TestRetryOfALongBookIsSeveralCommits: none removes more documents than a store accepts at once, and the retry is
+// requested once all are removed.
 func TestRetryOfALongBookIsSeveralCommits(t *testing.T) {
 	t.Parallel()
 	store := &counting{Memory: documenttest.NewMemory()}

@@ -8,24 +8,24 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// An object with the bytes of one that was read has its text. It is copied from a document that may serve for that (see
-// [document.ReuseKey]), by an attempt that finds nothing of its own object read yet, and never where a person asked for
-// another try: that one wants the object read. Whatever keeps it from being copied, the object is read.
+// An object with the same bytes as one that was read has the same text. The text is copied from a document that matches
+// (see [document.ReuseKey]), by an attempt that finds no page of its own object read yet. After an operator's retry
+// nothing is copied: the operator wants the object read. If copying fails for any reason, the object is read.
 
-// copied is what a delivery takes instead of reading.
+// copied holds the pages that a delivery takes instead of reading.
 type copied struct {
 	pages []document.Page
 	from  string // id of the document that was read
 	model string
 }
 
-// reader returns how this worker reads, but for the model.
+// reader describes how this worker reads, apart from the model.
 func (w *Worker) reader() document.Reader {
 	return document.Reader{Mode: w.o.Mode, Profile: w.o.OCR.Profile().Name, PDFText: w.o.PDFText}
 }
 
-// findCopy returns the pages of a document whose object had the same bytes; nil where there is none, or none is looked
-// for. Nothing is written.
+// findCopy returns the pages of a document whose object has the same bytes; nil if there is none, or reuse does not
+// apply. It writes nothing.
 func (d *delivery) findCopy(ctx context.Context) *copied {
 	rec, replaced := d.record(), d.replaced
 	d.replaced = nil
@@ -58,7 +58,7 @@ func (d *delivery) findCopy(ctx context.Context) *copied {
 	return c
 }
 
-// copyReplaced copies the generation before, whose record is overwritten and whose pages are not cleared yet.
+// copyReplaced copies the previous generation, whose record is overwritten and whose pages are not cleared yet.
 func (d *delivery) copyReplaced(ctx context.Context, replaced *document.Record) (*copied, error) {
 	pages, err := d.pagesToCopy(ctx, replaced)
 	if err != nil {
@@ -77,7 +77,7 @@ func (d *delivery) copyFound(ctx context.Context, key string) (*copied, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !saysAll(origin.Record) { // the pages may be of another state than the record, or cleared
+	if !saysAll(origin.Record) { // the pages may belong to another state than the record, or be cleared
 		now, err := d.w.o.Records.Get(ctx, origin.Object().ID())
 		if err != nil || now == nil || now.ReuseKey != key || !now.Finished.Equal(origin.Finished) {
 			return nil, err
@@ -86,7 +86,7 @@ func (d *delivery) copyFound(ctx context.Context, key string) (*copied, error) {
 	return d.copyOf(origin.Record, pages), nil
 }
 
-// pagesToCopy reads the page documents of an origin; none where the record says all there is.
+// pagesToCopy reads the page documents of an origin; none if the record holds everything.
 func (d *delivery) pagesToCopy(ctx context.Context, origin *document.Record) ([]document.Page, error) {
 	if saysAll(origin) {
 		return nil, nil
@@ -94,8 +94,7 @@ func (d *delivery) pagesToCopy(ctx context.Context, origin *document.Record) ([]
 	return d.w.o.Records.Pages(ctx, origin.Object().ID(), origin.Generation)
 }
 
-// saysAll reports whether an origin has no page documents. The page of one in layout mode has one for its blocks, if it
-// has any.
+// saysAll reports whether an origin has no page documents. In layout mode even a single page has one if it has blocks.
 func saysAll(origin *document.Record) bool {
 	return origin.Pages == 1 && origin.Mode == ocr.ModePlain
 }
@@ -108,7 +107,7 @@ func (d *delivery) copyOf(origin *document.Record, pages []document.Page) *copie
 	return &copied{copies, from, origin.Model}
 }
 
-// takeCopy takes pages over as finished. The closing write stores them.
+// takeCopy marks copied pages as finished. The closing write stores them.
 func (d *delivery) takeCopy(ctx context.Context, c *copied) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

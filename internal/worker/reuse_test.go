@@ -16,7 +16,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// reusing is a world whose workers copy the text of the same bytes.
+// reusing runs f in a world whose workers reuse the text of the same bytes.
 func reusing(t *testing.T, f func(t *testing.T, w *world)) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.reuse()
@@ -26,7 +26,7 @@ func reusing(t *testing.T, f func(t *testing.T, w *world)) {
 
 func (w *world) reuse() { w.options.Reuse, w.options.Model = true, "m" }
 
-// put has an object read, or copied, by a worker that has just started.
+// put makes a new worker read or copy an object.
 func (w *world) put(name string, data []byte) *document.Record {
 	w.t.Helper()
 	ev := w.bucket.Put(name, data)
@@ -38,7 +38,7 @@ func (w *world) put(name string, data []byte) *document.Record {
 
 func idOf(name string) string { return document.Object{Bucket: "b", Name: name}.ID() }
 
-// wantCopy fails the test unless the document holds that text, copied from that of another name.
+// wantCopy fails the test unless the document has that text, copied from the document of from.
 func (w *world) wantCopy(name, from, text string) {
 	w.t.Helper()
 	r := w.want(name, document.StatusDone, "")
@@ -53,8 +53,8 @@ func (w *world) wantCopy(name, from, text string) {
 	}
 }
 
-// TestSameBytesAreReadOnce: a rename, a copy and a re-upload have the text of the object that was read, and the OCR
-// service is not asked.
+// TestSameBytesAreReadOnce: a rename, a copy and a re-upload get the text of the object that was read, without asking
+// the OCR service.
 func TestSameBytesAreReadOnce(t *testing.T) {
 	blank := pagetest.TIFF(binary.LittleEndian,
 		pagetest.Gray(image.NewGray(image.Rect(0, 0, 41, leastSide)), leastSide), pagetest.Gray(drawn(102), leastSide))
@@ -102,7 +102,7 @@ func TestSameBytesAreReadOnce(t *testing.T) {
 	}
 }
 
-// TestFolderCopiedTenTimesCostsOne: in pages sent. Each document of a copy says where it is from, in the log as well.
+// TestFolderCopiedTenTimesCostsOne: in pages sent. Each copy's document and log line name its source.
 func TestFolderCopiedTenTimesCostsOne(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.put("in/a.tiff", book(3))
@@ -123,7 +123,7 @@ func TestFolderCopiedTenTimesCostsOne(t *testing.T) {
 	})
 }
 
-// TestLayoutIsCopied: blocks lie in page documents, also where there is one page alone.
+// TestLayoutIsCopied: blocks are in page documents, even for a single page.
 func TestLayoutIsCopied(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.options.Mode = ocr.ModeLayout
@@ -140,7 +140,7 @@ func TestLayoutIsCopied(t *testing.T) {
 			t.Errorf("%+v", pages)
 		}
 		w.answer = nil
-		w.put("plain", picture(41)) // and no blocks came of it
+		w.put("plain", picture(41)) // without blocks
 		w.put("copy", picture(41))
 		w.wantCopy("copy", "plain", "text of 41")
 		w.put("plain", picture(41))
@@ -180,7 +180,7 @@ type profiled struct {
 
 func (p profiled) Profile() ocr.Profile { return ocr.Profile{Name: p.name, Edge: 1540} }
 
-// TestOnlySoundTextIsReused: what differs in bytes, owner or reader is read, and what is in doubt is never copied.
+// TestOnlySoundTextIsReused: objects that differ in bytes, owner or reader are read, and text in doubt is never copied.
 func TestOnlySoundTextIsReused(t *testing.T) {
 	warning := func(w *world) {
 		w.answer = func(_ context.Context, text string) (ocr.Result, error) {
@@ -300,8 +300,7 @@ func TestOnlySoundTextIsReused(t *testing.T) {
 	}
 }
 
-// TestCopyIsReadOnRequest: bucketocr retry reads the object, and what came of it is a text of its own, which is copied
-// in turn.
+// TestCopyIsReadOnRequest: bucketocr retry reads the object, whose text is then its own and may be copied in turn.
 func TestCopyIsReadOnRequest(t *testing.T) {
 	for name, data := range map[string][]byte{"image": picture(31), "book": book(3)} {
 		t.Run(name, func(t *testing.T) {
@@ -347,8 +346,8 @@ func TestCopyIsReadOnRequest(t *testing.T) {
 	})
 }
 
-// TestOriginThatChangesMeanwhileIsLeft: between any two steps of copying. The object is read then, or its text is that
-// of one state of the origin, never of two.
+// TestOriginThatChangesMeanwhileIsLeft: if the origin changes between any two steps of copying, the object is read, or
+// its text is that of one state of the origin, never of two.
 func TestOriginThatChangesMeanwhileIsLeft(t *testing.T) {
 	changes := map[string]func(w *world){
 		"erased": func(w *world) {
@@ -415,8 +414,8 @@ func TestOriginThatChangesMeanwhileIsLeft(t *testing.T) {
 	}
 }
 
-// TestPagesOfTwoReadingsAreNotMixed: an origin that is read again while its pages are copied has pages of both for a
-// while, and its key before and after.
+// TestPagesOfTwoReadingsAreNotMixed: an origin that is read again while its pages are copied temporarily has pages of
+// both readings, and the same key before and after.
 func TestPagesOfTwoReadingsAreNotMixed(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.put("a", book(3))
@@ -481,8 +480,8 @@ func (b between) Commit(ctx context.Context, id string, from *document.Stored, c
 	return b.Store.Commit(ctx, id, from, c)
 }
 
-// TestCopyThatIsCutConverges: a fault or a crash at each call, with a copy of another document and one of the
-// generation before. The record converges to the whole text, with the pages that belong to it.
+// TestCopyThatIsCutConverges: with a fault or a crash at each call, for a copy of another document and of the previous
+// generation, the record converges to the whole text with its pages.
 func TestCopyThatIsCutConverges(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		for _, dies := range []bool{true, false} {
@@ -519,7 +518,7 @@ func TestCopyThatIsCutConverges(t *testing.T) {
 	}
 }
 
-// TestReuseNeverKeepsAnObjectFromBeingRead: a query that fails costs a page sent, and a line in the log.
+// TestReuseNeverKeepsAnObjectFromBeingRead: a failed query costs sending the page, and a log line.
 func TestReuseNeverKeepsAnObjectFromBeingRead(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"store":  func() error { return fmt.Errorf("%w: no such index", document.ErrStoreMisconfigured) },
@@ -548,7 +547,7 @@ func TestReuseNeverKeepsAnObjectFromBeingRead(t *testing.T) {
 	}
 }
 
-// TestAttemptsThatReadAlikeMakeAnOrigin: a book that took several attempts is copied where all of them read it in one
+// TestAttemptsThatReadAlikeMakeAnOrigin: a book that took several attempts is copied if all of them read it in the same
 // way.
 func TestAttemptsThatReadAlikeMakeAnOrigin(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -600,8 +599,8 @@ func TestAttemptsThatReadAlikeMakeAnOrigin(t *testing.T) {
 	}
 }
 
-// TestWhatIsInPartAnothersIsNoOrigin: pages that stay from before were read in another way than the others, or it is
-// not known how.
+// TestWhatIsInPartAnothersIsNoOrigin: a document is not reused if earlier pages were read in another way than the
+// others, or in an unknown way.
 func TestWhatIsInPartAnothersIsNoOrigin(t *testing.T) {
 	second := func(pg document.Page) bool { return pg.Page == 2 }
 	for name, again := range map[string]func(w *world){
@@ -670,7 +669,7 @@ func TestWhatIsInPartAnothersIsNoOrigin(t *testing.T) {
 	})
 }
 
-// resumed has an attempt go on where another one left pages of that source.
+// resumed makes an attempt continue where another one left pages of that source.
 func (w *world) resumed(source string, numbers ...int) {
 	c, model := &document.Change{}, "m"
 	if source == document.SourcePDFText {
@@ -697,7 +696,7 @@ func (w *world) resumed(source string, numbers ...int) {
 	w.worker().Sweep(w.t.Context())
 }
 
-// TestPagesThatWereReadStay: they were paid for, and a copy takes the place of none.
+// TestPagesThatWereReadStay: they were paid for, and a copy replaces none.
 func TestPagesThatWereReadStay(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.put("a", book(3))
@@ -720,14 +719,14 @@ func TestPagesThatWereReadStay(t *testing.T) {
 	})
 }
 
-// adopting is an OCR service that turns out to have another model, of another profile, with its first answer.
+// adopting is an OCR service whose first answer reveals another model with another profile.
 type adopting struct{ *world }
 
 func (a adopting) Profile() ocr.Profile {
 	return ocr.Profile{Name: fmt.Sprint("profile ", min(a.calls.Load(), 1)), Edge: 1540}
 }
 
-// TestTextOfTwoProfilesIsNotReused: neither by those who know the first, nor by those who know the second.
+// TestTextOfTwoProfilesIsNotReused: neither by workers with the first profile nor by those with the second.
 func TestTextOfTwoProfilesIsNotReused(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.options.OCR = adopting{w}
@@ -741,8 +740,8 @@ func TestTextOfTwoProfilesIsNotReused(t *testing.T) {
 	})
 }
 
-// TestModelIsTheOneThatAnswers: where the service answers under another name than it is asked by, an instance learns it
-// with its first answer.
+// TestModelIsTheOneThatAnswers: if the service answers with another model name than requested, an instance learns it
+// from the first answer.
 func TestModelIsTheOneThatAnswers(t *testing.T) {
 	reusing(t, func(t *testing.T, w *world) {
 		w.options.Model = "alias"

@@ -21,9 +21,9 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// service is a model of the OCR service: a queue, a GPU, what may stand in front, and the ways in which all that dies.
-// The real client talks to it. A page is known by its width, as everywhere in these tests, and its text is "text of
-// WIDTH".
+// service is a model of the OCR service: a queue, a GPU, an optional proxy in front, and the ways in which these fail.
+// The real client talks to it. A page is identified by its width, as everywhere in these tests, and its text is "text
+// of WIDTH".
 //
 // The first group of fields is set before the first page is sent.
 type service struct {
@@ -31,29 +31,30 @@ type service struct {
 	work   time.Duration // GPU time of an ordinary page
 	shared bool          // the pages at work share one GPU, as in vLLM; else each place has its own
 	uneven bool          // pages take from half to one and a half times as long
-	deaf   bool          // it is not told when a client hangs up (Cloud Run), and reads the page to its end
+	deaf   bool          // it does not notice when a client hangs up (Cloud Run), and reads the page to the end
 	pages  map[int]fate  // by width; an ordinary page is not in it
 	death  death
 	down   time.Duration // after a death
-	downAs reply         // what is answered meanwhile; its zero value refuses connections
-	limit  int           // bytes of a body over which the proxy in front answers 413; 0: none
-	front  func() *reply // what a proxy answers instead of passing the request on; nil, or nil from it: it passes it on
+	downAs reply         // the answer meanwhile; its zero value refuses connections
+	limit  int           // bytes of a body above which the proxy in front answers 413; 0: none
+	// a proxy's answer instead of forwarding the request; nil, or if it returns nil: requests are forwarded
+	front func() *reply
 
 	mu      sync.Mutex
-	since   time.Time // the work of active pages is counted up to this time
+	since   time.Time // work of active pages is accounted for up to this time
 	active  []*job
 	queue   []*job
 	timer   *time.Timer
-	failing time.Time // until then: alive, and a 500 to everything
+	failing time.Time // until then: alive, but answers everything with 500
 	dead    time.Time // until then: down
 	count   serviceCounts
 	sent    map[int]int // by width: requests for a page that reached the server
 }
 
-// serviceCounts are figures about a service, to be looked at when nothing runs.
+// serviceCounts are counters of a service, to be read when nothing is running.
 type serviceCounts struct {
 	sent     int           // pages that reached the server, without control pages
-	read     int           // pages that it read to their end, whether or not a client still waited
+	read     int           // pages that it read to the end, whether or not a client still waited
 	control  int           // control pages that reached the server
 	refused  int           // requests that did not reach it: it was down, or the proxy answered
 	kills    int           // deaths by a page
@@ -62,21 +63,21 @@ type serviceCounts struct {
 	most     int           // connections at once
 }
 
-// fate is what becomes of a page, always.
+// fate is the fixed outcome of a page.
 type fate struct {
 	work  time.Duration // GPU time; 0: an ordinary page's
-	reply reply         // in place of its text
+	reply reply         // instead of its text
 	kills bool          // the server, at the end of its work
 }
 
-// death is what connected clients see when the server dies.
+// death describes what connected clients see when the server dies.
 type death struct {
 	reply   reply
-	silent  bool          // they see nothing at all, and wait until they give up
-	failing time.Duration // how long it goes on answering 500 before the port closes
+	silent  bool          // they see nothing, and wait until they give up
+	failing time.Duration // how long it still answers 500 before the port closes
 }
 
-// reply is one answer: a status and a body, or the connection's error. The zero value is a connection that is refused.
+// reply is one answer: a status and a body, or the connection's error. The zero value is a refused connection.
 type reply struct {
 	err    error
 	status int
@@ -97,11 +98,11 @@ var (
 	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 )
 
-// What real servers and platforms answer.
+// Answers of real servers and platforms.
 var (
 	refusedReply = reply{}
 	resetReply   = reply{err: errReset}
-	// of a page, or of its end
+	// about a page, or when the engine dies
 	engineReply   = vllmError("EngineCore encountered an issue. See stack trace (above) for the root cause.")
 	futuresReply  = vllmError("cannot schedule new futures after shutdown")
 	instanceReply = reply{status: 503,
@@ -154,7 +155,7 @@ func (s *service) client(t *testing.T) *ocr.Client {
 	return c
 }
 
-// RoundTrip is [http.RoundTripper]. It reports the phases of a request as net/http's transport does.
+// RoundTrip implements [http.RoundTripper]. It reports the phases of a request like net/http's transport.
 func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 	trace := httptrace.ContextClientTrace(req.Context())
 	at := s.gate()
@@ -195,7 +196,7 @@ func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 		Request: req}, nil
 }
 
-// gate returns what a request is answered that does not reach the GPU; nil for one that does.
+// gate returns the answer to a request that does not reach the GPU; nil for one that does.
 func (s *service) gate() *reply {
 	if s.front != nil {
 		if r := s.front(); r != nil {
@@ -255,7 +256,7 @@ func (s *service) accept(body []byte) *job {
 	return j
 }
 
-// hangUp takes a page off whose client does not wait any more, if that is told.
+// hangUp removes a page whose client no longer waits, unless the service is deaf.
 func (s *service) hangUp(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,7 +269,7 @@ func (s *service) hangUp(j *job) {
 	})
 }
 
-// turn brings the work up to now, makes a change, and waits for the next page to be finished. mu is held.
+// turn does the work up to now, makes a change, and schedules the end of the next page. The caller holds mu.
 func (s *service) turn(change func()) {
 	s.progress()
 	change()
@@ -289,7 +290,7 @@ func (s *service) turn(change func()) {
 	})
 }
 
-// rate is how much GPU time an active page gets in a second.
+// rate returns how much GPU time an active page gets per second.
 func (s *service) rate() float64 {
 	if s.shared {
 		return 1 / float64(len(s.active))
@@ -297,7 +298,7 @@ func (s *service) rate() float64 {
 	return 1
 }
 
-// progress does the work up to now and answers what is finished. mu is held.
+// progress does the work up to now and answers finished pages. The caller holds mu.
 func (s *service) progress() {
 	now := time.Now()
 	done := now.Sub(s.since).Seconds()
@@ -326,7 +327,7 @@ func (s *service) progress() {
 	}
 }
 
-// answer returns what a page is answered that was worked on to its end. mu is held.
+// answer returns the answer to a page that was read to the end. The caller holds mu.
 func (s *service) answer(j *job) reply {
 	if j.fate.reply != (reply{}) {
 		return j.fate.reply
@@ -335,7 +336,7 @@ func (s *service) answer(j *job) reply {
 	return reply{status: 200, body: completion(fmt.Sprintf("text of %d", j.width), `"stop"`)}
 }
 
-// die ends the server under everyone who is connected. mu is held.
+// die kills the server under all connected clients. The caller holds mu.
 func (s *service) die(d death) {
 	for _, j := range append(s.active, s.queue...) {
 		if !d.silent {
@@ -385,7 +386,7 @@ func imageOf(body []byte) []byte {
 	return picture[:n]
 }
 
-// controlPage is what control pages begin with, padded or not.
+// controlPage returns the common beginning of padded and unpadded control pages.
 var controlPage = sync.OnceValue(func() []byte {
 	file, err := os.ReadFile("control.png")
 	if err != nil {

@@ -31,7 +31,7 @@ func TestDrainEndsDespiteAHungRenewal(t *testing.T) {
 	})
 }
 
-// TestSweepStartsNothingAfterDrain: what it has started is finished, nothing is broken off.
+// TestSweepStartsNothingAfterDrain: deliveries already started are finished, not broken off.
 func TestSweepStartsNothingAfterDrain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = func(context.Context, string) (ocr.Result, error) {
@@ -117,7 +117,7 @@ func TestDrainEndsDespiteAHungClaim(t *testing.T) {
 	})
 }
 
-// TestWorkGoesOnWhenTheCallerHangsUp: it is being paid for, and its end is written.
+// TestWorkGoesOnWhenTheCallerHangsUp: it is paid for, and its end is written.
 func TestWorkGoesOnWhenTheCallerHangsUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ctx, hangUp := context.WithCancel(t.Context())
@@ -133,8 +133,8 @@ func TestWorkGoesOnWhenTheCallerHangsUp(t *testing.T) {
 	})
 }
 
-// TestDrainReleasesWhatDoesNotFit: what does not fit the grace period is released before it ends, and a redelivery
-// starts at once.
+// TestDrainReleasesWhatDoesNotFit: a record that cannot be finished within the grace period is released before its end,
+// and a redelivery starts at once.
 func TestDrainReleasesWhatDoesNotFit(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.answer = hang
@@ -252,7 +252,7 @@ func (stuck) Open(ctx context.Context, _ document.Object) (document.Content, err
 	return document.Content{}, fmt.Errorf("%w: %w", document.ErrStorageUnavailable, ctx.Err())
 }
 
-// TestClaimUnderWayAtShutdownIsReleased: the answer to its commit is waited for, so that no lease is left.
+// TestClaimUnderWayAtShutdownIsReleased: the worker waits for the answer to its commit, so that no lease is left.
 func TestClaimUnderWayAtShutdownIsReleased(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		var commits atomic.Int64
@@ -270,7 +270,7 @@ func TestClaimUnderWayAtShutdownIsReleased(t *testing.T) {
 		p := w.worker()
 		go p.Process(t.Context(), w.bucket.Put("a.png", picture(31)))
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // puts back at 6 s
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // releases at 6 s
 		defer cancel()
 		if err := p.Drain(ctx); err != nil {
 			t.Error(err)

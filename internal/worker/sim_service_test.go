@@ -16,10 +16,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestServiceSim runs whole little worlds of books and images before a random OCR service, one for each seed: slow or
-// not, with one place or many, with pages that it cannot read, that are too dense or that kill it, restarts, and an
-// hour of something else at its address. Whatever happens, each page that it can read is read, and only the others
-// fail. A failure names its seed: go test ./internal/worker -run ServiceSim -seed N replays it.
+// TestServiceSim simulates small worlds of books and images with a random OCR service, one per seed: slow or not, with
+// one place or many, with pages that it cannot read, that are too dense or that kill it, with restarts, and with an
+// hour of something else at its address. Whatever happens, each readable page is read, and only the others fail. A
+// failure names its seed: go test ./internal/worker -run ServiceSim -seed N replays it.
 func TestServiceSim(t *testing.T) {
 	first, last := *simFirst, *simFirst+uint64(*simSeeds)/3
 	if *simSeed != 0 {
@@ -37,7 +37,7 @@ func TestServiceSim(t *testing.T) {
 	}
 }
 
-// serviceSim is one world. Chance decides before it begins what is in it; then it runs by its own laws.
+// serviceSim is one world. Its contents are chosen at random before it begins; then it runs deterministically.
 type serviceSim struct {
 	w       *world
 	rng     *rand.Rand
@@ -51,10 +51,10 @@ type serviceSim struct {
 	mu      sync.Mutex
 	last    map[string]*document.Record // by id
 	strikes int
-	asked   map[string]int // tries that people asked for, by name
+	asked   map[string]int // retries requested by operators, by name
 }
 
-// simObject is one object; its pages are known by their widths.
+// simObject is one object; its pages are identified by their widths.
 type simObject struct {
 	ev     document.Event
 	widths []int
@@ -87,7 +87,7 @@ func newServiceSim(w *world, rng *rand.Rand) *serviceSim {
 	return sim
 }
 
-// outage has something else answer at the service's address for up to an hour, sometimes.
+// outage sometimes makes something else answer at the service's address for up to an hour.
 func (sim *serviceSim) outage() {
 	if sim.rng.IntN(2) == 0 {
 		return
@@ -109,7 +109,7 @@ func (sim *serviceSim) upTo(d time.Duration) time.Duration {
 	return time.Duration(sim.rng.Int64N(int64(d)))
 }
 
-// add puts an object of n pages. A page in ten is one that the service cannot read.
+// add puts an object of n pages. One page in ten is unreadable for the service.
 func (sim *serviceSim) add(name string, width *int, n int) {
 	o := simObject{}
 	var pictures []pagetest.Picture
@@ -140,7 +140,7 @@ func (sim *serviceSim) add(name string, width *int, n int) {
 	sim.objects = append(sim.objects, o)
 }
 
-// run delivers everything within an hour, restarts the server now and then, and lets the rest take its time.
+// run delivers everything within an hour, restarts the server now and then, and waits until everything has ended.
 func (sim *serviceSim) run() {
 	for range sim.rng.IntN(5) {
 		time.AfterFunc(sim.upTo(3*time.Hour), sim.s.restart)
@@ -179,7 +179,7 @@ func (sim *serviceSim) run() {
 		sim.p.deliveries.Load(), sim.s)
 }
 
-// committed counts strikes, and looks at what a commit makes of a record.
+// committed counts strikes, and checks a record after a commit.
 func (sim *serviceSim) committed(_ context.Context, id string) error {
 	sim.mu.Lock()
 	defer sim.mu.Unlock()
@@ -193,7 +193,7 @@ func (sim *serviceSim) committed(_ context.Context, id string) error {
 	}
 	for n, strike := range was.Strikes {
 		if is.Strikes[n].Count == 0 && strike.Count == maxAttempts-1 && is.Retried.Equal(was.Retried) {
-			sim.strikes++ // the last one is not stored: the page goes
+			sim.strikes++ // the last one is not stored, since the page fails
 		}
 	}
 	if was.Status == document.StatusDone && is.Rereading != nil && (is.Status != was.Status || is.Text != was.Text) {
@@ -202,9 +202,9 @@ func (sim *serviceSim) committed(_ context.Context, id string) error {
 	return nil
 }
 
-// check holds guarantee 3, and the bounds of DESIGN 5, against what is stored and what was sent.
+// check checks guarantee 3 and the bounds on costs, by the stored records and the requests sent.
 func (sim *serviceSim) check() {
-	asked, bad := 0, 0 // pages that people asked for again; readings of bad pages that anybody asked for
+	asked, bad := 0, 0 // pages requested again by operators; requested readings of bad pages
 	failed := 0        // requests for good pages that failed
 	for _, o := range sim.objects {
 		sim.checkObject(o)
@@ -230,8 +230,8 @@ func (sim *serviceSim) check() {
 	if count.kills > sim.lives()*(maxAttempts+2) {
 		sim.w.t.Errorf("%d pages killed the server %d times", sim.killers, count.kills)
 	}
-	// A bad page is sent once beside others and then for each strike. Every failure of the service, and every page that
-	// is too dense for it, may cost the pages that are there at the same time another request.
+	// A bad page is sent once among others and then for each strike. Every failure of the service, and every page that
+	// is too dense for it, may cost pages in flight at the same time another request.
 	events := count.kills + count.restarts + sim.outages
 	for width, f := range sim.s.pages {
 		if f.work > ocr.DefaultTimeout {
@@ -246,7 +246,7 @@ func (sim *serviceSim) check() {
 	for _, m := range sim.p.meters {
 		controls, bursts = controls+m.controls, bursts+m.bursts
 	}
-	// One before a page is sent alone, a good one that had failed as well, and one after it where it failed again, two
+	// One before a page is sent alone, including good ones that had failed, and one after it if it failed again, two
 	// after a time-out.
 	if controls > 3*sim.strikes+bursts+failed+events {
 		sim.w.t.Errorf("%d control pages were read, for %d strikes, %d bursts, %d good pages that failed and %d failures of the service",
@@ -256,7 +256,7 @@ func (sim *serviceSim) check() {
 		sim.strikes, controls, bursts, asked, failed, events)
 }
 
-// lives is how often killing pages were asked for.
+// lives returns how often killing pages were requested.
 func (sim *serviceSim) lives() int {
 	n := 0
 	for _, o := range sim.objects {

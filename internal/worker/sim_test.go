@@ -18,12 +18,12 @@ var (
 	simFirst = flag.Uint64("first", 1, "the first of them")
 )
 
-// TestSim runs whole little worlds through the real Process under fake time, one for each seed: images and books, some
-// of their pages bad and some deadly; a platform that delivers late, twice, in any order or stops to; people who
-// overwrite, delete and ask for another try; instances with other settings and other clocks, that die at any call; a
-// store whose answers get lost and whose commits land late, a bucket and an OCR service that fail. Every step from one
-// state of a record to the next is held against the invariants of DESIGN 1 and 5, and so is all of it when the dust has
-// settled. A failure names its seed: go test ./internal/worker -run 'TestSim$' -seed N replays it.
+// TestSim simulates small worlds with the real Process under fake time, one per seed: images and books with bad and
+// deadly pages; a platform that delivers late, twice, in any order or stops delivering; people who overwrite, delete
+// and retry; instances with different settings and clocks, which die at any call; a store that loses answers and
+// applies commits late; a bucket and an OCR service that fail. Every change of a record is checked against the
+// invariants, as is the final state. A failure names its seed: go test ./internal/worker -run 'TestSim$' -seed N
+// replays it.
 func TestSim(t *testing.T) {
 	if *simSeed != 0 {
 		s := runSim(t, *simSeed)
@@ -41,9 +41,9 @@ func TestSim(t *testing.T) {
 	t.Logf("%d seeds: %s", *simSeeds, total)
 }
 
-// TestSimReplays: a seed makes the same history again, or its failure could not be replayed. Where the machine stops a
-// goroutine in the middle, or the race detector shuffles them, those of one delivery may come to their turn in another
-// order, so not of every seed.
+// TestSimReplays: a seed must produce the same history again, or its failure could not be replayed. If the machine
+// preempts a goroutine, or the race detector shuffles them, the goroutines of one delivery may run in another order, so
+// this is not required of every seed.
 func TestSimReplays(t *testing.T) {
 	const seeds = 10
 	alike := 0
@@ -70,32 +70,32 @@ func runSim(t *testing.T, seed uint64) *sim {
 		s.people()
 		s.run(3 * time.Hour)
 		s.settle()
-		time.Sleep(time.Hour) // what dead processes still wait for
+		time.Sleep(time.Hour) // until dead processes have ended
 		s.check()
 	})
 	return s
 }
 
-// counts is what a simulation was made of.
+// counts are the statistics of a simulation.
 type counts struct {
-	// generations that were put, their pages, and those of them that cannot be read
+	// generations put, their pages, and the unreadable ones
 	Objects, Pages, Bad, Deadly             int
 	Deliveries, Sweeps, Dropped             int
 	Faults, LostAnswers, LateCommits        int
-	Crashes, Deaths, Shutdowns              int // of processes: of themselves, by a page, by the platform
+	Crashes, Deaths, Shutdowns              int // deaths of processes: at random, by a page, by the platform
 	Outages                                 int
-	PagesSent, PagesRead, Strikes, Unearned int // strikes of good pages, which an outage explains
+	PagesSent, PagesRead, Strikes, Unearned int // strikes of good pages, explained by an outage
 	ControlPages, ControlPagesRead, Bursts  int
 	Retries, Rereadings, Resplits           int
-	// leases of live holders that were taken before an instance knew the store's time
+	// leases of live holders taken over by an instance that did not know the store's time yet
 	SkewedInstances, ClockJumps, EarlyTakings int
-	LiveLeasesRetried                         int // leases of live holders that an operator with another clock took
+	LiveLeasesRetried                         int // leases of live holders taken by an operator with another clock
 	// documents with staged pages of a reading that a crash or fault ended
 	LeftBehind                int
 	Announced, AnnouncedAgain int // ends
 	FirstPages                int // documents that end with pages skipped
 	Copies, Copied            int // files with the bytes of another, documents with its text
-	UnluckyPages              int // good pages that failed, as the chances of their world explain
+	UnluckyPages              int // good pages that failed by chance, as their world permits
 }
 
 func (c counts) String() string {

@@ -25,7 +25,7 @@ func (s *sim) bad(what string, args ...any) {
 	s.t.Errorf("seed %d, at %v: %s", s.seed, time.Since(s.born).Round(time.Second), fmt.Sprintf(what, args...))
 }
 
-// begin looks at a call that is about to be made. mu is held.
+// begin checks a call that is about to be made. The caller holds mu.
 func (s *sim) begin(c *call) {
 	if c.op != "ocr" && c.op != "open" {
 		return
@@ -41,7 +41,7 @@ func (s *sim) begin(c *call) {
 	}
 }
 
-// beginRequest looks at a request for a page, or the control page.
+// beginRequest checks a request for a page, or the control page.
 func (s *sim) beginRequest(c *call) {
 	d, p := c.d, c.page
 	if d.down {
@@ -79,12 +79,12 @@ func (s *sim) beginRequest(c *call) {
 		d.tried = c.send
 	}
 	if d.inst.misses >= 3 && d.asked[p] == 0 {
-		if d.blind++; d.blind > d.inst.atOnce { // those that were on their way
+		if d.blind++; d.blind > d.inst.atOnce { // pages already on their way
 			s.bad("%s sends %s, page %d since its instance has had no answer to three", d.key, c.obj, d.blind)
 		}
 	}
 	p.sends = append(p.sends, c.send)
-	most := 5 // four tries beside others, one alone
+	most := 5 // four tries among others, one alone
 	if d.rejected[p] {
 		most += 4 // decoded
 	}
@@ -94,7 +94,7 @@ func (s *sim) beginRequest(c *call) {
 	s.neededStill(c)
 }
 
-// oneSuspect: no two instances try a suspect at a time.
+// oneSuspect checks that no two instances try a suspect at a time.
 func (s *sim) oneSuspect(c *call) {
 	for _, i := range s.instances {
 		for _, other := range i.flying {
@@ -105,8 +105,8 @@ func (s *sim) oneSuspect(c *call) {
 	}
 }
 
-// neededStill: a page that is read already is not sent, nor one that was not asked for. Who lost the lease does not
-// know.
+// neededStill checks that pages already read or not requested are not sent. A delivery that lost its lease may not know
+// that.
 func (s *sim) neededStill(c *call) {
 	f, p := c.page.file, c.page
 	id := document.Object{Bucket: "b", Name: f.v.name}.ID()
@@ -135,7 +135,7 @@ func (s *sim) neededStill(c *call) {
 	}
 }
 
-// end looks at the answer of a call. mu is held.
+// end checks the answer to a call. The caller holds mu.
 func (s *sim) end(c *call, v verdict) {
 	if c.op == "commit" {
 		c.d.wrote = time.Now()
@@ -221,7 +221,7 @@ func (s *sim) endControl(c *call, err error, again bool) {
 	}
 }
 
-// killed looks at a death that the object of a call causes. mu is held.
+// killed checks a death caused by the object of a call. The caller holds mu.
 func (s *sim) killed(c *call) {
 	d, f := c.d, s.files[c.d.v]
 	d.culprit = true
@@ -231,8 +231,8 @@ func (s *sim) killed(c *call) {
 	}
 	f.deaths++
 	most := s.most + 2
-	if f.deadly < 2 && f.resplits < 2 { // a page that was gone for a while has all its strikes again
-		most = s.most + 1 // one beside others, and then a strike each time
+	if f.deadly < 2 && f.resplits < 2 { // a page that did not exist for a while may get all its strikes again
+		most = s.most + 1 // one among others, and then a strike each time
 	}
 	if f.deaths > most {
 		s.bad("%s killed %d processes", f.v.name, f.deaths)
@@ -246,7 +246,7 @@ func (s *sim) killed(c *call) {
 	}
 }
 
-// committed looks at a commit that was applied.
+// committed checks a commit that was applied.
 func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,7 +268,7 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 		s.ends = append(s.ends, document.EndOf(is))
 	}
 	if !same {
-		was = &document.Record{} // of this generation there was none
+		was = &document.Record{} // there was none of this generation
 	}
 	if is.Lease != nil {
 		s.lookAtLease(c, was, is, late)
@@ -309,8 +309,7 @@ func (s *sim) committed(c *call, id string, ch *document.Change, late bool) {
 	}
 }
 
-// lookAtReuse: a text is copied from one of the same bytes that nothing is known against, and never where a person
-// asked.
+// lookAtReuse checks that text is only copied from a sound one of the same bytes, and never after an operator's retry.
 func (s *sim) lookAtReuse(c *call, was, is *document.Record) {
 	what := is.MD5 + is.Model
 	if is.CopiedFrom != "" && was.CopiedFrom == "" {
@@ -322,7 +321,7 @@ func (s *sim) lookAtReuse(c *call, was, is *document.Record) {
 	s.sound[what] = s.sound[what] || len(is.Warnings) == 0
 }
 
-// look holds what must be true of every state that a listener can see, and of every step from one to the next.
+// look checks what must be true of every state that a listener can see, and of every change of state.
 func (s *sim) look(was, is *document.Record, asked bool) {
 	bad := func(what string) { s.bad("%s\nwas %+v\nis  %+v", what, was, is) }
 	switch {
@@ -368,7 +367,7 @@ func (f *simFile) interrupt(lease *document.Lease, holder *delivery) {
 	}
 }
 
-// lookAtLease looks at a lease that is taken or renewed.
+// lookAtLease checks a lease that is taken or renewed.
 func (s *sim) lookAtLease(c *call, was, is *document.Record, late bool) {
 	mark := leaseMark{c.at, c.heard}
 	if c.heard && !is.Lease.Expires.Equal(c.at.Add(s.ahead).Add(document.LeaseTime)) {
@@ -409,7 +408,7 @@ func (s *sim) lookAtLease(c *call, was, is *document.Record, late bool) {
 	}
 }
 
-// askedAgain looks at a request for another try.
+// askedAgain checks a retry requested by an operator.
 func (s *sim) askedAgain(c *call, f *simFile, was, is *document.Record) {
 	if len(is.Strikes) > 0 || is.Interruptions > 0 || is.Lease != nil {
 		s.bad("%s is not tried afresh: %+v", f.v.name, is)
@@ -433,8 +432,8 @@ func (s *sim) askedAgain(c *call, f *simFile, was, is *document.Record) {
 	}
 }
 
-// lookAtStrikes: none without a failure alone and a control page that was read since, one a delivery at most, and none
-// for a good page that the service does not explain.
+// lookAtStrikes checks strikes: each follows a failure alone and a control page read since, at most one per delivery,
+// and a good page gets one only if the service explains it.
 func (s *sim) lookAtStrikes(c *call, f *simFile, was, is *document.Record) {
 	for _, n := range slices.Sorted(maps.Keys(is.Strikes)) {
 		strike, before := is.Strikes[n], was.Strikes[n].Count
@@ -466,7 +465,7 @@ func (s *sim) lookAtStrikes(c *call, f *simFile, was, is *document.Record) {
 	}
 }
 
-// lookAtProgress: strikes go only with a page that is finished, and pages that are finished are counted.
+// lookAtProgress checks that strikes are removed only with finished pages, and that finished pages are counted.
 func (s *sim) lookAtProgress(f *simFile, was, is *document.Record, id string) {
 	stored, staged := s.pagesOf(id, is.Generation), s.pagesOf(id, -is.Generation)
 	pages := stored
@@ -499,7 +498,7 @@ func (s *sim) charge(p *simPage, code string) {
 	}
 }
 
-// lookAtPages looks at the pages of a commit.
+// lookAtPages checks the pages of a commit.
 func (s *sim) lookAtPages(c *call, f *simFile, was, is *document.Record, ch *document.Change) {
 	rereads := is.Status == document.StatusDone && is.Open()
 	for _, pg := range ch.Pages {
@@ -513,7 +512,7 @@ func (s *sim) lookAtPages(c *call, f *simFile, was, is *document.Record, ch *doc
 			s.bad("%s page %d has the text %q, want %q", is.Name, pg.Page, pg.Text, p.text())
 		case pg.Error == nil:
 			delete(c.d.unsaved, p)
-		case !p.gone: // else it is stored once more
+		case !p.gone: // otherwise it is stored again
 			s.lookAtFailedPage(p, pg.Error.Code, was)
 			p.gone = true
 		}
@@ -526,7 +525,7 @@ func (s *sim) lookAtPages(c *call, f *simFile, was, is *document.Record, ch *doc
 	}
 }
 
-// lookAtFailedPage: with a service that is honest, only what cannot be read fails, and that with all its strikes.
+// lookAtFailedPage checks that, with an honest service, only unreadable pages fail, and with all their strikes.
 func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 	f := p.file
 	if s.exhausted(f) {
@@ -561,13 +560,13 @@ func (s *sim) lookAtFailedPage(p *simPage, code string, was *document.Record) {
 	s.count.UnluckyPages++
 }
 
-// exhausted reports whether so many holders died that nothing more may be made of a file, and not all by one bad page.
+// exhausted reports whether so many holders died that no more of a file may be made, not all because of one bad page.
 func (s *sim) exhausted(f *simFile) bool {
 	return f.kills && f.interrupted >= s.least || f.unearned[0] >= s.least || f.interrupted >= s.least+2 &&
 		(f.innocent > 0 || f.deadly > 1 || s.least < s.most)
 }
 
-// mayFailWhole reports whether a file, or its reading again, may fail for a reason.
+// mayFailWhole reports whether a file, or its rereading, may fail with a code.
 func (s *sim) mayFailWhole(f *simFile, code string, was, is *document.Record) bool {
 	switch code {
 	case document.CodeObjectGone:
@@ -599,7 +598,7 @@ func (s *sim) mayFailWhole(f *simFile, code string, was, is *document.Record) bo
 	return true
 }
 
-// lookAtText: the text of a document that is done is that of its pages, and only those that cannot be read have none.
+// lookAtText checks that a done document has the text of its pages, and only unreadable pages have none.
 func (s *sim) lookAtText(f *simFile, r *document.Record, id string) {
 	pages := s.pagesOf(id, r.Generation)
 	failed := map[int]bool{}
@@ -638,7 +637,7 @@ func (s *sim) lookAtText(f *simFile, r *document.Record, id string) {
 	}
 }
 
-// check holds every invariant of DESIGN 1 against what is stored.
+// check checks every invariant against the stored records.
 func (s *sim) check() {
 	names := map[string]bool{}
 	for v := range s.files {
@@ -655,7 +654,7 @@ func (s *sim) check() {
 	s.checkAnnounced()
 }
 
-// checkAnnounced: each end that was stored is announced, and nothing else.
+// checkAnnounced checks that exactly the stored ends are announced.
 func (s *sim) checkAnnounced() {
 	stored := map[string]bool{}
 	for _, e := range s.ends {
@@ -711,7 +710,8 @@ func (s *sim) checkObject(name string, r *document.Record) {
 			}
 		}
 	}
-	// Who completes a reading clears what it was staged in, unless it dies then, or does not know.
+	// The delivery that completes a rereading clears its staged pages, unless it dies then, or does not know of the
+	// end.
 	by := f.completedBy
 	if slices.Equal(others, []int64{-r.Generation}) && by != nil && (by.inst.dead || by.unclear || f.completeLate) {
 		s.count.LeftBehind++
@@ -720,9 +720,9 @@ func (s *sim) checkObject(name string, r *document.Record) {
 	}
 }
 
-// checkCost holds the bounds of DESIGN 5 against what was sent.
+// checkCost checks the bounds on costs against the requests sent.
 func (s *sim) checkCost() {
-	lost := 0 // control pages of deliveries whose strikes were
+	lost := 0 // control pages of deliveries whose strikes were lost
 	for _, d := range s.deliveries {
 		switch {
 		case !d.settled, d.gone:
@@ -759,7 +759,7 @@ func (s *sim) checkCost() {
 			}
 		}
 	}
-	// One before a page is sent alone, which a delivery may then have no time for, and one after it where it failed
+	// One before a page is sent alone, for which the delivery may then have no time, and one after it if it failed
 	// again.
 	alone, deliveries := 0, 0
 	for _, p := range s.pages {

@@ -38,7 +38,7 @@ func (s *sim) extract(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 		text = c.page.text()
 		c.obj = text
 	}
-	// its answers are in doubt, and it is looked at, whatever comes of that; the last answer counts
+	// its answer is in doubt, and it is looked at, whatever the result; the last answer counts
 	if !c.control && c.page.width%3 == 0 {
 		_, _ = img.Look(ctx)
 	}
@@ -55,7 +55,7 @@ func (s *sim) extract(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 
 func pngWidth(b []byte) int { return int(b[18])<<8 | int(b[19]) }
 
-// simLog parks a page between its making and its sending.
+// simLog parks a page after it is made and before it is sent.
 type simLog struct{ s *sim }
 
 func (simLog) Enabled(context.Context, slog.Level) bool { return true }
@@ -82,7 +82,7 @@ func (l simLog) Handle(ctx context.Context, r slog.Record) error {
 func (l simLog) WithAttrs([]slog.Attr) slog.Handler { return l }
 func (l simLog) WithGroup(string) slog.Handler      { return l }
 
-// simTraces tells the deliveries of a sweep apart, and when each is over.
+// simTraces distinguishes the deliveries of a sweep, and notes when each is over.
 type simTraces struct {
 	noop.TracerProvider
 	s *sim
@@ -145,10 +145,10 @@ func (s *sim) release(c *call) {
 	s.mu.Unlock()
 	fmt.Fprintf(s.history, "%s %v %d\n", c.key(), v.err, v.after)
 	c.verdict <- v
-	time.Sleep(time.Microsecond) // so that no two things happen at the same time, in an order of their own
+	time.Sleep(time.Microsecond) // so that no two things happen at the same time, in random order
 }
 
-// fate decides what becomes of a call.
+// fate decides the result of a call.
 func (s *sim) fate(c *call) verdict {
 	if s.deadly(c) {
 		s.count.Deaths++
@@ -205,7 +205,7 @@ func (s *sim) deadly(c *call) bool {
 	return false
 }
 
-// own is what a page is answered by a service that has no fault. Good pages that are sent beside others may fail too.
+// own returns the error for a page at a service without faults. Good pages that are sent among others may fail, too.
 func (s *sim) own(c *call) error {
 	if c.op != "ocr" || c.control {
 		return nil
@@ -229,7 +229,7 @@ func (s *sim) own(c *call) error {
 	return nil
 }
 
-// suspect is an error that a page or the service may explain.
+// suspect returns an error that a page or the service may explain.
 func (s *sim) suspect() error {
 	return &ocr.Error{Kind: pick(s.rng, ocr.KindTimeout, ocr.KindBackendFailed, ocr.KindLost, ocr.KindBadResponse),
 		Phase: ocr.PhaseWait}
@@ -262,8 +262,8 @@ func (s *sim) startOutage() {
 	}
 }
 
-// fail is the error of one call. In an outage the OCR service answers a few, the control page among them, or fails at
-// all in the same way.
+// fail returns the error of one call. In an outage the OCR service answers a few calls, including the control page, or
+// fails all in the same way.
 func (s *sim) fail(c *call) verdict {
 	s.count.Faults++
 	v := verdict{after: commitNever}
@@ -302,7 +302,7 @@ func (s *sim) crash(c *call, culprit bool) verdict {
 	return verdict{errDead, pick(s.rng, commitApplied, commitLate, commitNever)}
 }
 
-// kill ends a process and all its calls but one.
+// kill ends a process and all its calls except one.
 func (s *sim) kill(i *simInstance, but *call) {
 	i.dead, i.running = true, nil
 	for _, p := range s.parked {
@@ -314,7 +314,7 @@ func (s *sim) kill(i *simInstance, but *call) {
 	i.flying = nil
 }
 
-// maybeDrop has the platform give up on a message whose generation has a record: the sweep must do the rest.
+// maybeDrop makes the platform give up on a message whose generation has a record: the sweep must do the rest.
 func (s *sim) maybeDrop() {
 	if s.rng.IntN(60) != 0 || len(s.messages) == 0 {
 		return

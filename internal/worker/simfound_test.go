@@ -14,9 +14,9 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// What the simulations found, each in a world of its own.
+// Faults found by the simulations, each in a separate world.
 
-// forbiddenFrom answers pages from n on as a service that is not set up, until it is told otherwise.
+// forbiddenFrom answers pages from n on like a misconfigured service, until the flag is cleared.
 func (w *world) forbiddenFrom(n int) (*counted, *bool) {
 	down := true
 	c := w.count(func(_ context.Context, page int, text string) (ocr.Result, error) {
@@ -28,7 +28,7 @@ func (w *world) forbiddenFrom(n int) (*counted, *bool) {
 	return c, &down
 }
 
-// failOnce has the next call of an operation fail.
+// failOnce makes the next call of an operation fail.
 func (w *world) failOnce(op string) {
 	failed := false
 	w.records.Before = func(_ context.Context, what, _ string) error {
@@ -40,7 +40,7 @@ func (w *world) failOnce(op string) {
 	}
 }
 
-// TestFailedResumeForgetsNoPages: an attempt that cannot read what earlier ones finished leaves that as it is.
+// TestFailedResumeForgetsNoPages: an attempt that cannot load the pages of earlier ones leaves them unchanged.
 func TestFailedResumeForgetsNoPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -84,7 +84,7 @@ func TestFailedResumeOfARereadingForgetsNoPages(t *testing.T) {
 	})
 }
 
-// TestFailedRereadingLeavesNoPages: what was read in vain is not stored for ever.
+// TestFailedRereadingLeavesNoPages: the staged pages of a failed rereading do not stay stored.
 func TestFailedRereadingLeavesNoPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(3)))
@@ -99,8 +99,8 @@ func TestFailedRereadingLeavesNoPages(t *testing.T) {
 	})
 }
 
-// TestRereadingRemembersFailedPages: a page that failed for good is not tried again by the next attempt at the same
-// reading, also where no other page was read before that.
+// TestRereadingRemembersFailedPages: a page that failed for good is not retried by the next attempt at the same
+// rereading, even if no other page was read before.
 func TestRereadingRemembersFailedPages(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -128,8 +128,8 @@ func TestRereadingRemembersFailedPages(t *testing.T) {
 	})
 }
 
-// TestFewerPagesLeaveNoDocuments: pages that there are no more go, also where none of the others is read yet when that
-// shows.
+// TestFewerPagesLeaveNoDocuments: pages that no longer exist are removed, even if none of the others has been read by
+// then.
 func TestFewerPagesLeaveNoDocuments(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
@@ -152,9 +152,8 @@ func TestFewerPagesLeaveNoDocuments(t *testing.T) {
 	})
 }
 
-// TestColdServiceFailsNoImage: a gateway answers 500 at once for as long as the server behind it starts, and each
-// attempt finds the server cold. Nothing is held against the image, whether or not its instance has seen the service
-// fail or answer before.
+// TestColdServiceFailsNoImage: a gateway answers 500 at once while the server behind it starts, and each attempt finds
+// the server cold. The image is not blamed, whether or not its instance has seen the service fail or answer before.
 func TestColdServiceFailsNoImage(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -237,7 +236,7 @@ func TestExhaustedRecordSaysWhy(t *testing.T) {
 	})
 }
 
-// TestRetryLeavesALiveLeaseAlone: whatever the operator's clock says.
+// TestRetryLeavesALiveLeaseAlone: whatever the operator's clock.
 func TestRetryLeavesALiveLeaseAlone(t *testing.T) {
 	for _, ahead := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
 		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
@@ -268,7 +267,7 @@ func TestRetryLeavesALiveLeaseAlone(t *testing.T) {
 	}
 }
 
-// TestShutdownBeforeResumeForgetsNothing: a shutdown that comes right after the claim leaves what counts against pages.
+// TestShutdownBeforeResumeForgetsNothing: a shutdown right after the claim keeps the strikes of pages.
 func TestShutdownBeforeResumeForgetsNothing(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
@@ -296,8 +295,8 @@ func TestShutdownBeforeResumeForgetsNothing(t *testing.T) {
 	}
 }
 
-// TestDeadlyPageLeavesTheOthersTheirTurn: the first page of a book kills its process, and one death is another's doing.
-// The good pages behind it are read before the last death that the document may cause.
+// TestDeadlyPageLeavesTheOthersTheirTurn: the first page of a book kills its process, and one death has another cause.
+// The good pages after it are read before the last death that the document may cause.
 func TestDeadlyPageLeavesTheOthersTheirTurn(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -322,8 +321,8 @@ func TestDeadlyPageLeavesTheOthersTheirTurn(t *testing.T) {
 	})
 }
 
-// TestRereadingOfMorePagesIsWhole: a document is read again that has more pages now, and the process dies when as many
-// are read as there were before.
+// TestRereadingOfMorePagesIsWhole: a document is read again and has more pages now, and the process dies when the old
+// number of pages is read.
 func TestRereadingOfMorePagesIsWhole(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRConcurrency = 1
@@ -343,9 +342,9 @@ func TestRereadingOfMorePagesIsWhole(t *testing.T) {
 	})
 }
 
-// TestPageThatFailsBeforeTheCountIsRemembered: a strike that is charged before the pages are counted may be the last
-// that a page may have. The record then forgets the page's strikes, so the failed page is stored before, whatever
-// happens to the process next.
+// TestPageThatFailsBeforeTheCountIsRemembered: a strike charged before the pages are counted may be a page's last. The
+// record then forgets the page's strikes, so the failed page must be stored first, whatever happens to the process
+// next.
 func TestPageThatFailsBeforeTheCountIsRemembered(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.tiff", book(2))
@@ -388,8 +387,8 @@ func TestPageThatFailsBeforeTheCountIsRemembered(t *testing.T) {
 	})
 }
 
-// TestBadPageBeyondALowerLimitIsLeftAlone: where fewer pages are made than by the attempts before, and one of the
-// others has all its strikes, no page that is stored is lost and none is counted that is not.
+// TestBadPageBeyondALowerLimitIsLeftAlone: if fewer pages are made than in earlier attempts, and one of the others has
+// all its strikes, no stored page is lost and no missing page is counted.
 func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 	for _, bad := range []int{4, 5, 6} {
 		t.Run(fmt.Sprint(bad), func(t *testing.T) {
@@ -434,8 +433,8 @@ func TestBadPageBeyondALowerLimitIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestPageThatIsGoneForAWhileKeepsItsStrikes: a version of the function that sees fewer pages leaves the others'
-// strikes as they are, so that one that killed all it may is not made again.
+// TestPageThatIsGoneForAWhileKeepsItsStrikes: a version of the function that finds fewer pages keeps the others'
+// strikes, so that a page that has caused all permitted deaths is not made again.
 func TestPageThatIsGoneForAWhileKeepsItsStrikes(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.tiff", book(2))
@@ -468,7 +467,7 @@ func TestPageThatIsGoneForAWhileKeepsItsStrikes(t *testing.T) {
 	})
 }
 
-// TestLowerLimitKeepsWhatIsRead: an attempt that makes fewer pages, and does not end the document, takes none away that
+// TestLowerLimitKeepsWhatIsRead: an attempt that makes fewer pages, and does not end the document, removes no page that
 // is paid for.
 func TestLowerLimitKeepsWhatIsRead(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
@@ -498,8 +497,8 @@ func TestLowerLimitKeepsWhatIsRead(t *testing.T) {
 	})
 }
 
-// TestLeaseOfAGoneObjectIsNotLeftAlone: a bucket that does not say whether another generation is live is waited for as
-// long as a lease may be left alone, and then the record is given back.
+// TestLeaseOfAGoneObjectIsNotLeftAlone: if the bucket does not answer whether another generation is live, the delivery
+// waits until its lease would need renewal, and then releases the record.
 func TestLeaseOfAGoneObjectIsNotLeftAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ev := w.bucket.Put("a.png", picture(31))

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// people drop, overwrite and delete images and books.
+// people uploads, overwrites and deletes images and books.
 func (s *sim) people() {
 	for n := range 3 + s.rng.IntN(9) {
 		s.drop(fmt.Sprintf("%d.png", n), 1)
@@ -36,7 +36,7 @@ func (s *sim) remove(name string) {
 	}
 }
 
-// meddle is what happens to a world from outside, now and then.
+// meddle now and then changes a world from outside.
 func (s *sim) meddle() {
 	if s.reuse && s.count.Copies < 12 && s.rng.IntN(100) == 0 {
 		s.copy()
@@ -60,8 +60,8 @@ func (s *sim) meddle() {
 	}
 }
 
-// copy puts the bytes of a file under a new name, or uploads them again. Those that kill would do so more often than
-// the checks expect.
+// copy puts the bytes of a file under a new name, or uploads them again. Deadly files are not copied, since they would
+// kill more often than the checks expect.
 func (s *sim) copy() {
 	name := s.anyName()
 	live, _, err := s.bucket.Live(context.Background(), "b", name)
@@ -83,7 +83,7 @@ func (s *sim) copy() {
 	s.send(s.store(name, f))
 }
 
-// anyName is the name of some file.
+// anyName returns the name of some file.
 func (s *sim) anyName() string {
 	names := map[string]bool{}
 	for v := range s.files {
@@ -92,7 +92,7 @@ func (s *sim) anyName() string {
 	return pick(s.rng, slices.Sorted(maps.Keys(names))...)
 }
 
-// meddleWithRereading has people take away the file that is being read again.
+// meddleWithRereading removes the file of a document that is being read again.
 func (s *sim) meddleWithRereading() {
 	if s.rng.IntN(40) != 0 {
 		return
@@ -116,14 +116,14 @@ func (s *sim) overwrite(name string) {
 	s.send(s.put(name, pages))
 }
 
-// resplit makes a book one of more or fewer pages in the same generation, as another version of the splitter does.
+// resplit gives a book more or fewer pages in the same generation, like another version of the splitter.
 func (s *sim) resplit(name string) {
 	live, _, err := s.bucket.Live(context.Background(), "b", name)
 	if err != nil {
 		return
 	}
 	f := s.files[version{name, live.Generation}]
-	if len(f.pages) == 1 || s.reuse { // or other bytes had the same MD5
+	if len(f.pages) == 1 || s.reuse { // otherwise different bytes would have the same MD5
 		return
 	}
 	s.mu.Lock()
@@ -173,7 +173,7 @@ func (s *sim) endGrace() bool {
 	return false
 }
 
-// retry has a person ask for another try of some record, whatever its status, as bucketocr retry does it.
+// retry requests a retry of some record, whatever its status, like bucketocr retry.
 func (s *sim) retry() {
 	all := s.records.All()
 	if len(all) == 0 {
@@ -183,7 +183,7 @@ func (s *sim) retry() {
 	seen := &document.Stored{Record: all[ids[s.rng.IntN(len(ids))]]}
 	if live, _, err := s.bucket.Live(context.Background(), "b", seen.Name); err != nil ||
 		live.Generation != seen.Generation {
-		return // the text of what is gone cannot be read again
+		return // the text of a deleted object cannot be read again
 	}
 	rest := s.rng.IntN(2)
 	redo := pick(s.rng, nil, func(document.Page) bool { return true }, func(p document.Page) bool {

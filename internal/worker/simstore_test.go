@@ -13,15 +13,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 )
 
-// simStore is a store of a world as its instances see it. Each call parks. A commit whose caller got an error may have
-// been applied, or be applied minutes later if the record is then as it was.
+// simStore is a store of a world as seen by its instances. Each call parks. A commit that returned an error may have
+// been applied, or may be applied minutes later if the record is then unchanged.
 type simStore struct {
 	s      *sim
 	memory *documenttest.Memory
 	prefix string // of its operations
 }
 
-// lateCommit is a commit that is on its way although its caller was told that it failed.
+// lateCommit is a commit that is still under way although its caller got an error.
 type lateCommit struct {
 	call   *call
 	at     time.Time
@@ -38,7 +38,7 @@ func (st simStore) Commit(ctx context.Context, id string, from *document.Stored,
 	if c.d == nil {
 		return nil, v.err // the process is dead
 	}
-	if v.err != nil && ctx.Err() != nil { // what became of it depends on nothing but its name
+	if v.err != nil && ctx.Err() != nil { // its result depends only on its name
 		sum := fnv.New32a()
 		fmt.Fprint(sum, st.s.seed, c.key())
 		v.after = commitFate(sum.Sum32() % 3)
@@ -67,7 +67,7 @@ func (st simStore) Commit(ctx context.Context, id string, from *document.Stored,
 	return stored, nil
 }
 
-// unheard notes that a delivery does not know of the end that it wrote.
+// unheard notes that a delivery does not know that its closing write succeeded.
 func (s *sim) unheard(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +76,7 @@ func (s *sim) unheard(c *call) {
 	}
 }
 
-// lateBy is how late a commit lands: seconds, or minutes.
+// lateBy returns how late a commit is applied: seconds, or minutes.
 func lateBy(seed uint64, c *call) time.Duration {
 	sum := fnv.New32a()
 	fmt.Fprint(sum, "late", seed, c.key())
@@ -87,7 +87,7 @@ func lateBy(seed uint64, c *call) time.Duration {
 	return time.Second + time.Duration(sum.Sum32()/2)%longest
 }
 
-// apply applies a commit if its record is as it was, and looks at what that makes of the world.
+// apply applies a commit if its record is unchanged, and checks the result.
 func (st simStore) apply(c *call, id string, from *document.Stored, change *document.Change,
 	late bool) (*document.Stored, error) {
 	stored, err := st.memory.Commit(context.Background(), id, from, change)
@@ -104,7 +104,7 @@ func (st simStore) apply(c *call, id string, from *document.Stored, change *docu
 	return stored, nil
 }
 
-// land applies a commit that is late, and reports whether there was one.
+// land applies a late commit, and reports whether there was one.
 func (s *sim) land() bool {
 	s.mu.Lock()
 	slices.SortFunc(s.late, func(a, b *lateCommit) int {
@@ -125,7 +125,7 @@ func (s *sim) land() bool {
 	return true
 }
 
-// hear notes that the instance of a call was told the store's time.
+// hear notes that the instance of a call has learned the store's time.
 func (st simStore) hear(c *call) {
 	st.s.mu.Lock()
 	defer st.s.mu.Unlock()
@@ -191,7 +191,7 @@ func (s *sim) pagesOf(id string, generation int64) []document.Page {
 	return pages
 }
 
-// simTopic is where ends are announced. Each call parks. What fails may have arrived.
+// simTopic is the topic for announcing ends. Each call parks. A failed announcement may have arrived.
 type simTopic struct{ s *sim }
 
 func (p simTopic) Notify(ctx context.Context, e document.End) error {

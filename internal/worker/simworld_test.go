@@ -26,8 +26,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// sim is one world. Its scheduler is the only one that decides: every call to the outside parks until it is released,
-// one at a time, and time moves only when the scheduler sleeps.
+// sim is one world. Its scheduler decides everything: every call to the outside parks until it is released, one at a
+// time, and time passes only when the scheduler sleeps.
 type sim struct {
 	t       *testing.T
 	seed    uint64
@@ -60,11 +60,11 @@ type sim struct {
 
 	files   map[version]*simFile
 	pages   []*simPage                  // of all files
-	sound   map[string]bool             // bytes and models of which there was a text that nothing is known against
+	sound   map[string]bool             // bytes and models of sound texts
 	holders map[string]*delivery        // by lease
 	leased  map[string]leaseMark        // how a lease was last written
 	last    map[string]*document.Record // by id, as of the last commit
-	ends    []document.End              // that were stored as such, where they are announced
+	ends    []document.End              // stored ends, if ends are announced
 	told    map[string]int              // how often they were announced, by the id of the write that stored them
 	trace   hash.Hash64
 	history io.Writer // of the trace, and more to read
@@ -76,28 +76,28 @@ type version struct {
 	generation int64
 }
 
-// simFile is one generation of an object, and what became of it since a person asked for it last.
+// simFile is one generation of an object, with its history since the last retry.
 type simFile struct {
 	v        version
-	pages    []*simPage   // the most it ever has
-	length   int          // pages that a splitter sees now
+	pages    []*simPage   // the most that it ever has
+	length   int          // pages that the splitter finds now
 	lengths  map[int]bool // and has seen
 	resplits int
-	none     bool // no image at all
+	none     bool // not an image
 	kills    bool // the process that opens it
 	deadly   int  // pages that kill
-	gone     bool // it is not the live generation any more
+	gone     bool // it is no longer the live generation
 
-	asked        int // tries that a person asked for
+	asked        int // retries by operators
 	interrupted  int // holders that died or lost their lease
-	innocent     int // of these without its doing
+	innocent     int // of these, not caused by it
 	unearned     map[int]int
-	deaths       int // of processes, by its doing, under its lease
+	deaths       int // of processes, caused by it, under its lease
 	completedBy  *delivery
 	completeLate bool
 }
 
-// simPage is one page, known by its width. Its text is "text of WIDTH".
+// simPage is one page, identified by its width. Its text is "text of WIDTH".
 type simPage struct {
 	file   *simFile
 	n      int
@@ -106,14 +106,14 @@ type simPage struct {
 	sends  []*send
 	failed *aloneFailure // the last one
 	struck int           // the attempt of the last strike
-	chance int           // strikes that an outage explains
-	unluck bool          // it failed although it is good, as its chances explain
+	chance int           // strikes explained by an outage
+	unluck bool          // it failed although it is good, by chance
 	gone   bool          // it failed for good
 }
 
 func (p *simPage) text() string { return fmt.Sprintf("text of %d", p.width) }
 
-// simFate is what becomes of a page, always.
+// simFate is the fixed outcome of a page.
 type simFate string
 
 const (
@@ -137,15 +137,15 @@ type aloneFailure struct {
 // send is one request for a page.
 type send struct {
 	d        *delivery
-	life     int // how often its file had been asked for
+	life     int // number of its file's retries so far
 	alone    bool
 	read     bool
-	refused  bool      // it did not reach the server, which said so at once
+	refused  bool      // it was refused at once and did not reach the server
 	outage   bool      // or a queue at the service: that explains it
-	late     int       // control pages after it that were
-	asked    time.Time // since when the one after it is
+	late     int       // control pages after it that were late
+	asked    time.Time // when the one after it was requested
 	timedOut bool
-	over     bool // it was answered: else its sender gave up, or died
+	over     bool // it was answered; otherwise its sender gave up, or died
 }
 
 // simInstance is a process of the function.
@@ -158,14 +158,14 @@ type simInstance struct {
 	dead     bool
 	killAt   time.Time    // SIGKILL after a SIGTERM; zero: none
 	ahead    atomic.Int64 // of the clock
-	heard    bool         // the store's time, since it started or its clock jumped
+	heard    bool         // it knows the store's time since it started or its clock jumped
 	misses   int          // as the pace counts them
 	flying   []*call      // at the OCR service
 	running  []*delivery
 	mostPage int // MAX_PAGES
 }
 
-// message is what the platform delivers until it is acknowledged.
+// message is an event that the platform delivers until it is acknowledged.
 type message struct {
 	id       int
 	ev       document.Event
@@ -175,11 +175,11 @@ type message struct {
 	running  int
 }
 
-// delivery is one event on its line; its calls to the outside know it by their context.
+// delivery is the processing of one event; calls to the outside find it in their context.
 type delivery struct {
 	inst     *simInstance
 	key      string
-	operator bool // it is a person's request
+	operator bool // it is an operator's request
 	v        version
 	calls    map[string]int // by operation
 	below    map[string]int // deliveries of a sweep
@@ -189,29 +189,29 @@ type delivery struct {
 	strikes     document.Strikes  // as of its claim
 	failed      map[int]bool      // pages that failed as suspects in it, by width
 	sent        map[*simPage]int  // requests that reached the server
-	rejected    map[*simPage]bool // as an image, so that it may be sent once more, decoded here
+	rejected    map[*simPage]bool // rejected as an image, so that it may be sent again, decoded here
 	asked       map[*simPage]int  // requests
 	unsaved     map[*simPage]bool
 	controls    int       // read
 	tried       *send     // the last suspect
 	timed       bool      // its instance knew the store's time when it took the suspects' turn
 	wrote       time.Time // when it last tried to commit
-	hung        bool      // that try did, or reading what the record is then, until its time was over
+	hung        bool      // that try, or reading the record after it, hung until its time was over
 	claimed     int       // its commits until it had the lease
 	claimedLate bool      // that commit landed late, so that it did not know of its lease
 	blind       int       // pages sent while its instance knew that the service fails at everything
-	down        bool      // its control page was not read, and what that means is final
+	down        bool      // its control page was not read, and its fault is final
 	silent      bool      // its last request was a control page that was not read
-	gone        bool      // its object was, when it ended: what counts against pages counts no more
+	gone        bool      // its object was gone when it ended: strikes no longer count
 	settled     bool      // its closing write was applied
 	culprit     bool      // its object killed the process
-	unclear     bool      // pages of it could not be cleared
+	unclear     bool      // its pages could not be cleared
 	over        bool
 }
 
 type deliveryKey struct{}
 
-// call is one that is parked.
+// call is a parked call.
 type call struct {
 	d       *delivery
 	op      string
@@ -225,13 +225,13 @@ type call struct {
 	verdict chan verdict
 }
 
-// verdict is what becomes of a call.
+// verdict is the result of a call.
 type verdict struct {
 	err   error
 	after commitFate
 }
 
-// commitFate is what becomes of a commit, whatever its caller hears of it.
+// commitFate is the true result of a commit, whatever its caller is told.
 type commitFate int
 
 const (
@@ -280,7 +280,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 
 func (s *sim) storeTime() time.Time { return time.Now().Add(s.ahead) }
 
-// skew is what a clock is wrong by: ten minutes at most.
+// skew returns a clock's error: ten minutes at most.
 func (s *sim) skew() time.Duration { return s.upTo(20*time.Minute) - 10*time.Minute }
 
 func (s *sim) spawn() {
@@ -302,21 +302,21 @@ func (s *sim) spawn() {
 		OCRConcurrency: i.atOnce, OCRPlaces: i.places, MemoryBudget: 64 << 20, ProcessTimeout: 480 * time.Second,
 		Erase: s.erase,
 		NewID: s.newID, Now: func() time.Time { return time.Now().Add(time.Duration(i.ahead.Load())) },
-		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same again in a replay
+		Rand:   func() float64 { return float64(time.Since(s.born)%1000) / 1000 }, // the same in a replay
 		Traces: simTraces{s: s},
 	}
 	if s.told != nil {
 		o.Notify = simTopic{s}
 	}
 	if s.reuse {
-		i.model = fmt.Sprint("model-", i.id/3) // of those that start first, so that there is something to copy
+		i.model = fmt.Sprint("model-", i.id/3) // shared by instances that start together, so that texts can be copied
 		o.Reuse, o.Model = true, i.model
 	}
 	i.p = newWorker(s.t, o)
 	s.instances = append(s.instances, i)
 }
 
-// newID gives ids that are never the same; which delivery has which does not matter.
+// newID returns unique ids; which delivery has which does not matter.
 func (s *sim) newID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -376,7 +376,7 @@ func (s *sim) store(name string, f *simFile) document.Event {
 	return ev
 }
 
-// bytes is the file as long as it is now.
+// bytes returns the file at its current length.
 func (f *simFile) bytes() []byte {
 	switch {
 	case f.none:
@@ -394,14 +394,14 @@ func (f *simFile) bytes() []byte {
 func (s *sim) send(ev document.Event) {
 	m := &message{id: len(s.messages), ev: ev, next: time.Now().Add(s.upTo(20 * time.Minute))}
 	s.messages = append(s.messages, m)
-	if s.rng.IntN(4) == 0 { // announced twice
+	if s.rng.IntN(4) == 0 { // delivered twice
 		s.messages = append(s.messages, &message{id: len(s.messages), ev: ev, next: time.Now().Add(s.upTo(time.Hour))})
 	}
 }
 
 func (s *sim) upTo(d time.Duration) time.Duration { return time.Duration(s.rng.Int64N(int64(d))) }
 
-// park holds a call until the scheduler lets it go, or its context ends.
+// park holds a call until the scheduler releases it, or its context ends.
 func (s *sim) park(ctx context.Context, c *call) verdict {
 	d, ok := ctx.Value(deliveryKey{}).(*delivery)
 	if !ok {
@@ -431,8 +431,7 @@ func (s *sim) park(ctx context.Context, c *call) verdict {
 	}
 }
 
-// hung remembers of a call of the store that it hung, if it did: meanwhile its delivery could not try what it waited
-// for.
+// hung notes whether a call of the store hung: meanwhile its delivery could not retry the commit.
 func (s *sim) hung(c *call, did bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -446,14 +445,14 @@ func (s *sim) unpark(c *call) {
 	s.parked, c.d.inst.flying = slices.DeleteFunc(s.parked, own), slices.DeleteFunc(c.d.inst.flying, own)
 }
 
-// run lets the scheduler work for so much fake time.
+// run runs the scheduler for a fake time.
 func (s *sim) run(long time.Duration) {
 	for end := time.Now().Add(long); time.Now().Before(end); {
 		s.step()
 	}
 }
 
-// step is one decision: let a call go, deliver a message, or let time pass.
+// step makes one decision: release a call, deliver a message, or let time pass.
 func (s *sim) step() {
 	synctest.Wait()
 	if s.land() {
@@ -480,7 +479,7 @@ func (s *sim) step() {
 	s.pass(len(parked) > 0)
 }
 
-// pass lets time go by: a little while calls are under way, else until something is to do.
+// pass lets time pass: a little while calls are under way, otherwise until there is something to do.
 func (s *sim) pass(busy bool) {
 	d := s.upTo(20 * time.Second)
 	if busy && !s.calm && s.rng.IntN(60) == 0 {
@@ -492,7 +491,7 @@ func (s *sim) pass(busy bool) {
 	time.Sleep(d + 1)
 }
 
-// due is a message whose time has come, or a sweep.
+// due returns a message whose time has come, or a sweep.
 func (s *sim) due() *message {
 	now := time.Now()
 	if !now.Before(s.nextSweep) {
@@ -535,7 +534,8 @@ func (s *sim) deliver(m *message) {
 	m.attempts++
 	m.running++
 	backoff := min(10*time.Second<<min(m.attempts, 8), 10*time.Minute)
-	m.next = time.Now().Add(backoff + s.upTo(backoff)) // the ack deadline: a copy comes while this one still runs
+	// the ack deadline: a copy is delivered while this one still runs
+	m.next = time.Now().Add(backoff + s.upTo(backoff))
 	s.mu.Unlock()
 	go func() {
 		out := d.inst.p.Process(ctx, m.ev).Outcome
@@ -561,7 +561,7 @@ func newSimDelivery(i *simInstance, key string) *delivery {
 	}
 }
 
-// settle ends all faults and lets the platform and the sweep go on until nothing is left to do.
+// settle ends all faults and runs the platform and the sweep until nothing is left to do.
 func (s *sim) settle() {
 	s.calm = true
 	for end := time.Now().Add(20 * time.Hour); time.Now().Before(end) && !s.settled(); {

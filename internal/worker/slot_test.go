@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 )
 
-// TestSlotsNeverWaitForEachOther: one that waits for more memory holds none.
+// TestSlotsNeverWaitForEachOther: a slot that waits for more memory holds none.
 func TestSlotsNeverWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, err := New(Options{MemoryBudget: 8 << 20})

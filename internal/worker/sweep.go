@@ -11,14 +11,14 @@ import (
 
 // Sizes of a sweep.
 const (
-	sweepAtOnce = 8  // records worked on at the same time, where the places at the OCR service are not limited
-	sweepBatch  = 50 // records asked for at once
+	sweepAtOnce = 8  // records worked on at the same time, unless places at the OCR service are limited
+	sweepBatch  = 50 // records per query
 )
 
-// Sweep takes what is due, the longest overdue first, through the same line as any delivery, until nothing is due or
-// half of the time for one delivery is over, so that the last one it starts has the other half. What the platform
-// stopped delivering, a dead holder or an operator's request for another try end here. Several sweeps at once are
-// harmless: the lease decides who works. It writes one log line about itself.
+// Sweep delivers due records, the longest overdue first, through the same steps as any delivery, until nothing is due
+// or half of the time for one delivery is over, so that the last delivery it starts has the other half. It handles
+// records whose events are no longer redelivered, whose worker died, or that an operator wants retried. Several sweeps
+// at once are harmless: the lease decides which worker works. It writes one log line about itself.
 func (w *Worker) Sweep(ctx context.Context) Swept {
 	start := time.Now()
 	ctx, done := w.begin(ctx)
@@ -34,17 +34,17 @@ func (w *Worker) Sweep(ctx context.Context) Swept {
 	return swept
 }
 
-// sweep is one pass.
+// sweep is the state of one sweep.
 type sweep struct {
 	w     *Worker
 	until time.Time
-	seen  map[string]bool    // tried in this pass: once is enough, whatever became of it
-	stuck int                // tried, and due still
+	seen  map[string]bool    // tried in this sweep, with whatever outcome
+	stuck int                // tried, and still due
 	left  []*document.Stored // due at the last look
 
 	tally tally
 	mu    sync.Mutex
-	past  map[string]bool // records as they were seen last: whether one stays unfinished after its window
+	past  map[string]bool // whether a record, when last seen, was unfinished after its window
 }
 
 // tally counts deliveries and their outcomes.
@@ -64,7 +64,7 @@ func (t *tally) count(res Result) {
 	t.outcomes[res.Outcome]++
 }
 
-// run takes batch after batch, and looks at last at what is due still.
+// run delivers batch after batch, and finally reads which records are still due.
 func (s *sweep) run(ctx context.Context) error {
 	for {
 		batch, err := s.batch(ctx)
@@ -75,8 +75,8 @@ func (s *sweep) run(ctx context.Context) error {
 	}
 }
 
-// batch reads the next records that this pass has not tried. Those that it tried and that are due still (another worker
-// holds them) come first in the answer again, so the limit grows by them.
+// batch reads the next records that this sweep has not tried. Records that it tried and that are still due (another
+// worker holds them) are at the front of the answer again, so the limit grows by their number.
 func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
 	for {
 		limit := sweepBatch + s.stuck
@@ -101,7 +101,7 @@ func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
 
 func (s *sweep) over() bool { return !time.Now().Before(s.until) || s.w.draining() }
 
-// takeBatch redelivers a batch, a few records at a time.
+// takeBatch redelivers the records of a batch, a few at a time.
 func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 	var wg sync.WaitGroup
 	atOnce := make(chan struct{}, cmp.Or(max(s.w.o.OCRPlaces, 0), sweepAtOnce))
@@ -119,8 +119,8 @@ func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 	wg.Wait()
 }
 
-// redeliver delivers a record's own event. Where another generation is live in the bucket by now, its event may never
-// come: the sweep goes on with that one.
+// redeliver delivers a record's own event. If another generation is live in the bucket by now, its event may never
+// arrive, so the sweep delivers that one as well.
 func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, MD5: r.MD5, Metadata: r.Metadata}}
@@ -131,7 +131,6 @@ func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	}
 }
 
-// count adds one delivery of the sweep.
 func (s *sweep) count(res Result) {
 	s.tally.count(res)
 	s.mu.Lock()
@@ -141,12 +140,12 @@ func (s *sweep) count(res Result) {
 	}
 }
 
-// note keeps how a record was seen last.
+// note remembers a record as last seen.
 func (s *sweep) note(r *document.Record, now time.Time) {
 	s.past[r.Object().ID()] = r.Open() && now.Sub(r.WindowStart) >= s.w.o.Rules.RetryWindow
 }
 
-// sum adds up what was taken and what is left.
+// sum returns the sweep's result.
 func (s *sweep) sum(ctx context.Context, err error) Swept {
 	now, swept := s.w.clock.now(), Swept{Taken: s.tally.taken, Outcomes: s.tally.outcomes, Due: len(s.left)}
 	for _, r := range s.left {

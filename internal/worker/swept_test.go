@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// sweepLine is the one line of the world's only sweep.
+// sweepLine returns the log line of the world's only sweep.
 func (w *world) sweepLine() map[string]any {
 	w.t.Helper()
 	var found []map[string]any
@@ -31,7 +31,7 @@ func (w *world) sweepLine() map[string]any {
 	return found[0]
 }
 
-// leaveOver makes n records that were due an hour ago, and that are in their window or past it.
+// leaveOver creates n records that were due an hour ago, within their window or past it.
 func (w *world) leaveOver(n int, window time.Duration) {
 	for i := range n {
 		ev := w.bucket.Put(fmt.Sprintf("%d.png", i), picture(30+i))
@@ -50,8 +50,8 @@ func (w *world) leaveOver(n int, window time.Duration) {
 	}
 }
 
-// TestSweepLineSaysWhatIsLeft: the line of a sweep says what it took, what is due still and what stays unfinished
-// past its window.
+// TestSweepLineSaysWhatIsLeft: the log line of a sweep has the numbers of records taken, still due, and unfinished past
+// their window.
 func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 	commits := func(_ context.Context, op, _ string) error {
 		if op == "commit" {
@@ -105,7 +105,7 @@ func TestSweepLineSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
-// TestSweepPassesWhatIsStuck: more records than a batch holds that stay due do not hide those that come later.
+// TestSweepPassesWhatIsStuck: more stuck records than a batch holds do not hide later ones.
 func TestSweepPassesWhatIsStuck(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.leaveOver(120, time.Hour)
@@ -126,7 +126,7 @@ func TestSweepPassesWhatIsStuck(t *testing.T) {
 	})
 }
 
-// TestSweepEndsWithinTheTimeOfADelivery: also where the last record that it takes uses all of it.
+// TestSweepEndsWithinTheTimeOfADelivery: even if the last record uses all of its time.
 func TestSweepEndsWithinTheTimeOfADelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.leaveOver(5, time.Hour)
@@ -145,8 +145,8 @@ func TestSweepEndsWithinTheTimeOfADelivery(t *testing.T) {
 	})
 }
 
-// TestSweepIsAsWideAsThePlaces: one slow record does not hold up the others, and an outage's rest is read as fast as
-// the service bears.
+// TestSweepIsAsWideAsThePlaces: one slow record does not hold up the others, and the backlog of an outage is read as
+// fast as the service bears.
 func TestSweepIsAsWideAsThePlaces(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.leaveOver(12, time.Hour)

@@ -19,10 +19,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// scope names what makes the spans and metrics.
+// scope is the instrumentation scope of spans and metrics.
 const scope = "github.com/bucketocr/bucketocr"
 
-// Names of the conventions for generative models, which the module of the others does not hold.
+// Names from the semantic conventions for generative AI, which are not in the module with the other conventions.
 const (
 	inputTokens  = attribute.Key("gen_ai.usage.input_tokens")
 	outputTokens = attribute.Key("gen_ai.usage.output_tokens")
@@ -32,46 +32,46 @@ const (
 	tokenType    = attribute.Key("gen_ai.token.type")
 )
 
-// Instrument describes a metric for people. Where OpenTelemetry's conventions have a name for it, that is taken.
+// Instrument describes a metric for readers. If OpenTelemetry's conventions have a name for it, that name is used.
 type Instrument struct {
 	Name       string
 	Kind       string // counter, histogram or gauge
 	Unit       string // in UCUM
 	Meaning    string
-	Attributes []string // none has more than a few dozen values in one installation
+	Attributes []string // each with at most a few dozen values in one installation
 }
 
-// Instruments returns all that a worker measures.
+// Instruments returns all metrics of a worker.
 func Instruments() []Instrument {
 	return []Instrument{
-		{"bucketocr.deliveries", "counter", "{delivery}", "deliveries and their outcomes, those of sweeps too",
+		{"bucketocr.deliveries", "counter", "{delivery}", "deliveries by outcome, including those of sweeps",
 			[]string{"bucketocr.outcome", "faas.trigger"}},
 		{"bucketocr.faults", "counter", "{fault}", "faults of deliveries, by the code that the document holds",
 			[]string{"error.type", "bucketocr.fault.class"}},
 		{"bucketocr.pages", "counter", "{page}",
-			"pages that attempts came to the end of: `read`, `blank`, `failed`, `copied`",
+			"pages that attempts finished: `read`, `blank`, `failed`, `copied`",
 			[]string{"bucketocr.page.result"}},
 		{"bucketocr.page.duration", "histogram", "s",
-			"of one page: `wait` for its turn, for memory and for a place at the OCR service, `make` (read, decode, scale, encode), `ocr` with all tries",
+			"time for one page: `wait` for its turn, for memory and for a place at the OCR service, `make` (read, decode, scale, encode), `ocr` with all tries",
 			[]string{"bucketocr.page.phase"}},
 		{"bucketocr.place.wait", "histogram", "s",
-			"what deliveries wait for a slot in the instance and its memory budget before they claim", nil},
+			"how long deliveries wait for a slot in the instance and its memory budget before they claim", nil},
 		{"bucketocr.io", "counter", "By",
-			"bytes of objects that were received from the bucket, bytes of pages that were transmitted to the OCR service",
+			"bytes of objects received from the bucket, bytes of pages transmitted to the OCR service",
 			[]string{"network.io.direction"}},
 		{"bucketocr.pace", "gauge", "{page}",
-			"pages that this instance may have at the OCR service at once, as the service bears", nil},
+			"pages that this instance may have at the OCR service at once, adapted to what the service bears", nil},
 		{"bucketocr.clock.skew", "gauge", "s", "how far the record store's clock is ahead of this instance's", nil},
-		{"bucketocr.leases.expired", "counter", "{lease}", "leases that a claim found expired: a holder died", nil},
+		{"bucketocr.leases.expired", "counter", "{lease}", "leases that a claim found expired: their holder died", nil},
 		{"http.client.request.duration", "histogram", "s",
-			"tries of the OCR service, one page each; their number is this one's count",
+			"duration of tries at the OCR service, one page each; their number is this histogram's count",
 			[]string{"http.request.method", "server.address", "server.port", "http.response.status_code",
 				"error.type"}},
 		{"gen_ai.client.token.usage", "histogram", "{token}",
-			"tokens of one answer, `input` and `output`; their number is this one's sum",
+			"tokens of one answer, `input` and `output`; their total is this histogram's sum",
 			[]string{"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.token.type"}},
 		{"bucketocr.sweep.due", "gauge", "{record}",
-			"records that were due still when the last sweep ended, counted up to 50", nil},
+			"records still due when the last sweep ended, counted up to 50", nil},
 		{"bucketocr.sweep.overdue", "gauge", "s", "age of the oldest overdue record", nil},
 		{"bucketocr.reconcile.missing", "gauge", "{object}",
 			"objects older than an hour that the last reconciliation found without a document", nil},
@@ -82,19 +82,19 @@ func Instruments() []Instrument {
 	}
 }
 
-// Bounds of the histograms.
+// Bucket bounds of the histograms.
 var (
 	secondBounds = metric.WithExplicitBucketBoundaries(0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120,
 		240, 480)
 	tokenBounds = metric.WithExplicitBucketBoundaries(1, 16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536)
 )
 
-// telemetry is the spans and metrics of a worker, through OpenTelemetry's API: without an SDK it does nothing.
-// Attributes cost memory even then, so they are made only for a span that is recorded and where something measures.
+// telemetry makes the spans and metrics of a worker through OpenTelemetry's API; without an SDK it does nothing.
+// Attributes cost memory even then, so they are made only for recorded spans and enabled instruments.
 type telemetry struct {
 	tracer    trace.Tracer
 	measuring bool
-	server    []attribute.KeyValue // how tries name the OCR service
+	server    []attribute.KeyValue // attributes that name the OCR service in tries
 
 	deliveries, faults, pages, io, expired metric.Int64Counter
 	page, admission, try                   metric.Float64Histogram
@@ -122,7 +122,7 @@ func newTelemetry(o Options) (*telemetry, error) {
 	return t, t.instruments(o.Metrics.Meter(scope))
 }
 
-// instruments makes each instrument of the table.
+// instruments creates the instruments of the table.
 func (t *telemetry) instruments(m metric.Meter) error {
 	counters := map[string]*metric.Int64Counter{
 		"bucketocr.deliveries": &t.deliveries, "bucketocr.faults": &t.faults, "bucketocr.pages": &t.pages,
@@ -157,7 +157,7 @@ func (t *telemetry) instruments(m metric.Meter) error {
 	return errors.Join(errs...)
 }
 
-// trigger is what called for a delivery.
+// trigger is what started a delivery.
 type trigger int
 
 const (
@@ -172,7 +172,7 @@ func (by trigger) attribute() attribute.KeyValue {
 	return semconv.FaaSTriggerDatasource
 }
 
-// observe begins a delivery. Whatever happens the func must be called at its end, with what recover returned: it turns
+// observe begins a delivery. The func must always be called at its end, with the value that recover returned: it turns
 // a panic into the result, and reports the result to log, span and metrics.
 func (w *Worker) observe(ctx context.Context, by trigger, ev document.Event) (context.Context,
 	func(res *Result, panicValue any)) {
@@ -234,7 +234,7 @@ func (t *telemetry) delivered(ctx context.Context, by trigger, res Result) {
 	}
 }
 
-// endSpan ends a span, as failed where there is a code.
+// endSpan ends a span, as failed if code is not empty.
 func endSpan(span trace.Span, code string, opts ...trace.SpanEndOption) {
 	if code != "" {
 		span.SetAttributes(semconv.ErrorTypeKey.String(code))
@@ -243,8 +243,7 @@ func endSpan(span trace.Span, code string, opts ...trace.SpanEndOption) {
 	span.End(opts...)
 }
 
-// startPart begins a span of a part of a delivery; the func ends it with the code of what went wrong, empty for
-// nothing.
+// startPart begins the span of a part of a delivery; the func ends it with an error code, empty for success.
 func (t *telemetry) startPart(ctx context.Context, name string) (context.Context, func(code string)) {
 	ctx, span := t.tracer.Start(ctx, name)
 	return ctx, func(code string) { endSpan(span, code) }
@@ -258,7 +257,7 @@ func (t *telemetry) startSweep(ctx context.Context) (context.Context, func(Swept
 		span.SetAttributes(attribute.Int("bucketocr.sweep.taken", s.Taken), attribute.Int("bucketocr.sweep.due", s.Due),
 			attribute.Float64("bucketocr.sweep.overdue", s.Overdue.Seconds()),
 			attribute.Int("bucketocr.sweep.past_window", s.PastWindow))
-		if s.Fault.Code == "" { // else it does not know
+		if s.Fault.Code == "" { // otherwise it is not known
 			t.due.Record(ctx, int64(s.Due))
 			t.overdue.Record(ctx, s.Overdue.Seconds())
 			t.pastWindow.Record(ctx, int64(s.PastWindow))
@@ -277,7 +276,7 @@ func (t *telemetry) startReconcile(ctx context.Context) (context.Context, func(R
 			attribute.Int64("bucketocr.reconcile.gone", r.Gone),
 			attribute.Float64("bucketocr.reconcile.left", r.Age.Seconds()),
 			attribute.Bool("bucketocr.reconcile.complete", r.Complete))
-		if r.Fault.Code == "" { // else it does not know
+		if r.Fault.Code == "" { // otherwise it is not known
 			t.missing.Record(ctx, r.Missing)
 			t.left.Record(ctx, r.Age.Seconds())
 		}
@@ -306,16 +305,16 @@ func (t *telemetry) received(ctx context.Context, bytes int64) {
 	t.io.Add(ctx, bytes, metric.WithAttributes(semconv.NetworkIODirectionReceive))
 }
 
-// pageTiming is what one page took.
+// pageTiming holds the time and size of one page.
 type pageTiming struct {
-	waited        time.Duration // for its turn to be made, for memory, and for a place at the OCR service
+	waited        time.Duration // until it could be made, for memory, and for a place at the OCR service
 	made          time.Duration // reading, decoding, scaling, encoding
-	read          time.Duration // by the OCR service, all tries and the waits between; 0 where it was not asked
+	read          time.Duration // by the OCR service, including all tries and the waits between; 0 if it was not asked
 	width, height int           // pixels as sent
 	bytes         int64         // of the image as sent
 }
 
-// here is the time that was spent on this side.
+// here returns the time spent in this process.
 func (p *pageTiming) here() time.Duration { return p.waited + p.made }
 
 // pagesCopied counts pages that were copied.
@@ -325,7 +324,7 @@ func (t *telemetry) pagesCopied(ctx context.Context, n int) {
 	}
 }
 
-// pageRead ends the span of a page.
+// pageRead ends the span of a page and counts it.
 func (t *telemetry) pageRead(ctx context.Context, span trace.Span, p pageTiming, blank bool, code string) {
 	result := "read"
 	switch {
@@ -355,7 +354,7 @@ func (t *telemetry) pageRead(ctx context.Context, span trace.Span, p pageTiming,
 	endSpan(span, code)
 }
 
-// tries makes a span of each request that was made for a page, under the page's, and measures it.
+// tries records each request for a page as a child span of the page's, and in the metrics.
 func (t *telemetry) tries(ctx context.Context, res ocr.Result, err error) {
 	if !t.measuring && !trace.SpanFromContext(ctx).IsRecording() {
 		return

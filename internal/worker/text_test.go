@@ -13,7 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// TestTextIsStorable: whatever the service answers, what is written is valid, and no bigger than a store takes.
+// TestTextIsStorable: whatever the service answers, the stored text is valid UTF-8, and not larger than a store
+// accepts.
 func TestTextIsStorable(t *testing.T) {
 	for _, c := range []struct {
 		name, text, want string
@@ -56,7 +57,7 @@ func TestBlankPageIsDone(t *testing.T) {
 	})
 }
 
-// TestBlocksGoWithTheStatus: a page with blocks has its page document in the very commit that says done, and blocks
+// TestBlocksGoWithTheStatus: the page document of a page with blocks is part of the commit that sets done, and blocks
 // that do not fit beside the text are left out.
 func TestBlocksGoWithTheStatus(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
@@ -86,7 +87,7 @@ func TestBlocksGoWithTheStatus(t *testing.T) {
 	})
 }
 
-// TestUniformPageIsNotSent: there is nothing on it to read.
+// TestUniformPageIsNotSent: it has nothing to read.
 func TestUniformPageIsNotSent(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		empty := pagetest.Gray(image.NewGray(image.Rect(0, 0, 41, leastSide)), leastSide)

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	turnName = "suspects"      // of the turn, and its record
-	turnPoll = 5 * time.Second // between two looks whether the turn is free, half of it on average more
-	turnGive = 5 * time.Second // for giving it back, after the delivery's time if need be
+	turnName = "suspects"      // of the turn and its record
+	turnPoll = 5 * time.Second // between checks whether the turn is free, plus up to as much again at random
+	turnGive = 5 * time.Second // for giving it back, beyond the delivery's time if necessary
 )
 
-// takeTurn waits until no other instance tries a suspect page, for as long as one of them may take. Without it a page
-// that takes the server down and a page that was sent at the same time are tried again at the same time, and fail
-// together again. The func gives the turn back; the turn of a process that died is free when its delivery's time would
-// have been over.
+// takeTurn waits until no other instance tries a suspect page, at most as long as one of them may take. Without turns,
+// a page that takes the server down and a page that was sent at the same time would be retried at the same time and
+// fail together again. The func gives the turn back; if the process dies, the turn is free once its delivery's time
+// would have been over.
 func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 	if d.w.o.Turns == nil {
 		return func() {}, nil
@@ -49,7 +49,7 @@ func (d *delivery) takeTurn(ctx context.Context) (func(), error) {
 	}
 }
 
-// giveTurn gives the turn back as it was taken. Where that fails it is free when its time is over.
+// giveTurn gives the turn back. If that fails, the turn is free when its time is over.
 func (d *delivery) giveTurn(ctx context.Context, stored *document.Stored) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), turnGive)
 	defer cancel()

@@ -8,21 +8,20 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// viewTime is the most that it may take to make a page once more for a second look. It is made while its place at the
-// OCR service is occupied, and may wait for memory that others hold who wait for a place.
+// viewTime limits how long a page may take to be made again for a second look. Meanwhile it occupies a place at the OCR
+// service, and may wait for memory held by pages that wait for a place.
 const viewTime = 30 * time.Second
 
-// view is a page as the OCR client is given it, with what the client may ask for where the answer is in doubt: a page
-// that passed through is decoded only then, and a page is turned only to be sent. Both are made of the object once
-// more, and nothing is sent here.
+// view is a page as given to the OCR client, which may ask for other versions of it when an answer is in doubt:
+// decoded, if the page was sent as stored, or turned. Both are made from the object again. view itself sends nothing.
 type view struct {
 	w      *work
 	page   int // its number
 	timing *pageTiming
-	turned map[int]*page.Page // those that were made, by degrees
+	turned map[int]*page.Page // versions made so far, by degrees
 }
 
-// image returns a page that is to be sent.
+// image returns a page as the image to send.
 func (v *view) image(pg *page.Page) ocr.Image {
 	return ocr.Image{Size: pg.Size, Open: pg.Open, Ink: pg.Ink, Look: func(ctx context.Context) (ocr.Look, error) {
 		return v.look(ctx, pg)
@@ -60,11 +59,11 @@ func (v *view) turn(ctx context.Context, degrees int) (ocr.Image, error) {
 	return ocr.Image{Size: pg.Size, Open: pg.Open, Ink: pg.Ink}, nil
 }
 
-// viewing marks the context of a view: what goes wrong with the object then is told to the client, whose answer is none
-// the worse.
+// viewing marks the context of a view: an error of the object is then returned to the client, which still has its first
+// answer.
 type viewing struct{}
 
-// make makes the page in another way.
+// make makes the page again, in another way.
 func (v *view) make(ctx context.Context,
 	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, viewing{}, true), viewTime)

@@ -21,10 +21,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// sideways is a page of text that was turned clockwise by 90 degrees.
+// sideways returns a page of text turned clockwise by 90 degrees.
 func sideways() *image.Gray { return pagetest.Turned(pagetest.Paper(500, 400, 15), 1) }
 
-// seen is what an OCR client saw of a page.
+// seen is a page as seen by an OCR client.
 type seen struct {
 	sent    image.Point
 	ink     float64
@@ -33,8 +33,7 @@ type seen struct {
 	turned  map[int]image.Point
 }
 
-// looksAt has the OCR service look at each page, and turn it in every way that there is, before it answers as answer
-// says.
+// looksAt makes the OCR service look at each page, and turn it in every way, before it answers with answer.
 func (w *world) looksAt(answer func(s seen) ocr.Result) (all func() []seen) {
 	var pages []seen
 	w.options.OCR = extractor{func(ctx context.Context, img ocr.Image) (ocr.Result, error) {
@@ -74,9 +73,9 @@ func (w *world) sizeOf(img ocr.Image) image.Point {
 	return image.Pt(cfg.Width, cfg.Height)
 }
 
-// TestPageInDoubtIsLookedAtAndTurned: what passed through is decoded for that, whatever is turned is made of the
-// object, and nothing is sent for it. The text of a turned page goes with that page's size and with its own document,
-// in the very commit that says done.
+// TestPageInDoubtIsLookedAtAndTurned: a page sent as stored is decoded for that, turned pages are made from the object,
+// and nothing is sent for it. The text of a turned page is stored with that page's size and its own document, in the
+// commit that sets done.
 func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 	upright := pagetest.Turned(sideways(), 3)
 	for name, c := range map[string]struct {
@@ -148,7 +147,7 @@ func TestPageInDoubtIsLookedAtAndTurned(t *testing.T) {
 	}
 }
 
-// TestGoodPageIsMadeOnce: where the client does not look, the object is opened once, and a page that passes is not
+// TestGoodPageIsMadeOnce: if the client does not look, the object is opened once, and a page sent as stored is not
 // decoded.
 func TestGoodPageIsMadeOnce(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -177,8 +176,8 @@ func TestGoodPageIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestFailedLookCostsNothing: the answer stays what it is where the page cannot be looked at, because it is broken, or
-// the object is gone by then or cannot be read again.
+// TestFailedLookCostsNothing: the answer stays the same if the page cannot be looked at because it is broken, or the
+// object is gone or cannot be read again.
 func TestFailedLookCostsNothing(t *testing.T) {
 	photo := pagetest.EncodeJPEG(sideways())
 	for name, c := range map[string]struct {
@@ -233,8 +232,8 @@ func (b breaking) Open(ctx context.Context, o document.Object) (document.Content
 	return c, err
 }
 
-// TestLookThatWaitsForMemoryGivesUp: a page is looked at while it has a place at the OCR service, and memory may be
-// held by an object that waits for one. Neither waits for ever.
+// TestLookThatWaitsForMemoryGivesUp: a page being looked at has a place at the OCR service, and the memory may be held
+// by an object that waits for one. Neither waits for ever.
 func TestLookThatWaitsForMemoryGivesUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		big := pagetest.Paper(700, 600, 15)

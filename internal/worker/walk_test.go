@@ -24,7 +24,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// world is a worker with all its outside in memory. Several workers over one world are several instances.
+// world is a worker whose outside is all in memory. Several workers on one world are several instances.
 type world struct {
 	t       *testing.T
 	bucket  *documenttest.Bucket
@@ -36,7 +36,7 @@ type world struct {
 	ids     atomic.Int64
 
 	controls atomic.Int64                                  // control pages
-	control  func(ctx context.Context) (ocr.Result, error) // what answers them; nil: as a good service does
+	control  func(ctx context.Context) (ocr.Result, error) // answers them; nil: like a good service
 }
 
 func newWorld(t *testing.T) *world {
@@ -66,7 +66,7 @@ func newWorker(t *testing.T, o worker.Options) *worker.Worker {
 
 func (w *world) Profile() ocr.Profile { return ocr.Profile{Edge: 1540} }
 
-// ExtractText reads the whole image and answers with what its width says, unless the test says otherwise.
+// ExtractText reads the whole image and answers with the text for its width, unless the test sets another answer.
 func (w *world) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, error) {
 	w.calls.Add(1)
 	r, err := img.Open()
@@ -101,10 +101,10 @@ func result(text string) ocr.Result {
 		Usage: ocr.Usage{PromptTokens: 10, CompletionTokens: 3}}
 }
 
-// leastSide is how wide and high a page is at least that is sent as it is.
+// leastSide is the minimum width and height of a page that is sent unscaled.
 const leastSide = 28
 
-// drawn is a page of the given width, which is what its text says. A dot is on it, or it would be blank.
+// drawn returns a page of the given width, which determines its text. It has a dot, or it would be blank.
 func drawn(width int) *image.Gray {
 	if width < leastSide {
 		panic(fmt.Sprintf("a page of %d pixels is made wider, and is known by another width then", width))
@@ -114,7 +114,7 @@ func drawn(width int) *image.Gray {
 	return img
 }
 
-// picture is a PNG of that page.
+// picture returns a PNG of drawn(width).
 func picture(width int) []byte {
 	var b bytes.Buffer
 	if err := png.Encode(&b, drawn(width)); err != nil {
@@ -148,7 +148,7 @@ func (w *world) want(name string, s document.Status, code string) *document.Reco
 	return r
 }
 
-// bubble runs a test under fake time, beside others. A test calls it once.
+// bubble runs a test under fake time, in parallel with others. A test calls it once.
 func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t)) })
@@ -176,8 +176,8 @@ func TestEventBecomesDocument(t *testing.T) {
 	})
 }
 
-// TestOwnerIsKnownWhateverBringsTheObject: an event, the sweep that finds another generation live, a retry of a
-// document made before the pattern, the end of the object.
+// TestOwnerIsKnownWhateverBringsTheObject: by an event, by the sweep that finds another generation live, by a retry of
+// a document from before the pattern, at the end of the object.
 func TestOwnerIsKnownWhateverBringsTheObject(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
@@ -281,10 +281,10 @@ func TestNewestLiveGenerationWins(t *testing.T) {
 	})
 }
 
-// errKilled is what a process that was killed gets from its store: nothing that it would wait for.
+// errKilled is returned by the store of a killed process; no worker waits for it to pass.
 var errKilled = errors.New("the process is dead")
 
-// die claims an event as a process does that is killed right after.
+// die claims an event like a process that is then killed.
 func (w *world) die(ev document.Event) {
 	o := w.options
 	dead := false
@@ -314,7 +314,7 @@ func (e extractor) ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, 
 }
 func (extractor) Profile() ocr.Profile { return ocr.Profile{Edge: 1540} }
 
-// TestFaultDecidesRecordAndDelivery: what each error makes of the record and of the delivery.
+// TestFaultDecidesRecordAndDelivery: the effect of each error on record and delivery.
 func TestFaultDecidesRecordAndDelivery(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -20,53 +20,53 @@ import (
 // Extractor is the OCR service. It is called concurrently.
 type Extractor interface {
 	ExtractText(ctx context.Context, img ocr.Image) (ocr.Result, error)
-	// Profile returns what the model wants of an image.
+	// Profile returns the model's requirements for images.
 	Profile() ocr.Profile
 }
 
-// Options are what a worker is made of. All fields are required unless they say otherwise.
+// Options configure a worker. All fields are required unless they say otherwise.
 type Options struct {
 	Objects document.Objects
 	Records document.Store
-	Turns   document.Store // a store of its own, for turns between instances; nil: there is one instance
+	Turns   document.Store // a separate store, for turns between instances; nil: there is one instance
 	OCR     Extractor
-	Notify  document.Notifier // announces ends; nil: they are not announced
+	Notify  document.Notifier // nil: ends are not announced
 	Log     *slog.Logger
 
 	Rules  document.Rules
-	Limits page.Limits // Edge and Budget are the worker's own business
+	Limits page.Limits // Edge and Budget are set by the worker
 
 	OCRConcurrency int           // pages in flight for one object
 	OCRPlaces      int           // the most pages in flight for all objects together; 0: no limit
 	OCRTimeout     time.Duration // of one try of the OCR client; 0: its default
 	MemoryBudget   int64         // bytes that decoded pages in flight may hold together
-	ProcessTimeout time.Duration // one delivery from its claim, closing write included
+	ProcessTimeout time.Duration // for one delivery from its claim, including the closing write
 	Erase          bool          // ON_DELETE=erase
 	PDFText        bool          // PDF_TEXT=prefer
 	Reuse          bool          // REUSE=same-bytes
-	Model          string        // that is asked for; where an answer came from another, that one is taken to be it
-	Mode           string        // of reading; empty: plain
+	Model          string        // to ask for; the first answer's model replaces it
+	Mode           string        // reading mode; empty: plain
 
-	Owner func(name string) string // whose an object is, by its name; nil: no object has an owner
+	Owner func(name string) string // returns an object's owner by its name; nil: no object has an owner
 
-	NewID func() string    // ids of leases, unique for ever
+	NewID func() string    // ids of leases, never repeated
 	Now   func() time.Time // the clock of this machine; nil: time.Now
 	Rand  func() float64   // in [0, 1), spreads waits; nil: math/rand
 
-	OCRURL  string               // what the spans of requests to the OCR service name; may be empty
+	OCRURL  string               // for the spans of requests to the OCR service; may be empty
 	Traces  trace.TracerProvider // nil: no spans
 	Metrics metric.MeterProvider // nil: no metrics
 }
 
-// Worker takes events to their end. It is safe for concurrent use; one serves a whole process.
+// Worker processes events. It is safe for concurrent use; one serves a whole process.
 type Worker struct {
 	o         Options
 	admission *admission
 	pace      *pace
 	clock     *clock
 	telemetry *telemetry
-	answered  sync.Once              // the OCR service
-	model     atomic.Pointer[string] // that answered last, or else that is asked for
+	answered  sync.Once              // the OCR service has answered
+	model     atomic.Pointer[string] // the last to answer, or the one to ask for
 
 	drain   context.Context // ends when running deliveries must release their records
 	putBack context.CancelCauseFunc
@@ -77,7 +77,7 @@ type Worker struct {
 	running sync.WaitGroup
 }
 
-// New makes a worker. It starts nothing and calls nothing. The error is of the metrics.
+// New returns a worker. It starts nothing and calls nothing. An error is from creating the metrics.
 func New(o Options) (*Worker, error) {
 	t, err := newTelemetry(o)
 	if err != nil {
@@ -106,8 +106,8 @@ func New(o Options) (*Worker, error) {
 	return w, nil
 }
 
-// begin counts a delivery or a sweep in. Its context does not end with the caller's, but when the instance has to stop;
-// it has ended already if the worker is draining. The func must be called once.
+// begin registers a delivery or a sweep. The returned context does not end with the caller's, but when the instance has
+// to stop; it has ended already if the worker is draining. The func must be called once, at the end.
 func (w *Worker) begin(ctx context.Context) (context.Context, func()) {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	w.mu.Lock()
@@ -123,7 +123,7 @@ func (w *Worker) begin(ctx context.Context) (context.Context, func()) {
 
 func (w *Worker) draining() bool { return w.closing.Err() != nil }
 
-// untilDrain is a context for waits before something is begun: it ends with ctx and, with errDraining as cause, when a
+// untilDrain returns a context for waits before work begins: it ends with ctx and, with errDraining as cause, when a
 // drain begins.
 func (w *Worker) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -131,12 +131,12 @@ func (w *Worker) untilDrain(ctx context.Context) (context.Context, context.Cance
 	return ctx, func() { unhook(); stop(nil) }
 }
 
-// drainMargin is kept of the time to drain for the closing writes.
+// drainMargin is the part of the time to drain that is kept for the closing writes.
 const drainMargin = 3 * time.Second
 
-// Drain refuses new deliveries, and the running ones begin no further page. The pages that they are making or reading
-// may end until shortly before ctx's deadline. Records with pages left are then released with those that were finished,
-// so that a redelivery elsewhere starts without waiting. It returns ctx's error if some did not end in time.
+// Drain refuses new deliveries, and running ones begin no further page. Pages in progress have until shortly before
+// ctx's deadline. Records with pages left are then released together with their finished pages, so that a redelivery
+// elsewhere need not wait for the lease. It returns ctx's error if some deliveries did not end in time.
 func (w *Worker) Drain(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
@@ -157,24 +157,25 @@ func (w *Worker) Drain(ctx context.Context) error {
 	}
 }
 
-const closeShare = 16 // the part of ProcessTimeout that is kept for the closing write, as 1/closeShare
+const closeShare = 16 // 1/closeShare of ProcessTimeout is kept for the closing write
 
 // workTime returns the part of a delivery's time in which pages may be made and read.
 func (w *Worker) workTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	end := time.Now().Add(w.o.ProcessTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(end) {
-		end = d // of the sweep
+		end = d // the sweep's
 	}
 	return context.WithDeadlineCause(ctx, end.Add(-w.o.ProcessTimeout/closeShare), errDeadline)
 }
 
-// closeTime returns the rest of a delivery's time, for the closing write. It does not end with a shutdown.
+// closeTime returns a context with the rest of a delivery's time, for the closing write. It does not end with a
+// shutdown.
 func (w *Worker) closeTime(work context.Context) (context.Context, context.CancelFunc) {
 	end, _ := work.Deadline()
 	return context.WithDeadline(context.WithoutCancel(work), end.Add(w.o.ProcessTimeout/closeShare))
 }
 
-// outlive returns a copy of ctx that ends d later than ctx does, so that a commit under way is not cut off.
+// outlive returns a context that ends d later than ctx, so that a commit under way is not cut off.
 func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(d, func() { cancel(context.Cause(ctx)) }) })

@@ -6,45 +6,45 @@ import (
 	"strconv"
 )
 
-// Text is a complete page with this text.
+// Text returns a reply with a complete page of this text.
 func Text(text string) Reply { return Finish("stop", text) }
 
-// TextOf is a complete page whose text depends on the image. It is called from many goroutines.
+// TextOf returns a reply with a complete page whose text depends on the image. read may be called concurrently.
 func TextOf(read func(image []byte) string) Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, content(read(r.Image)), "stop", 0) })
 }
 
-// Describe reads an image as its own description, so that different images have different texts. It is what a new
-// server does.
+// Describe returns a reply whose text identifies the image, so that different images have different texts. It is the
+// default of a new server.
 func Describe() Reply {
 	return TextOf(func(image []byte) string { return "page " + Hash(image)[:12] })
 }
 
-// Blank is the answer to an empty page: a complete answer without text.
+// Blank returns the reply for an empty page: a complete answer without text.
 func Blank() Reply { return Finish("stop", "") }
 
-// BlankNull is the same with null for the text.
+// BlankNull is like Blank, but with null for the text.
 func BlankNull() Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, "null", "stop", 1) })
 }
 
-// Finish is an answer with a finish reason: stop, length, repetition, abort, or one of the future. With length the
-// usage says that the limit was used up.
+// Finish returns a reply with a finish reason: stop, length, repetition, abort, or any other. With length, the usage
+// shows that the limit was used up.
 func Finish(reason, text string) Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, content(text), reason, 0) })
 }
 
-// FinishNull is an answer that does not say how it ended.
+// FinishNull returns a reply without a finish reason.
 func FinishNull(text string) Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, content(text), "", 0) })
 }
 
-// FinishAt is Finish with a number of tokens: of a text that was cut by the context, less than what was asked for.
+// FinishAt is like Finish, with the given number of tokens: a text cut off by the context has fewer than requested.
 func FinishAt(reason, text string, tokens int) Reply {
 	return modelReply(func(r *Request) string { return answerBody(r, content(text), reason, tokens) })
 }
 
-// OldText is a complete page as an older server writes it, with the least fields.
+// OldText returns a reply with a complete page in the format of an older server, with the fewest fields.
 func OldText(text string) Reply {
 	return modelReply(func(r *Request) string {
 		return fmt.Sprintf(`{"id":"chatcmpl-1","object":"chat.completion","created":1795430400,"model":%s,`+
@@ -54,7 +54,7 @@ func OldText(text string) Reply {
 	})
 }
 
-// NoChoices is a 200 with nothing in it.
+// NoChoices returns a 200 without choices.
 func NoChoices() Reply {
 	return modelReply(func(r *Request) string {
 		return `{"id":"chatcmpl-1","object":"chat.completion","created":1795430400,"model":` +
@@ -62,7 +62,7 @@ func NoChoices() Reply {
 	})
 }
 
-// modelReply is a 200 with a body that depends on the request.
+// modelReply returns a 200 with a body that depends on the request.
 func modelReply(body func(*Request) string) Reply {
 	return Reply{model: true, whole: true, write: func(w http.ResponseWriter, r *Request) {
 		contentType := "application/json"
@@ -73,10 +73,11 @@ func modelReply(body func(*Request) string) Reply {
 	}}
 }
 
-// content is a text as the answer's content.
+// content encodes a text as the content of an answer.
 func content(text string) string { return quote(text) }
 
-// answerBody is a full answer, nulls included. An empty reason is null; n is completion_tokens, 0 to count them.
+// answerBody returns a full answer, including nulls. An empty reason becomes null; n is completion_tokens, or 0 to
+// count them.
 func answerBody(r *Request, content, reason string, n int) string {
 	stop := "null"
 	switch {
@@ -107,7 +108,8 @@ const answerForm = `{"id":"chatcmpl-9f1c0a5e7b2d4c63","object":"chat.completion"
 	`"usage":{"prompt_tokens":%d,"total_tokens":%d,"completion_tokens":%d,"prompt_tokens_details":null,"completion_tokens_details":null},` +
 	`"prompt_logprobs":null,"prompt_token_ids":null,"prompt_text":null,"kv_transfer_params":null,"ec_transfer_params":null,"metrics":null}`
 
-// tokens is a rough count for a text: one in four bytes and the end; of the empty text one, as the model has.
+// tokens returns a rough count for a text: one for every four bytes and one for the end, so that an empty text has one,
+// as with the model.
 func tokens(text string) int {
 	if text == `""` || text == "" {
 		return 1
@@ -115,7 +117,7 @@ func tokens(text string) int {
 	return len(text)/4 + 1
 }
 
-// Cut sends a good answer but for its end, and closes the connection.
+// Cut returns a reply that sends a good answer without its end and closes the connection.
 func Cut(text string) Reply {
 	return Reply{model: true, write: func(w http.ResponseWriter, r *Request) {
 		body := answerBody(r, content(text), "stop", 0)
@@ -125,7 +127,7 @@ func Cut(text string) Reply {
 	}}
 }
 
-// Slow sends the headers and half of a good answer, and the rest when the gate lets it.
+// Slow returns a reply that sends the headers and half of a good answer, and the rest after passing the gate.
 func Slow(gate *Gate, text string) Reply {
 	return Reply{model: true, whole: true, write: func(w http.ResponseWriter, r *Request) {
 		body := answerBody(r, content(text), "stop", 0)

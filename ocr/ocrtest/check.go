@@ -16,8 +16,8 @@ import (
 	"unicode/utf8"
 )
 
-// check returns vLLM's refusal of a request, nil if it would be read. The order is vLLM's: a wrong model with a bad
-// image is a 404, a bad image with a temperature of 3 reports the image.
+// check returns vLLM's refusal of a request, or nil if vLLM would accept it. The checks are in vLLM's order: a wrong
+// model with a bad image is a 404, and a bad image with a temperature of 3 is reported as a bad image.
 func (s *Server) check(r *Request) *Reply {
 	for _, step := range []func(*Request) *Reply{
 		checkContentType, checkJSON, checkSchema, s.checkFields, s.checkModel, s.checkEngine, checkTemplate,
@@ -36,7 +36,7 @@ func refuse(status int, kind, param, format string, args ...any) *Reply {
 	return &r
 }
 
-// badRequest is a refusal by vLLM's own code, invalid one by the validation of the schema, which repeats its input.
+// badRequest returns a refusal by vLLM's own code, and invalid one by the schema validation, which repeats its input.
 func badRequest(param, format string, args ...any) *Reply {
 	return refuse(400, "BadRequestError", param, format, args...)
 }
@@ -47,7 +47,8 @@ func invalid(param, kind, words string, input []byte) *Reply {
 		shown(input))
 }
 
-// shown is a piece of the request as a message repeats it: of a long one the ends, of an object the size.
+// shown returns a piece of the request as messages repeat it: only the ends of a long text, and only the size of an
+// object.
 func shown(input []byte) string {
 	var fields map[string]json.RawMessage
 	var word string
@@ -77,7 +78,7 @@ func checkContentType(r *Request) *Reply {
 }
 
 func checkJSON(r *Request) *Reply {
-	if !utf8.Valid(r.Body) { // packed, for instance
+	if !utf8.Valid(r.Body) { // compressed, for example
 		unreadable := Detail(400, "There was an error parsing the body")
 		return &unreadable
 	}
@@ -101,7 +102,7 @@ func checkJSON(r *Request) *Reply {
 			"'input': '<dict of 0 items>', 'ctx': {'error': '%s'}}", position, expected)
 }
 
-// schema are the fields with a type to check. A wrong one is refused with the whole input in the message.
+// schema lists the fields whose types are checked. A wrong type is refused with the whole input in the message.
 var schema = []struct {
 	name string
 	into func() any
@@ -148,7 +149,7 @@ func checkSchema(r *Request) *Reply {
 	return nil
 }
 
-// checkFields refuses what [RefuseField] names.
+// checkFields refuses the fields set with [RefuseField].
 func (s *Server) checkFields(r *Request) *Reply {
 	for i, field := range s.refused {
 		if r.Fields[field.name] != nil {
@@ -194,7 +195,7 @@ func (s *Server) checkMaxTokens(r *Request) *Reply {
 			"max_tokens=%d cannot be greater than max_model_len=max_total_tokens=%d. Please request fewer output tokens. (parameter=max_tokens, value=%d)",
 			r.MaxTokens, s.maxModelLen, r.MaxTokens)
 	}
-	if r.MaxTokens == s.maxModelLen { // as 0.30.0 has it; later ones lower it
+	if r.MaxTokens == s.maxModelLen { // as in 0.30.0; later versions lower it
 		return badRequest("input_text",
 			"This model's maximum context length is %d tokens. However, you requested %d output tokens and your prompt contains 63 characters "+
 				"(more than 0 characters, which is the upper bound for 0 input tokens). Please reduce the length of the input prompt or the number of requested output tokens. (parameter=input_text, value=63)",
@@ -211,7 +212,7 @@ func (s *Server) checkLength(r *Request) *Reply {
 	return nil
 }
 
-// detection is the setting of vLLM's own detector of loops.
+// detection holds the parameters of vLLM's loop detection.
 type detection struct {
 	Max   int `json:"max_pattern_size"`
 	Min   int `json:"min_pattern_size"`
@@ -244,10 +245,10 @@ func checkRanges(r *Request) *Reply {
 	return nil
 }
 
-// pillowLimit is the number of pixels at which the image library of vLLM refuses an image.
+// pillowLimit is the number of pixels above which vLLM's image library refuses an image.
 const pillowLimit = 178_956_970
 
-// checkParts looks at the form of the content: part types, object form, one image.
+// checkParts checks the form of the content: part types, object form, one image.
 func checkParts(r *Request) *Reply {
 	images := 0
 	for _, p := range r.parts() {
@@ -273,13 +274,13 @@ func checkParts(r *Request) *Reply {
 	return nil
 }
 
-// checkImage loads the image as vLLM does, and counts its tokens.
+// checkImage loads the image like vLLM, and counts its tokens.
 func (s *Server) checkImage(r *Request) *Reply {
 	if r.URL == "" {
 		r.PromptTokens = templateTokens
 		return nil
 	}
-	if strings.HasPrefix(r.URL, "http") { // nothing is fetched: to this server every other one answers 404
+	if strings.HasPrefix(r.URL, "http") { // nothing is fetched: any other server seems to respond 404
 		return refuse(422, "UnprocessableEntityError", "image_url", "Failed to fetch image: 404, message='Not Found'")
 	}
 	if strings.HasPrefix(r.URL, "file:") {
@@ -323,16 +324,16 @@ func (s *Server) loadImage(r *Request, data []byte) *Reply {
 	return nil
 }
 
-// templateTokens is what the chat template adds to the image.
+// templateTokens is the number of tokens that the chat template adds to the image.
 const templateTokens = 11
 
-// imageTokens is the count of the 1B models: patches of 14, merged two by two.
+// imageTokens returns the token count of the 1B models: patches of 14 pixels, merged two by two.
 func imageTokens(width, height int) int {
 	w, h := shrunk(width, height)
 	return int(math.Ceil(w/28) * math.Ceil(h/28))
 }
 
-// shrunk is the size at which the 1B models look at an image: at most 1540 pixels on the long side.
+// shrunk returns the size to which the 1B models scale an image: at most 1540 pixels on the long side.
 func shrunk(width, height int) (w, h float64) {
 	w, h = float64(width), float64(height)
 	if r := max(w, h) / 1540; r > 1 {

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Counts is what a server has seen.
+// Counts holds the counts of a server's requests.
 type Counts struct {
-	Requests int // for a page, answered or not
+	Requests int // for pages, answered or not
 	Answers  int // pages answered 200 in full
 	Refused  int // pages answered with another status
 	Left     int // clients that left before their answer
 	Wasted   int // pages that the model finished for clients that had left
-	Running  int // pages that the model is at work on now, also for clients that left
-	Peak     int // the highest Running
+	Running  int // pages being processed by the model, even for clients that left
+	Peak     int // the maximum of Running
 	Models   int // requests of /v1/models
 	Health   int // requests of /health and /ping
 }
@@ -26,7 +26,7 @@ func (s *Server) Counts() Counts {
 	return s.counts
 }
 
-// count changes the counts and wakes those who wait for it.
+// count changes the counts and wakes waiting goroutines.
 func (s *Server) count(change func(*Counts)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +36,7 @@ func (s *Server) count(change func(*Counts)) {
 	s.changed = make(chan struct{})
 }
 
-// Wait returns when the counts satisfy a condition, or with the context's error. The condition must not call the
+// Wait returns once the counts satisfy a condition, or with the context's error. The condition must not call the
 // server.
 func (s *Server) Wait(ctx context.Context, reached func(Counts) bool) error {
 	for {
@@ -54,21 +54,21 @@ func (s *Server) Wait(ctx context.Context, reached func(Counts) bool) error {
 	}
 }
 
-// Images returns, for the [Hash] of each image, how many requests held it.
+// Images returns the number of requests for each image, by its [Hash].
 func (s *Server) Images() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.images)
 }
 
-// Requests returns all requests for pages in the order in which they came, those refused by token or key not included.
+// Requests returns all requests for pages in order of arrival, except those refused because of their token or key.
 func (s *Server) Requests() []*Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// Last is the last of Requests; nil if there was none.
+// Last returns the last of [Server.Requests], or nil if there was none.
 func (s *Server) Last() *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +78,7 @@ func (s *Server) Last() *Request {
 	return s.requests[len(s.requests)-1]
 }
 
-// note keeps a request and counts its image.
+// note records a request and counts its image.
 func (s *Server) note(r *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +88,7 @@ func (s *Server) note(r *Request) {
 	}
 }
 
-// pick takes the reply for a request: from the queue, by its image, or the default. The image is nil if it was not read
-// yet.
+// pick takes the next reply from the queue, if there is one.
 func (s *Server) pick() (Reply, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +100,7 @@ func (s *Server) pick() (Reply, bool) {
 	return next, true
 }
 
-// replyTo is what a request gets that found the queue empty.
+// replyTo returns the reply for a request when the queue is empty.
 func (s *Server) replyTo(r *Request) Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// Gate holds requests until it is opened. The zero value is not usable; see [NewGate]. All methods may be called at
-// once and again.
+// Gate holds requests until it is opened. Create one with [NewGate]; the zero value is not usable. Its methods may be
+// called concurrently and repeatedly.
 type Gate struct {
 	mu      sync.Mutex
-	held    int // at the gate now
-	arrived int // ever
+	held    int // currently at the gate
+	arrived int // in total
 	passes  int
 	open    bool
 	changed chan struct{}
@@ -19,13 +19,13 @@ type Gate struct {
 // NewGate returns a closed gate.
 func NewGate() *Gate { return &Gate{changed: make(chan struct{})} }
 
-// signal wakes all who wait for a change; mu is held.
+// signal wakes all goroutines that wait for a change. The caller must hold mu.
 func (g *Gate) signal() {
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
 
-// Open lets all requests through, from now on.
+// Open lets all requests through, now and later.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -33,7 +33,7 @@ func (g *Gate) Open() {
 	g.signal()
 }
 
-// Pass lets n requests through, held ones or later ones.
+// Pass lets n requests through, held or later ones.
 func (g *Gate) Pass(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -41,20 +41,20 @@ func (g *Gate) Pass(n int) {
 	g.signal()
 }
 
-// Held returns how many requests wait at the gate.
+// Held returns the number of requests waiting at the gate.
 func (g *Gate) Held() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.held
 }
 
-// Wait returns when n requests have come to the gate since it was made, whether or not they were let through, or with
-// the context's error.
+// Wait returns once n requests in total have arrived at the gate, whether or not they were let through, or with the
+// context's error.
 func (g *Gate) Wait(ctx context.Context, n int) error {
 	return g.until(ctx, func() bool { return g.arrived >= n })
 }
 
-// until waits for a condition that is checked under the lock.
+// until waits for a condition, which is evaluated under the lock.
 func (g *Gate) until(ctx context.Context, reached func() bool) error {
 	for {
 		g.mu.Lock()

@@ -11,12 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// Gateway puts LiteLLM in front of the server, as 1.108.7 answers before vLLM: errors are wrapped, an unknown model is
-// a 400, an ending that OpenAI's API does not know becomes stop with the truth beside it, and while the server is down
-// every page gets a 500. Replies of a script are those of the server behind it.
+// Gateway puts LiteLLM in front of the server, as version 1.108.7 behaves with vLLM: errors are wrapped, an unknown
+// model is a 400, a finish reason unknown to OpenAI's API becomes stop with the original in a separate field, and while
+// the server is down every page gets a 500. Scripted replies are those of the server behind the gateway.
 func Gateway() Option { return func(s *Server) { s.gateway = true } }
 
-// pass answers a request with what the server behind the gateway says, in the gateway's words.
+// pass forwards a request to the server and responds in the gateway's format.
 func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/v1/models":
@@ -51,7 +51,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 	case s.down.Load() && behind.status == 0:
 		wrapped(500, "Cannot connect to host REDACTED:8000 ssl:<ssl.SSLContext object at 0x7f9412be3d10> [Connect call failed ('REDACTED', 8000)]",
 			s.models[0]).write(w, nil)
-	case behind.status == 0: // it hung up
+	case behind.status == 0: // the server closed the connection
 		wrapped(500, "Server disconnected", s.models[0]).write(w, nil)
 	case behind.status == 200:
 		behind.copyTo(w, translated(behind.body.Bytes()))
@@ -64,11 +64,11 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// checkAtGateway is what it refuses without asking the server; the body can be read again afterwards.
+// checkAtGateway returns the gateway's own refusal of a request. The body can be read again afterwards.
 func (s *Server) checkAtGateway(r *http.Request) *Reply {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil // the server's side of it finds the same
+		return nil // the server will find the same
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var fields map[string]json.RawMessage
@@ -92,7 +92,7 @@ func (s *Server) checkAtGateway(r *http.Request) *Reply {
 	return &refusal
 }
 
-// unknownModel is the gateway's own refusal of the model that the server's refusal names.
+// unknownModel returns the gateway's own refusal of the model named in the server's refusal.
 func unknownModel(refusal string) Reply {
 	asked := "None"
 	if words := strings.Split(refusal, "`"); len(words) > 1 && words[1] != "" {
@@ -105,7 +105,7 @@ func unknownModel(refusal string) Reply {
 			`"provider_specific_fields":{"error":%[1]s}}}`, quote(message)))
 }
 
-// wrapped is the gateway's error around the server's.
+// wrapped returns the gateway's error around the server's.
 func wrapped(status int, inner, model string) Reply {
 	kind := "invalid_request_error"
 	if status >= 500 {
@@ -129,13 +129,13 @@ func wrapped(status int, inner, model string) Reply {
 			class, inner, model))
 }
 
-// gatewayError is the shape of its errors: the code is a string.
+// gatewayError returns an error in the gateway's format, in which the code is a string.
 func gatewayError(status int, kind, message string) Reply {
 	return Raw(status, "application/json",
 		fmt.Sprintf(`{"error":{"message":%s,"type":%s,"param":null,"code":"%d"}}`, quote(message), quote(kind), status))
 }
 
-// translated is an answer as the gateway passes it on; what it cannot read stays as it is.
+// translated returns an answer as the gateway passes it on; an answer that it cannot decode is unchanged.
 func translated(body []byte) []byte {
 	var answer map[string]any
 	if json.Unmarshal(body, &answer) != nil {
@@ -188,7 +188,7 @@ func (s *Server) listGatewayModels(w http.ResponseWriter) {
 	Raw(200, "application/json", `{"data":[`+strings.Join(entries, ",")+`],"object":"list"}`).write(w, nil)
 }
 
-// gatewayKey is its refusal of a request with another key than its own, or with none.
+// gatewayKey returns the gateway's refusal of a request with a wrong key or none.
 func gatewayKey(r *http.Request) Reply {
 	if r.Header.Get("Authorization") == "" {
 		return Raw(500, "text/plain; charset=utf-8", "Internal Server Error")
@@ -196,7 +196,7 @@ func gatewayKey(r *http.Request) Reply {
 	return gatewayError(400, "no_db_connection", "No connected db.")
 }
 
-// recorder holds an answer back. It cannot hijack, so what hangs up leaves it empty.
+// recorder records a response. It does not support hijacking, so a reply that closes the connection leaves it empty.
 type recorder struct {
 	header http.Header
 	status int
@@ -216,7 +216,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.body.Write(b)
 }
 
-// copyTo writes the answer with another body.
+// copyTo writes the recorded response with another body.
 func (r *recorder) copyTo(w http.ResponseWriter, body []byte) {
 	for name, values := range r.header {
 		w.Header()[name] = values

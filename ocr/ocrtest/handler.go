@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ServeHTTP answers as the platform, vLLM's middleware and its routes do, in that order.
+// ServeHTTP responds like the platform, vLLM's middleware and its routes, in that order.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page := r.URL.Path == pagePath && r.Method == http.MethodPost
 	if page {
@@ -51,7 +51,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const pagePath = "/v1/chat/completions"
 
-// methods are the routes with the methods that they take.
+// methods maps routes to their allowed methods.
 var methods = map[string]string{
 	pagePath: "POST", "/v1/models": "GET", "/health": "GET", "/version": "GET", "/ping": "GET POST", "/load": "GET",
 }
@@ -101,7 +101,7 @@ const modelEntry = `{"id":%s,"object":"model","created":1795430000,"owned_by":"v
 	`"allow_sampling":true,"allow_logprobs":true,"allow_search_indices":false,"allow_view":true,"allow_fine_tuning":false,` +
 	`"organization":"*","group":null,"is_blocking":false}]}`
 
-// complete answers a request for a page.
+// complete responds to a request for a page.
 func (s *Server) complete(w http.ResponseWriter, hr *http.Request) {
 	reply, scripted := s.pick()
 	if scripted && reply.early {
@@ -136,8 +136,8 @@ func (s *Server) complete(w http.ResponseWriter, hr *http.Request) {
 	s.perform(w, hr, req, reply)
 }
 
-// perform goes through the waits of a reply and writes it. That a client left is counted when it leaves, also where the
-// page goes on.
+// perform waits as the reply demands and writes it. A client that leaves is counted when it leaves, even if its page
+// continues.
 func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, reply Reply) {
 	if reply.model {
 		s.count(func(c *Counts) { c.Running++ })
@@ -159,7 +159,7 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 		}
 	})
 	switch {
-	case !answered, died && s.killed.Load(): // else net/http would answer an empty 200
+	case !answered, died && s.killed.Load(): // otherwise net/http would send an empty 200
 		hangUp(w)
 	case died:
 		With("Connection", "close", EngineFailed(engineDead)).write(w, req)
@@ -170,7 +170,7 @@ func (s *Server) perform(w http.ResponseWriter, hr *http.Request, req *Request, 
 }
 
 // endure waits at the reply's gate and for its delay, and reports whether it got through or whether the engine died
-// first. A model behind Cloud Run goes on to the end whether or not its client is still there.
+// first. A model behind Cloud Run continues to the end whether or not its client is still connected.
 func (s *Server) endure(client context.Context, reply Reply) (through, died bool) {
 	engine := s.stopped
 	if reply.model {
@@ -203,14 +203,15 @@ func (s *Server) endure(client context.Context, reply Reply) (through, died bool
 	return true, false
 }
 
-// merge is a context that ends with the client's or with the server.
+// merge returns a context that ends with the client's or with the server.
 func (s *Server) merge(client context.Context) context.Context {
 	ctx, cancel := context.WithCancel(client)
 	context.AfterFunc(s.stopped, cancel)
 	return ctx
 }
 
-// admit checks the ID token as Cloud Run does: none is a 403, a bad one, or two, a 401; nil lets the request in.
+// admit checks the ID token like Cloud Run, and returns nil for an admitted request: no token is a 403, and a bad one,
+// or two, a 401.
 func (s *Server) admit(r *http.Request) *Reply {
 	if s.audience == "" {
 		return nil
@@ -230,7 +231,7 @@ func (s *Server) admit(r *http.Request) *Reply {
 	return &refusal
 }
 
-// good reports whether a header holds a token for this service that has not expired.
+// good reports whether a header has an unexpired token for this service.
 func (s *Server) good(header string) bool {
 	token, found := strings.CutPrefix(header, "Bearer ")
 	parts := strings.Split(token, ".")

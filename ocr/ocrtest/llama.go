@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// Llama makes the server a llama-server, as build 11549 answers with the same model. It takes any model's name, ignores
-// repetition_detection, begins a continued text from its beginning, and reads a page that is thinner than a patch as
-// blank.
+// Llama makes the server a llama-server, as build 11549 behaves with the same model. It accepts any model name, ignores
+// repetition_detection, repeats a continued text from its beginning, and reads a page thinner than a patch as blank.
 func Llama() Option { return func(s *Server) { s.llama = true } }
 
-// routeLlama is route for a llama-server: what it does not know, the wrong methods included, is one answer.
+// routeLlama is the equivalent of route for a llama-server. Unknown routes and wrong methods get the same response.
 func (s *Server) routeLlama(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST " + pagePath:
@@ -37,10 +36,10 @@ func (s *Server) routeLlama(w http.ResponseWriter, r *http.Request) {
 
 const (
 	llamaJSON  = "application/json; charset=utf-8"
-	llamaModel = "/models/LightOnOCR.gguf" // whatever was asked for, the answer names the file
+	llamaModel = "/models/LightOnOCR.gguf" // answers name the file, whatever model was requested
 )
 
-// checkLlama is check for a llama-server.
+// checkLlama is the equivalent of check for a llama-server.
 func (s *Server) checkLlama(r *Request) *Reply {
 	refuse := func(words string) *Reply {
 		refusal := LlamaError(400, "invalid_request_error", words)
@@ -91,23 +90,23 @@ func (s *Server) checkLlama(r *Request) *Reply {
 	return nil
 }
 
-// llamaTemplate is what the chat template and the marks around the image add to it, in tokens.
+// llamaTemplate is the number of tokens that the chat template and the marks around the image add.
 const llamaTemplate = templateTokens + 2
 
-// stretched is the size at which a llama-server looks at the image: 1540 pixels on the long side, also where it has
-// less.
+// stretched returns the size to which a llama-server scales the image: 1540 pixels on the long side, even if it has
+// fewer.
 func (r *Request) stretched() (w, h float64) {
 	scale := 1540 / float64(max(r.Width, r.Height))
 	return math.Round(float64(r.Width) * scale), math.Round(float64(r.Height) * scale)
 }
 
-// thin reports whether a side of the image is below one patch of the model then: such a page is blank to it.
+// thin reports whether a side of the scaled image is below one patch of the model, which then reads the page as blank.
 func (r *Request) thin() bool {
 	w, h := r.stretched()
 	return r.Width > 0 && min(w, h) < 28
 }
 
-// llamaAnswer is a llama-server's full answer.
+// llamaAnswer returns a llama-server's full answer.
 func llamaAnswer(r *Request, content, reason string, n int) string {
 	return fmt.Sprintf(`{"choices":[{"finish_reason":%s,"index":0,"message":{"role":"assistant","content":%s}}],"created":1795430400,"model":%s,`+
 		`"system_fingerprint":"b0-unknown","object":"chat.completion","usage":{"completion_tokens":%d,"prompt_tokens":%d,"total_tokens":%d,`+

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Metadata is the metadata server of a Google machine. Point clients at it with GCE_METADATA_HOST=Host, before their
-// first use. All methods may be called at any time from any goroutine.
+// Metadata is a fake metadata server of a Google Cloud machine. Point clients at it with GCE_METADATA_HOST=Host before
+// their first use. Its methods may be called concurrently.
 type Metadata struct {
 	// Host is host:port, without a scheme.
 	Host string
@@ -37,8 +37,8 @@ const (
 	projectPath  = "project/project-id"
 )
 
-// NewMetadata starts a metadata server of the project "test-project" with tokens that last an hour. The test's end
-// closes it; tb may be nil.
+// NewMetadata starts a metadata server for the project "test-project", with tokens that are valid for an hour. It is
+// closed when the test ends; tb may be nil.
 func NewMetadata(tb TB) *Metadata {
 	m := &Metadata{project: "test-project", lifetime: time.Hour, calls: map[string]int{}}
 	m.stopped, m.stop = context.WithCancel(context.Background())
@@ -51,27 +51,26 @@ func NewMetadata(tb TB) *Metadata {
 	return m
 }
 
-// Close ends the server. It may be called again.
+// Close stops the server. It may be called repeatedly.
 func (m *Metadata) Close() {
 	m.stop()
 	m.http.CloseClientConnections()
 	m.http.Close()
 }
 
-// Lifetime sets how long tokens last from now on; a negative one makes them expired.
+// Lifetime sets the lifetime of tokens issued from now on; with a negative one they are expired.
 func (m *Metadata) Lifetime(d time.Duration) { m.set(func() { m.lifetime = d }) }
 
-// Fail makes every request of a token fail with this status; 200 ends that.
+// Fail makes every request for a token fail with this status; 200 ends that.
 func (m *Metadata) Fail(status int) { m.set(func() { m.status = status }) }
 
-// Hang makes every request of a token wait at the gate; nil ends that.
+// Hang makes every request for a token wait at the gate; nil ends that.
 func (m *Metadata) Hang(gate *Gate) { m.set(func() { m.gate = gate }) }
 
-// Answer makes the server issue this text as identity token, also an empty one after Fail(200); "" goes back to real
-// ones.
+// Answer makes the server issue this text as the ID token; "" makes it generate tokens again.
 func (m *Metadata) Answer(token string) { m.set(func() { m.token = token }) }
 
-// Project sets the project's id.
+// Project sets the project's ID.
 func (m *Metadata) Project(id string) { m.set(func() { m.project = id }) }
 
 func (m *Metadata) set(change func()) {
@@ -80,24 +79,25 @@ func (m *Metadata) set(change func()) {
 	change()
 }
 
-// Tokens is how many identity tokens were asked for.
+// Tokens returns the number of requests for ID tokens.
 func (m *Metadata) Tokens() int { return m.Calls(identityPath) }
 
-// Calls returns how often a path below /computeMetadata/v1/ was asked for.
+// Calls returns the number of requests for a path below /computeMetadata/v1/.
 func (m *Metadata) Calls(path string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.calls[path]
 }
 
-// Audiences are those that tokens were asked for, in order.
+// Audiences returns the audiences of the tokens requested, in order.
 func (m *Metadata) Audiences() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]string(nil), m.asked...)
 }
 
-// ServeHTTP answers as the real server does: only to requests with its header, and always with that header.
+// ServeHTTP responds like the real server: only to requests with the Metadata-Flavor header, which every response has
+// too.
 func (m *Metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Metadata-Flavor", "Google")
 	w.Header().Set("Server", "Metadata Server for VM")
@@ -139,7 +139,7 @@ func (m *Metadata) answer(w http.ResponseWriter, r *http.Request, path string) {
 	}
 }
 
-// held waits at the gate and reports whether it got through; false if client or server left first.
+// held waits at the gate and reports whether it got through before the client left or the server stopped.
 func (m *Metadata) held(r *http.Request, gate *Gate) bool {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -147,7 +147,7 @@ func (m *Metadata) held(r *http.Request, gate *Gate) bool {
 	return gate.enter(ctx) == nil
 }
 
-// issue writes a token, or what stands in for one.
+// issue writes a token, or the text set with Answer.
 func (m *Metadata) issue(w http.ResponseWriter, path, audience string) {
 	m.mu.Lock()
 	status, lifetime, token := m.status, m.lifetime, m.token

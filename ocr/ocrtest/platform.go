@@ -2,7 +2,7 @@ package ocrtest
 
 import "fmt"
 
-// platformWords are Cloud Run's own words for each status, as its troubleshooting page has them.
+// platformWords holds Cloud Run's messages by status, from its troubleshooting page.
 var platformWords = map[int]string{
 	401: "The request was not authorized to invoke this service. Read more at https://cloud.google.com/run/docs/securing/authenticating",
 	403: "The request was not authenticated. Either allow unauthenticated invocations or set the proper Authorization header.",
@@ -15,14 +15,14 @@ var platformWords = map[int]string{
 	504: "The request has been terminated because it has reached the maximum request timeout.",
 }
 
-// NotStarted is the other 500 of the platform: the container could not start.
+// NotStarted is the message of the platform's other 500: the container could not start.
 const NotStarted = "The request failed because the instance could not start successfully."
 
-// Platform is an answer of Cloud Run itself: 401, 403, 404, 413, 429, 500, 502, 503 or 504, as text or HTML, never
-// JSON.
+// Platform returns a reply of Cloud Run itself: 401, 403, 404, 413, 429, 500, 502, 503 or 504, as text or HTML, never
+// as JSON.
 func Platform(status int) Reply { return PlatformText(status, platformWords[status]) }
 
-// PlatformText is Platform in other words.
+// PlatformText is like Platform, with another message.
 func PlatformText(status int, words string) Reply {
 	r := With("Server", "Google Frontend", HTML(status, fmt.Sprintf(platformPage, status, status, words)))
 	switch status {
@@ -47,7 +47,7 @@ const platformPage = `
 </body></html>
 `
 
-// EngineFailed is vLLM's answer where its engine failed on the page; the message can be empty.
+// EngineFailed returns vLLM's reply when its engine failed on the page; the message may be empty.
 func EngineFailed(message string) Reply { return engineReply(500, "InternalServerError", message) }
 
 func engineReply(status int, kind, message string) Reply {
@@ -56,7 +56,7 @@ func engineReply(status int, kind, message string) Reply {
 	return r
 }
 
-// Dies is the answer of a server whose engine process is dead, which then goes down: see [Server.Up].
+// Dies returns the reply of a server whose engine process has died. The server then goes down, until [Server.Up].
 func Dies() Reply {
 	r := engineReply(500, "InternalServerError", engineDead)
 	inner := r.write
@@ -70,7 +70,7 @@ func Dies() Reply {
 
 const engineDead = "EngineCore encountered an issue. See stack trace (above) for the root cause."
 
-// Echo is a validation error that repeats the whole image, twice, as vLLM's do.
+// Echo returns a validation error that repeats the whole image, twice, like vLLM's.
 func Echo() Reply {
 	return Reply{write: func(w writer, r *Request) {
 		message := fmt.Sprintf(
@@ -80,7 +80,7 @@ func Echo() Reply {
 	}}
 }
 
-// Scaling is vLLM's answer while it changes its number of engines.
+// Scaling returns vLLM's reply while it changes its number of engines.
 func Scaling() Reply {
 	return StringError(503, "The model is currently scaling. Please try again later.")
 }

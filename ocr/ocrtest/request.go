@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Request is what came for one page. Fields that the request did not hold, or held wrongly, are zero.
+// Request is a request for a page. Fields that are missing or invalid in the request are zero.
 type Request struct {
 	Header http.Header
 	Length int64  // Content-Length, -1 for a chunked body
@@ -22,19 +22,19 @@ type Request struct {
 	MaxTokens   int
 	Prompt      string // the text part
 	URL         string // of the image
-	MediaType   string // as the data URI declares it
+	MediaType   string // as declared in the data URI
 	Image       []byte
-	// Fields is the whole object.
+	// Fields is the whole JSON object.
 	Fields map[string]json.RawMessage
-	// Width and Height are the image's, and PromptTokens the model's count for it; 0 before or without the check of the
-	// image.
+	// Width, Height and PromptTokens are the image's size and the model's token count; 0 unless the image has been
+	// checked.
 	Width, Height, PromptTokens int
 
 	server  *Server
 	context context.Context
 }
 
-// writer saves an import in the many small replies.
+// writer is a short name for the many small replies.
 type writer = http.ResponseWriter
 
 // message is one of the request's messages; content is a string or a list of parts.
@@ -50,7 +50,7 @@ type part struct {
 	ImageURL json.RawMessage `json:"image_url"`
 }
 
-// newRequest reads as much as can be read; the checks find what is wrong.
+// newRequest decodes as much of a request as possible; the checks find errors.
 func newRequest(s *Server, hr *http.Request, body []byte) *Request {
 	r := &Request{Header: hr.Header.Clone(), Length: hr.ContentLength, Body: body, server: s, context: hr.Context()}
 	if json.Unmarshal(body, &r.Fields) != nil {
@@ -85,7 +85,7 @@ func (r *Request) parts() []part {
 	return all
 }
 
-// url is the address in the object form, the only one that a part with a type may have.
+// url returns the URL in the object form, the only form allowed in a part with a type.
 func (p part) url() (string, bool) {
 	var object struct {
 		URL string `json:"url"`
@@ -94,7 +94,7 @@ func (p part) url() (string, bool) {
 	return object.URL, err == nil
 }
 
-// limit is how many tokens the answer may have: what was asked for, silently lowered to what the context leaves.
+// limit returns the maximum number of tokens in the answer: the requested one, silently lowered to fit the context.
 func (r *Request) limit() int {
 	room := r.server.maxModelLen - r.PromptTokens
 	switch {
@@ -117,8 +117,8 @@ const (
 	errDigit     = uriError("Non-base64 digit found")
 )
 
-// readDataURI applies vLLM's rules: any type, `;base64` in lower case right before the first comma, strict base64. A
-// url that is no data URI returns nothing.
+// readDataURI decodes a data URI by vLLM's rules: any type, `;base64` in lower case right before the first comma,
+// strict base64. It returns nothing for any other URL.
 func readDataURI(url string) (mediaType string, data []byte, err error) {
 	if len(url) < 5 || !strings.EqualFold(url[:5], "data:") {
 		return "", nil, nil
@@ -131,7 +131,7 @@ func readDataURI(url string) (mediaType string, data []byte, err error) {
 	if !found {
 		return "", nil, errNotBase64
 	}
-	if strings.ContainsAny(encoded, "\r\n") { // which Go would pass over
+	if strings.ContainsAny(encoded, "\r\n") { // which Go would ignore
 		return mediaType, nil, errDigit
 	}
 	if data, err = base64.StdEncoding.Strict().DecodeString(encoded); err != nil {

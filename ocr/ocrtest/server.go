@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// DefaultModel is the name of the server's model unless [Models] says otherwise.
+// DefaultModel is the name of the server's model unless [Models] is used.
 const DefaultModel = "lightonai/LightOnOCR-2-1B"
 
-// Server is the stand-in. All methods may be called at any time from any goroutine.
+// Server is a fake OCR service. Its methods may be called concurrently.
 type Server struct {
 	// URL is the base address, without /v1.
 	URL string
@@ -30,8 +30,8 @@ type Server struct {
 	idleTimeout    time.Duration
 
 	down, engineDead, draining atomic.Bool
-	killed                     atomic.Bool     // since Kill, until Up
-	stopped                    context.Context // ends with Close, and releases held requests
+	killed                     atomic.Bool     // between Kill and Up
+	stopped                    context.Context // ended by Close, which releases held requests
 	stop                       context.CancelFunc
 
 	mu       sync.Mutex
@@ -43,35 +43,37 @@ type Server struct {
 	requests []*Request
 	revoked  map[string]bool
 	changed  chan struct{}
-	engine   context.Context // ends with Terminate, and what the model is at work on with it
+	engine   context.Context // ended by Terminate, which aborts pages being processed
 	kill     context.CancelFunc
 }
 
-// Option changes a Server at its making.
+// Option configures a Server in [New].
 type Option func(*Server)
 
-// Models sets the served names; the first is what answers carry. The default is DefaultModel.
+// Models sets the names of the models; answers carry the first. The default is [DefaultModel].
 func Models(names ...string) Option { return func(s *Server) { s.models = names } }
 
-// Key is vLLM's --api-key: paths under /v1 need it.
+// Key sets an API key, like vLLM's --api-key, which paths under /v1 then require.
 func Key(key string) Option { return func(s *Server) { s.key = key } }
 
-// RequireToken makes the platform check for an ID token with this audience on every path.
+// RequireToken makes the platform require an ID token with this audience on every path.
 func RequireToken(audience string) Option { return func(s *Server) { s.audience = audience } }
 
-// MaxModelLen is the context in tokens; the default is 16384.
+// MaxModelLen sets the context in tokens; the default is 16384.
 func MaxModelLen(tokens int) Option { return func(s *Server) { s.maxModelLen = tokens } }
 
-// MaxPixels lowers the size of image that ends in a 500, so that a test needs no huge one.
+// MaxPixels lowers the image size from which the server responds with a 500, so that tests need no huge images.
 func MaxPixels(n int64) Option { return func(s *Server) { s.maxPixels = n } }
 
-// AnyImage takes any bytes as an image of 1×1 pixel, for tests that have no need of a real one.
+// AnyImage makes the server accept any bytes as an image of 1×1 pixel, for tests that need no real one.
 func AnyImage() Option { return func(s *Server) { s.anyImage = true } }
 
-// KeepGenerating goes on with a page after its client has left, as a container behind Cloud Run does. See [Counts].
+// KeepGenerating makes the server continue with a page after its client has left, like a container behind Cloud Run.
+// See [Counts].
 func KeepGenerating() Option { return func(s *Server) { s.keepGenerating = true } }
 
-// RefuseField makes the server refuse requests with a field of this name, in any words: [Error], [Detail], [Invalid].
+// RefuseField makes the server refuse requests with a field of this name, with any reply, such as [Error], [Detail] or
+// [Invalid].
 func RefuseField(name string, refusal Reply) Option {
 	return func(s *Server) { s.refused = append(s.refused, refusedField{name, refusal}) }
 }
@@ -81,10 +83,10 @@ type refusedField struct {
 	refusal Reply
 }
 
-// IdleTimeout closes connections that are idle for longer; the default is vLLM's 5 s.
+// IdleTimeout sets the time after which idle connections are closed; the default is vLLM's 5 s.
 func IdleTimeout(d time.Duration) Option { return func(s *Server) { s.idleTimeout = d } }
 
-// New starts a server, which the test's end closes.
+// New starts a server, which is closed when the test ends.
 func New(tb TB, options ...Option) *Server {
 	s := &Server{
 		models: []string{DefaultModel}, maxModelLen: 16384, maxPixels: pillowLimit, idleTimeout: 5 * time.Second,
@@ -97,7 +99,7 @@ func New(tb TB, options ...Option) *Server {
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.engine, s.kill = context.WithCancel(s.stopped)
 	s.http = httptest.NewUnstartedServer(s)
-	if !s.gateway { // else what is down is behind it
+	if !s.gateway { // with a gateway, only the server behind it is down
 		s.http.Listener = fragile{s.http.Listener, &s.down}
 	}
 	s.http.Config.IdleTimeout = s.idleTimeout
@@ -110,38 +112,38 @@ func New(tb TB, options ...Option) *Server {
 	return s
 }
 
-// Close ends the server and everything it holds. It may be called again.
+// Close stops the server and releases all held requests. It may be called repeatedly.
 func (s *Server) Close() {
 	s.stop()
 	s.http.CloseClientConnections()
 	s.http.Close()
 }
 
-// Default is the reply to every request that neither Next nor For has one for.
+// Default sets the reply to every request without one from Next or For.
 func (s *Server) Default(r Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fallback = r
 }
 
-// Next queues replies after those that wait for a request; each is used once, in order.
+// Next appends replies to the queue; each is used once, in order.
 func (s *Server) Next(replies ...Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.script = append(s.script, replies...)
 }
 
-// For is the reply to every request with this image; Next goes before it.
+// For sets the reply to every request with this image. Queued replies take precedence.
 func (s *Server) For(image []byte, r Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.byImage[Hash(image)] = r
 }
 
-// Down makes the server reset every connection, as between the death of a process and the start of the next.
+// Down makes the server reset every connection, as between the exit of a process and the start of the next.
 func (s *Server) Down() { s.down.Store(true) }
 
-// Up ends Down, and the death of the engine too: it is a new server.
+// Up ends Down, Drain, Terminate, Kill and KillEngine: it starts a new server process.
 func (s *Server) Up() {
 	s.mu.Lock()
 	s.engine, s.kill = context.WithCancel(s.stopped)
@@ -152,12 +154,12 @@ func (s *Server) Up() {
 	s.down.Store(false)
 }
 
-// Drain is SIGTERM for a vLLM with --shutdown-timeout: pages that it is reading are answered, every other one gets a
-// 500 at once, and /health says 200 all the while. What is not answered within that time hangs until [Server.Kill].
+// Drain simulates SIGTERM for a vLLM with --shutdown-timeout: pages in progress are completed, every other one gets a
+// 500 at once, and /health still responds 200. Pages that are not completed within that time hang until [Server.Kill].
 func (s *Server) Drain() { s.draining.Store(true) }
 
-// Terminate is SIGTERM for a vLLM without it, or the death of its engine: every page that it is reading gets a 500, and
-// it is down.
+// Terminate simulates SIGTERM for a vLLM without --shutdown-timeout, or the death of its engine: every page in progress
+// gets a 500, and the server is down.
 func (s *Server) Terminate() {
 	s.Down()
 	s.mu.Lock()
@@ -165,16 +167,16 @@ func (s *Server) Terminate() {
 	s.kill()
 }
 
-// Kill is SIGKILL: connections of pages that it is reading break, and it is down.
+// Kill simulates SIGKILL: the connections of pages in progress break, and the server is down.
 func (s *Server) Kill() {
 	s.killed.Store(true)
 	s.Terminate()
 }
 
-// KillEngine leaves the server up with a dead engine: pages get 500, /health 503.
+// KillEngine leaves the server up with a dead engine: pages get a 500, and /health a 503.
 func (s *Server) KillEngine() { s.engineDead.Store(true) }
 
-// Revoke makes the platform refuse a token that it would take otherwise.
+// Revoke makes the platform refuse a token that is otherwise valid.
 func (s *Server) Revoke(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

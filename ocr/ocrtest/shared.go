@@ -6,13 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// TB is what New needs of a test or benchmark; nil will do outside tests, with a call of Close.
+// TB is the part of testing.TB that New needs. Outside tests it may be nil; then call Close.
 type TB interface {
 	Helper()
 	Cleanup(func())
 }
 
-// fragile resets what it accepts while the server is down.
+// fragile is a listener that resets accepted connections while the server is down.
 type fragile struct {
 	net.Listener
 	down *atomic.Bool
@@ -28,7 +28,7 @@ func (l fragile) Accept() (net.Conn, error) {
 	}
 }
 
-// reset closes a connection so that the other side sees a reset, not an end.
+// reset closes a connection so that the peer sees a reset instead of EOF.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0)

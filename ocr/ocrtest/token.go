@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Token makes an ID token, unsigned as tests need no more, that is good until expires.
+// Token returns an unsigned ID token, which is sufficient for tests, valid until expires.
 func Token(audience string, expires time.Time) string {
 	claims, _ := json.Marshal(map[string]any{
 		"aud": audience, "exp": expires.Unix(), "iat": expires.Add(-time.Hour).Unix(),
@@ -18,7 +18,7 @@ func Token(audience string, expires time.Time) string {
 	return encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + encode(claims) + ".c2lnbmF0dXJl"
 }
 
-// FixedToken returns a token that is good for an hour; it fits ocr.Config.Token.
+// FixedToken returns a token that is valid for an hour. It can be used as ocr.Config.Token.
 func FixedToken(_ context.Context, audience string) (string, error) {
 	return Token(audience, time.Now().Add(time.Hour)), nil
 }

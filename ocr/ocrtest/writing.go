@@ -6,17 +6,16 @@ import (
 	"strings"
 )
 
-// Writing is what a model writes on a page: tokens, then either its end or a loop without an end.
+// Writing is the output of a model for a page: tokens, followed by the end or by an endless loop.
 type Writing struct {
 	Tokens []string
 	Loop   []string
-	// PromptTokens are those that the request adds to the prompt besides its image.
+	// PromptTokens is the number of tokens that the request adds to the prompt in addition to the image.
 	PromptTokens int
 }
 
-// Writes is a model that obeys the request, which [Text] and the like do not: what it writes ends at max_tokens, or
-// where repetition_detection finds a loop, and a text that the request asks to continue is continued. It is called from
-// many goroutines.
+// Writes returns a reply that follows the request, which [Text] and others do not: the text ends at max_tokens or when
+// repetition_detection finds a loop, and a text to be continued is continued. read may be called concurrently.
 func Writes(read func(*Request) Writing) Reply {
 	return modelReply(func(r *Request) string {
 		w := read(r)
@@ -33,10 +32,10 @@ func Writes(read func(*Request) Writing) Reply {
 	})
 }
 
-// begun returns the text that the request asks to continue and how many of the tokens it has.
+// begun returns the text to be continued and the number of its tokens in w.
 func (r *Request) begun(w Writing) (begun bool, given string, tokens int) {
 	var messages []message
-	_ = json.Unmarshal(r.Fields["messages"], &messages) // the checks have read them
+	_ = json.Unmarshal(r.Fields["messages"], &messages) // the checks have decoded them
 	if len(messages) == 0 || string(r.Fields["continue_final_message"]) != "true" {
 		return false, "", 0
 	}
@@ -52,7 +51,7 @@ func (r *Request) begun(w Writing) (begun bool, given string, tokens int) {
 	return true, given, tokens
 }
 
-// at is the token at a place, "" at the end.
+// at returns the token at a position, or "" at the end.
 func (w Writing) at(i int) string {
 	switch {
 	case i < len(w.Tokens):
@@ -63,11 +62,12 @@ func (w Writing) at(i int) string {
 	return ""
 }
 
-// run writes from a token on, and returns the text, how it ended, and the number of tokens with that of the end.
+// run writes from a token on. It returns the text, the finish reason, and the number of tokens including the one for
+// the end.
 func (w Writing) run(r *Request, from int) (text, reason string, n int) {
 	var d detection
 	if !r.server.llama {
-		_ = json.Unmarshal(r.Fields["repetition_detection"], &d) // the checks have read it
+		_ = json.Unmarshal(r.Fields["repetition_detection"], &d) // the checks have decoded it
 	}
 	var written []string
 	for limit := r.limit(); n < limit; n++ {
@@ -82,7 +82,7 @@ func (w Writing) run(r *Request, from int) (text, reason string, n int) {
 	return strings.Join(written, ""), "length", n
 }
 
-// finds reports whether the end of a text is Count copies of a pattern of Min to Max tokens.
+// finds reports whether a text ends in Count copies of a pattern of Min to Max tokens.
 func (d detection) finds(written []string) bool {
 	for size := max(d.Min, 1); size <= d.Max && size*d.Count <= len(written); size++ {
 		end := written[len(written)-size*d.Count:]

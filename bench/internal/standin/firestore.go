@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -40,14 +41,15 @@ func (f *firestore) serve(l net.Listener) {
 	_ = s.Serve(l)
 }
 
-func (f *firestore) call() {
+// call counts a call and waits; name is that of the object whose record it writes, empty for others.
+func (f *firestore) call(name string) {
 	f.costs.calls.Add(1)
-	f.costs.wait(f.costs.waits.Load().Firestore)
+	f.costs.wait(name, f.costs.waits.Load().Firestore)
 }
 
 // BatchGetDocuments implements the service.
 func (f *firestore) BatchGetDocuments(r *pb.BatchGetDocumentsRequest, out pb.Firestore_BatchGetDocumentsServer) error {
-	f.call()
+	f.call("")
 	f.costs.reads.Add(int64(len(r.Documents)))
 	for _, name := range r.Documents {
 		if err := out.Send(f.store.look(name)); err != nil {
@@ -72,13 +74,15 @@ func (s *store) look(name string) *pb.BatchGetDocumentsResponse {
 
 // RunQuery implements the service.
 func (f *firestore) RunQuery(_ *pb.RunQueryRequest, out pb.Firestore_RunQueryServer) error {
-	f.call()
+	f.call("")
 	return out.Send(&pb.RunQueryResponse{ReadTime: timestamppb.Now()})
 }
 
 // Commit implements the service.
 func (f *firestore) Commit(_ context.Context, r *pb.CommitRequest) (*pb.CommitResponse, error) {
-	f.call()
+	f.call(r.Writes[0].GetUpdate().GetFields()["name"].GetStringValue())
+	f.costs.commits.Add(1)
+	f.costs.commitBytes.Add(int64(proto.Size(r)))
 	f.costs.writes.Add(int64(len(r.Writes)))
 	return f.store.commit(r.Writes)
 }

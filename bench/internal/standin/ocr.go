@@ -38,6 +38,7 @@ type model struct {
 	costs   *costs
 	objects *objects
 	proof   atomic.Bool // requests are checked: see [World.Prove]
+	gate    gate
 }
 
 // serve serves until the process ends. Like vLLM it closes connections that are idle for 5 s.
@@ -50,7 +51,7 @@ var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // readPage takes the whole page, waits as long as a model would read, and answers.
 func (m *model) readPage(rw http.ResponseWriter, r *http.Request) {
-	n, ok := m.takeBody(r)
+	n, name, ok := m.takeBody(r)
 	m.costs.pages.Add(1)
 	m.costs.pageBytes.Add(n)
 	if !ok || r.URL.Path != "/v1/chat/completions" || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
@@ -58,24 +59,33 @@ func (m *model) readPage(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "bad request", http.StatusBadRequest)
 		return
 	}
-	m.costs.wait(m.costs.waits.Load().OCR)
+	m.costs.wait(name, m.costs.waits.Load().OCR)
+	m.gate.pass(r.Context())
 	rw.Header().Set("Content-Type", "application/json")
 	_, _ = rw.Write(answer) // who asked may have left
 }
 
-func (m *model) takeBody(r *http.Request) (int64, bool) {
+// takeBody reads a request to its end. It returns its size, the name of the object that a numbered picture is from, and
+// whether all is well with it.
+func (m *model) takeBody(r *http.Request) (n int64, name string, ok bool) {
 	if m.proof.Load() {
 		b, err := io.ReadAll(r.Body)
-		return int64(len(b)), err == nil && m.sound(b)
+		return int64(len(b)), "", err == nil && m.sound(b)
 	}
 	buffer := buffers.Get().(*[64 << 10]byte)
 	defer buffers.Put(buffer)
-	var n int64
+	if m.costs.shares.apart.Load() {
+		k, err := io.ReadAtLeast(r.Body, buffer[:], 2<<10)
+		if name, ok = numberedName(buffer[:k]); err != nil || !ok {
+			return int64(k), "", false
+		}
+		n = int64(k)
+	}
 	for {
 		k, err := r.Body.Read(buffer[:])
 		n += int64(k)
 		if err != nil {
-			return n, err == io.EOF && n == r.ContentLength
+			return n, name, err == io.EOF && n == r.ContentLength
 		}
 	}
 }

@@ -2,6 +2,9 @@ package standin
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,6 +29,11 @@ type objects struct {
 type object struct {
 	bytes []byte
 	hash  string
+}
+
+func newObject(b []byte) *object {
+	sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+	return &object{bytes: b, hash: "crc32c=" + base64.StdEncoding.EncodeToString(sum)}
 }
 
 func (o *objects) get(name string) *object {
@@ -62,7 +70,14 @@ func (s *storage) sendObject(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.costs.opens.Add(1)
-	s.costs.wait(s.costs.waits.Load().Storage)
+	s.costs.wait(name, s.costs.waits.Load().Storage)
+	if s.costs.shares.apart.Load() {
+		if o, err = o.numbered(name); err != nil {
+			s.costs.faults.Add(1)
+			http.Error(rw, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
 	h := rw.Header()
 	size := strconv.Itoa(len(o.bytes))
 	h.Set("Content-Type", http.DetectContentType(o.bytes))

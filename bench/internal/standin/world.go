@@ -9,15 +9,14 @@
 //
 //	world.go      all services, started and controlled
 //	ocr.go        the OCR service
+//	gate.go       its answers to several requests at the same moment
 //	storage.go    Cloud Storage
+//	numbered.go   its objects told apart
 //	firestore.go  Firestore
 //	costs.go      how long the calls take, and how many there were
 package standin
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"hash/crc32"
 	"net"
 	"time"
 )
@@ -34,8 +33,8 @@ type World struct {
 
 // New starts a world that waits for nothing. It runs until the process ends.
 func New() (*World, error) {
-	w := &World{costs: &costs{}, objects: &objects{byName: map[string]*object{}},
-		store: &store{documents: map[string]*document{}}}
+	w := &World{costs: &costs{shares: shares{waits: map[string]time.Duration{}}},
+		objects: &objects{byName: map[string]*object{}}, store: &store{documents: map[string]*document{}}}
 	w.SetWaits(Waits{})
 	w.model = &model{costs: w.costs, objects: w.objects}
 	bucket, records := &storage{costs: w.costs, objects: w.objects}, &firestore{costs: w.costs, store: w.store}
@@ -63,21 +62,32 @@ func (w *World) Prove(on bool) { w.model.proof.Store(on) }
 // Waited returns how long calls have waited so far, in sum.
 func (w *World) Waited() time.Duration { return time.Duration(w.costs.waited.Load()) }
 
+// KeepApart has the waits of each object's calls summed by its name, for [World.WaitedFor], and every PNG numbered for
+// that: the calls of many events that run at once are told apart by it.
+func (w *World) KeepApart(on bool) { w.costs.shares.apart.Store(on) }
+
+// WaitedFor returns how long the calls for an object have waited since the last question.
+func (w *World) WaitedFor(name string) time.Duration { return w.costs.shares.take(name) }
+
+// AnswerTogether has the OCR service hold its answers until it has so many requests, and then give them at the same
+// moment; with less than two it answers each by itself.
+func (w *World) AnswerTogether(n int) { w.model.gate.set(n) }
+
 // Counts returns the calls so far.
 func (w *World) Counts() Counts {
 	c := w.costs
 	return Counts{
 		Opens: c.opens.Load(), Pages: c.pages.Load(), PageBytes: c.pageBytes.Load(),
 		Reads: c.reads.Load(), Writes: c.writes.Load(), Calls: c.calls.Load(), Faults: c.faults.Load(),
+		Commits: c.commits.Load(), CommitBytes: c.commitBytes.Load(),
 	}
 }
 
 // Put stores bytes under the first part of a name: "page.png" is also found as "17/page.png".
 func (w *World) Put(name string, b []byte) {
-	sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 	w.objects.mu.Lock()
 	defer w.objects.mu.Unlock()
-	w.objects.byName[name] = &object{bytes: b, hash: "crc32c=" + base64.StdEncoding.EncodeToString(sum)}
+	w.objects.byName[name] = newObject(b)
 }
 
 // Forget empties Firestore.

@@ -1,4 +1,4 @@
-// Package stats lets the harness look into a process that it measures: counts of allocations, and profiles.
+// Package stats serves a measured process's allocation counts and profiles to the harness.
 package stats
 
 import (
@@ -11,17 +11,17 @@ import (
 	"runtime"
 )
 
-// Env names the variable that holds the address to serve on; unset, nothing is served.
+// Env names the variable with the address to serve on; if it is unset, nothing is served.
 const Env = "BENCH_STATS"
 
-// Stats are totals since the process began.
+// Stats holds totals since the process started.
 type Stats struct {
 	Bytes   uint64 // allocated on the heap
 	Objects uint64
-	Cycles  uint32 // of the garbage collector
+	Cycles  uint32 // garbage collections
 }
 
-// Serve begins to serve in the background, if it is asked for.
+// Serve starts serving in the background, if Env is set.
 func Serve() {
 	addr := os.Getenv(Env)
 	if addr == "" {
@@ -41,6 +41,6 @@ func Serve() {
 func write(w http.ResponseWriter, _ *http.Request) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	// who asked may have left
+	// the client may be gone
 	_ = json.NewEncoder(w).Encode(Stats{Bytes: m.TotalAlloc, Objects: m.Mallocs, Cycles: m.NumGC})
 }

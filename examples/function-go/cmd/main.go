@@ -1,4 +1,4 @@
-// Command cmd serves the function on $PORT, 8080 by default, to try it here.
+// Command cmd serves the function locally, on $PORT (default 8080).
 package main
 
 import (

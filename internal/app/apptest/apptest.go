@@ -1,5 +1,5 @@
-// Package apptest is the function's surroundings for tests that drive its handler: a bucket of Cloud Storage, an OCR
-// service and a record store, in this process, and the settings that lead to them.
+// Package apptest provides the function's environment for tests of its handler: a Cloud Storage bucket, an OCR service
+// and a record store, all in this process, and the settings for them.
 //
 //	cloud := apptest.New(t, apptest.Options{})
 //	function := cloud.Serve()
@@ -47,27 +47,27 @@ import (
 
 // Options of a [Cloud]. The zero value keeps records in memory and has an OCR service that anyone may call.
 type Options struct {
-	// Firestore keeps the records in Firestore's emulator, where a function in another process finds them too. Without
-	// an emulator the test is skipped; its TestMain must be gcptest.Main.
+	// Firestore keeps the records in Firestore's emulator, where a function in another process finds them, too. The
+	// test's TestMain must be gcptest.Main.
 	Firestore bool
 	OCR       []ocrtest.Option
-	// more variables of the function, or other values; not those that OpenTelemetry's SDK reads itself
+	// further variables of the function, or other values; not those that OpenTelemetry's SDK reads itself
 	Settings map[string]string
 }
 
-// Cloud is what the function talks to. It ends with the test.
+// Cloud is the environment of the function. It ends with the test.
 type Cloud struct {
 	Bucket   *gcptest.Bucket
 	OCR      *ocrtest.Server
 	Records  Records
-	Turns    document.Store    // of turns and passes; nil: those beside the records in Firestore
+	Turns    document.Store    // of turns and passes; nil: the one beside the records in Firestore
 	Project  string            // id of the Google Cloud project
 	Settings map[string]string // the function's variables, by name
 
 	tb testing.TB
 }
 
-// Records is a store as tests look at it.
+// Records is a store, with the methods that tests use.
 type Records interface {
 	document.Store
 	document.Lister
@@ -119,7 +119,7 @@ func (c *Cloud) Put(name string, data []byte) document.Event {
 	}
 }
 
-// Encode returns an event as Cloud Storage sends it.
+// Encode returns an event in the form in which Cloud Storage sends it.
 func (c *Cloud) Encode(ev document.Event) cloudevents.Event {
 	c.tb.Helper()
 	ce, err := event.Encode(ev)
@@ -142,7 +142,7 @@ func (c *Cloud) Record(o document.Object) *document.Record {
 	return s.Record
 }
 
-// Abandon stores the record that an attempt has left whose process died an hour ago.
+// Abandon stores the record of an attempt whose process died an hour ago.
 func (c *Cloud) Abandon(o document.Object) {
 	c.tb.Helper()
 	then := time.Now().Add(-time.Hour)
@@ -169,7 +169,7 @@ func (c *Cloud) Expire(o document.Object) {
 	})
 }
 
-// update commits the record that fn makes of the stored one, unless it returns nil.
+// update commits the record that fn returns for the stored one, unless that is nil.
 func (c *Cloud) update(o document.Object, fn func(old *document.Record) *document.Record) {
 	c.tb.Helper()
 	_, err := document.Update(c.tb.Context(), c.Records, o.ID(), document.Unread(),
@@ -184,7 +184,7 @@ func (c *Cloud) update(o document.Object, fn func(old *document.Record) *documen
 	}
 }
 
-// Handler returns a handler over the cloud that logs to logs, set up with the settings as they are now.
+// Handler returns a handler on the cloud that logs to logs, with the current settings.
 func (c *Cloud) Handler(logs io.Writer) *app.Handler {
 	c.tb.Helper()
 	cfg, err := config.Load(func(name string) (string, bool) { v, ok := c.Settings[name]; return v, ok })
@@ -212,7 +212,7 @@ type Function struct {
 	tb testing.TB
 }
 
-// Serve starts a function over the cloud.
+// Serve starts a function on the cloud.
 func (c *Cloud) Serve() *Function {
 	c.tb.Helper()
 	f := &Function{Log: &Log{}, tb: c.tb}
@@ -223,7 +223,7 @@ func (c *Cloud) Serve() *Function {
 	return f
 }
 
-// Post sends an event and returns how it was answered.
+// Post sends an event and returns the answer.
 func (f *Function) Post(ce cloudevents.Event) (status int, outcome string) {
 	f.tb.Helper()
 	return Do(Request(f.tb, f.tb.Context(), f.URL, ce))
@@ -250,7 +250,8 @@ func Structured(tb testing.TB, url, body string) *http.Request {
 	return r
 }
 
-// Do sends a request and returns status and text of the answer. Status 0 means that none came, and the text says why.
+// Do sends a request and returns status and text of the answer. Status 0 means that there was none, and the text says
+// why.
 func Do(r *http.Request) (status int, text string) {
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -291,7 +292,7 @@ func Await(tb testing.TB, port string) (url string) {
 	}
 }
 
-// Log is what a function has logged. It is safe for concurrent use.
+// Log is the log of a function. It is safe for concurrent use.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -304,7 +305,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String returns all of it.
+// String returns the whole log.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -325,13 +326,13 @@ func (l *Log) Lines(tb testing.TB) []map[string]any {
 	return all
 }
 
-// Deliveries are the lines about events; the others are about the instance.
+// Deliveries returns the lines about events; the others are about the instance.
 func (l *Log) Deliveries(tb testing.TB) []map[string]any {
 	tb.Helper()
 	return slices.DeleteFunc(l.Lines(tb), func(line map[string]any) bool { return line["outcome"] == nil })
 }
 
-// PNG returns a small gray page; pages of different widths differ.
+// PNG returns a small gray page, different for each width.
 func PNG(width int) []byte {
 	img := image.NewGray(image.Rect(0, 0, width, 40))
 	for x := range width {
@@ -344,7 +345,7 @@ func PNG(width int) []byte {
 	return b.Bytes()
 }
 
-// TIFF returns a file of small gray pages, which differ.
+// TIFF returns a file of different small gray pages.
 func TIFF(pages int) []byte {
 	pictures := make([]pagetest.Picture, pages)
 	for n := range pictures {

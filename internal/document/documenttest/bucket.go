@@ -15,13 +15,13 @@ import (
 
 // Bucket is a bucket in memory, named "b". It can be told to fail.
 type Bucket struct {
-	// Before, where set, is called before each "open" and "live"; its error is the call's.
+	// Before, if set, is called before each "open" and "live"; if it returns an error, so does the call.
 	Before func(ctx context.Context, op string, o document.Object) error
 
 	mu    sync.Mutex
 	live  map[string]object
 	last  int64
-	Opens int // how often bytes were asked for; read it when nothing runs
+	Opens int // number of calls of Open; read it only when nothing is running
 }
 
 type object struct {
@@ -30,7 +30,7 @@ type object struct {
 	attrs      document.Attributes
 }
 
-// NewBucket makes an empty bucket.
+// NewBucket returns an empty bucket.
 func NewBucket() *Bucket { return &Bucket{live: map[string]object{}} }
 
 // Put stores a new generation, greater than any before, and returns its finalize event.
@@ -41,7 +41,7 @@ func (b *Bucket) Put(name string, data []byte) document.Event {
 	return b.PutAs(name, generation, data)
 }
 
-// PutAs stores a generation of the given number, which need not grow.
+// PutAs stores a generation with the given number, which need not grow.
 func (b *Bucket) PutAs(name string, generation int64, data []byte) document.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -57,7 +57,7 @@ func (b *Bucket) PutAs(name string, generation int64, data []byte) document.Even
 	}
 }
 
-// Delete removes what lives under the name and returns its delete event.
+// Delete removes the live generation of the name and returns its delete event.
 func (b *Bucket) Delete(name string) document.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,7 +70,7 @@ func (b *Bucket) Delete(name string) document.Event {
 	}
 }
 
-// Open is [document.Objects].
+// Open implements [document.Objects].
 func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	if err := b.step(ctx, "open", o); err != nil {
 		return document.Content{}, err
@@ -85,7 +85,7 @@ func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content,
 	return document.Content{ReadCloser: io.NopCloser(bytes.NewReader(l.data)), Size: int64(len(l.data))}, nil
 }
 
-// Live is [document.Objects].
+// Live implements [document.Objects].
 func (b *Bucket) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	o := document.Object{Bucket: bucket, Name: name}
 	if err := b.step(ctx, "live", o); err != nil {

@@ -8,25 +8,25 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// check is one test of the suite: it has the store, empty at its start, to itself.
+// check is one test of the suite. It has its own store, which is empty at first.
 type check struct {
 	name string
 	run  func(t *testing.T, ctx context.Context, s document.Store)
 }
 
-// set is the UpdateFunc that replaces whatever is there.
+// set returns an UpdateFunc that replaces any record.
 func set(c document.Change) document.UpdateFunc {
 	return func(*document.Record) (*document.Change, error) { return &c, nil }
 }
 
-// plus is the UpdateFunc that adds one to Interruptions.
+// plus is an UpdateFunc that adds one to Interruptions.
 func plus(old *document.Record) (*document.Change, error) {
 	next := *old
 	next.Interruptions++
 	return &document.Change{Record: &next}, nil
 }
 
-// mustUpdate is Update that has to work.
+// mustUpdate calls Update and fails the test on an error.
 func mustUpdate(t *testing.T, ctx context.Context, s document.Store, id string, expected document.Expected,
 	fn document.UpdateFunc) *document.Stored {
 	t.Helper()
@@ -47,7 +47,7 @@ func mustCreate(t *testing.T, ctx context.Context, s document.Store, r document.
 	return mustUpdate(t, ctx, s, r.Object().ID(), document.Unread(), set(document.Change{Record: &r, Stamps: stamps}))
 }
 
-// mustGet reads a record that has to be there.
+// mustGet reads a record that must exist.
 func mustGet(t *testing.T, ctx context.Context, s document.Store, id string) *document.Stored {
 	t.Helper()
 	got, err := s.Get(ctx, id)
@@ -72,7 +72,7 @@ func mustPages(t *testing.T, ctx context.Context, s document.Store, id string, g
 
 var errOwn = errors.New("the function's own")
 
-// mustCreateDue stores one record for each minute, named after it.
+// mustCreateDue stores records with the given names, due at the given minutes.
 func mustCreateDue(t *testing.T, ctx context.Context, s document.Store, minutes map[string]int) {
 	t.Helper()
 	for name, m := range minutes {

@@ -9,8 +9,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// same fails the test for every field in which got is not want. Times are equal when they are the same moment, lists
-// and maps when both are empty. When a state was read is not compared: each answer has its own time.
+// same fails the test for every field in which got differs from want. Times are equal if they are the same instant,
+// lists and maps also if both are empty. ReadAt is not compared: each answer has its own.
 func same[T any](t *testing.T, what string, want, got T) {
 	t.Helper()
 	for _, line := range differ("", reflect.ValueOf(&want).Elem(), reflect.ValueOf(&got).Elem()) {
@@ -18,7 +18,7 @@ func same[T any](t *testing.T, what string, want, got T) {
 	}
 }
 
-// sameRecord compares two records but for what the store sets in every commit.
+// sameRecord compares two records except for the fields that the store sets in every commit.
 func sameRecord(t *testing.T, what string, want document.Record, got *document.Record) {
 	t.Helper()
 	want.Updated, want.Write = got.Updated, got.Write
@@ -77,7 +77,7 @@ func differElements(path string, want, got reflect.Value) (lines []string) {
 	return lines
 }
 
-// short is a value for a message: cut, because a text of 900,000 bytes is no help.
+// short formats a value for a message, cut, because texts may have 900,000 bytes.
 func short(v reflect.Value) string {
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()

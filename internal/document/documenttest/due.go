@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// due: what the sweep finds.
+// due: records that the sweep finds.
 var due = []check{
 	{"due in order, up to now", dueInOrder},
 	{"due up to the limit", dueLimit},
@@ -16,7 +16,7 @@ var due = []check{
 	{"due returns what Update takes", dueUpdates},
 }
 
-// dueNames lists the names of what is due.
+// dueNames returns the names of the due records.
 func dueNames(t *testing.T, ctx context.Context, s document.Store, now time.Time, limit int) []string {
 	t.Helper()
 	got, err := s.Due(ctx, now, limit)

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// listing: what those see who go through all there is.
+// listing: lists, heads and tallies.
 var listing = []check{
 	{"list by status, warning and model", listSelects},
 	{"list by name", listByName},
@@ -22,7 +22,7 @@ var listing = []check{
 	{"tally", tallies},
 }
 
-// lister is the store's other side.
+// lister returns the store as a Lister, or skips the test.
 func lister(t *testing.T, s document.Store) document.Lister {
 	t.Helper()
 	l, ok := s.(document.Lister)
@@ -32,7 +32,7 @@ func lister(t *testing.T, s document.Store) document.Lister {
 	return l
 }
 
-// listed are the names of what is selected; in order where the query promises one.
+// listed returns the names of the selected records; in order if the query promises one, and else sorted.
 func listed(t *testing.T, ctx context.Context, s document.Store, q document.Query) []string {
 	t.Helper()
 	var names []string
@@ -52,7 +52,7 @@ func listed(t *testing.T, ctx context.Context, s document.Store, q document.Quer
 	return names
 }
 
-// end stores an ended record, stamped as such.
+// end stores an ended record, with the stamp of its end.
 func end(t *testing.T, ctx context.Context, s document.Store, name string,
 	change func(*document.Record)) *document.Stored {
 	t.Helper()
@@ -95,7 +95,7 @@ func listSelects(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// listByName: a range of names includes both its ends and is in the order of bytes, whatever bucket, batch or status.
+// listByName: a range of names includes both its ends and is in byte order, whatever the bucket, batch or status.
 func listByName(t *testing.T, ctx context.Context, s document.Store) {
 	for _, name := range []string{"b", "a/b", "B", "é", "a", "c", "\U0001F99C", "a b"} {
 		mustCreate(t, ctx, s, claimed(name))
@@ -160,7 +160,7 @@ func listEnds(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// listWhileWriting: what is listed can be written from within, and none comes twice for it.
+// listWhileWriting: listed records can be written from within fn, and none is then listed twice.
 func listWhileWriting(t *testing.T, ctx context.Context, s document.Store) {
 	for _, name := range []string{"a", "b", "c"} {
 		mustCreate(t, ctx, s, claimed(name))

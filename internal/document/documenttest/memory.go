@@ -13,14 +13,16 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Memory is a record store in memory, for tests of the rules under fake time. It passes the suite, keeps copies both
-// ways and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a store.
+// Memory is a record store in memory, for tests of the rules under fake time. It passes the suite, copies records in
+// and out, and can be told to fail. It loses everything with the process, so it proves nothing about crashes of a
+// store.
 type Memory struct {
-	// Before, where set, is called before each step of a call, "read" or "commit" (id given), "pages", "clear", "due"
-	// or "reusable"; its error is the call's. After is called when a commit was applied: its error is a lost answer.
+	// Before, if set, is called before each step of a call, "read" or "commit" (with an id), "pages", "clear", "due" or
+	// "reusable"; if it returns an error, so does the call. After is called when a commit was applied: if it returns an
+	// error, the answer is lost.
 	Before func(ctx context.Context, op, id string) error
 	After  func(ctx context.Context, id string) error
-	// Now is the store's clock; nil is time.Now. It is set before the first call.
+	// Now is the store's clock; nil: time.Now. It must be set before the first call.
 	Now func() time.Time
 
 	mu      sync.Mutex
@@ -29,10 +31,10 @@ type Memory struct {
 	pages   map[string]map[string]document.Page
 	changed chan struct{} // closed and replaced at each commit
 
-	Reads, Commits int // what the calls cost; read them when nothing runs
+	Reads, Commits int // cost of the calls; read them only when nothing is running
 }
 
-// NewMemory makes an empty store.
+// NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
 		records: map[string]*document.Stored{}, pages: map[string]map[string]document.Page{},
@@ -40,7 +42,7 @@ func NewMemory() *Memory {
 	}
 }
 
-// Commit is of [document.Store].
+// Commit implements [document.Store].
 func (m *Memory) Commit(ctx context.Context, id string, from *document.Stored, ch *document.Change) (*document.Stored,
 	error) {
 	if err := m.step(ctx, "commit", id); err != nil {
@@ -91,7 +93,7 @@ func (m *Memory) now() time.Time {
 
 func pageKey(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
 
-// Stamp sets the times that a store's clock is asked for.
+// Stamp sets the times that stamps selects to now.
 func Stamp(rec *document.Record, stamps document.Stamps, now time.Time) {
 	rec.Updated = now
 	for stamp, field := range map[document.Stamps]*time.Time{
@@ -103,7 +105,7 @@ func Stamp(rec *document.Record, stamps document.Stamps, now time.Time) {
 	}
 }
 
-// Get is [document.Store].
+// Get implements [document.Store].
 func (m *Memory) Get(ctx context.Context, id string) (*document.Stored, error) {
 	if err := m.step(ctx, "read", id); err != nil {
 		return nil, err
@@ -114,7 +116,7 @@ func (m *Memory) Get(ctx context.Context, id string) (*document.Stored, error) {
 	return m.answer(m.records[id]), nil
 }
 
-// Pages is [document.Store].
+// Pages implements [document.Store].
 func (m *Memory) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	if err := m.step(ctx, "pages", id); err != nil {
 		return nil, err
@@ -131,7 +133,7 @@ func (m *Memory) Pages(ctx context.Context, id string, generation int64) ([]docu
 	return pages, nil
 }
 
-// ClearPages is [document.Store].
+// ClearPages implements [document.Store].
 func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
 	if err := m.step(ctx, "clear", id); err != nil {
 		return err
@@ -147,7 +149,7 @@ func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
 	return nil
 }
 
-// Due is [document.Store].
+// Due implements [document.Store].
 func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	if err := m.step(ctx, "due", ""); err != nil {
 		return nil, err
@@ -170,14 +172,14 @@ func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document
 	return due, nil
 }
 
-// Reusable is [document.Store].
+// Reusable implements [document.Store].
 func (m *Memory) Reusable(ctx context.Context, key string) (*document.Stored, error) {
 	if err := m.step(ctx, "reusable", ""); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var first *document.Stored // of several, so that a test sees the same again
+	var first *document.Stored // the same one of several in each run of a test
 	for _, s := range m.records {
 		if s.ReuseKey == key && (first == nil || s.Version < first.Version) {
 			first = s
@@ -235,7 +237,7 @@ func copyRecord(r *document.Record) *document.Record {
 	return &c
 }
 
-// copyOf copies through JSON, so that what is stored is what a real store would hold: valid text, times without a
+// copyOf copies through JSON, so that the stored value is the same as in a real store: valid text, times without a
 // monotonic part, nothing shared with the caller.
 func copyOf[T any](v T) T {
 	var c T

@@ -10,7 +10,7 @@ import (
 
 var _ document.Lister = (*Memory)(nil)
 
-// List is [document.Lister].
+// List implements [document.Lister].
 func (m *Memory) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	if err := m.step(ctx, "list", ""); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (m *Memory) selected(q document.Query) []*document.Stored {
 	return all
 }
 
-// headOf is an answer without text.
+// headOf returns an answer without text.
 func (m *Memory) headOf(s *document.Stored) *document.Stored {
 	c := m.answer(s)
 	if c != nil {
@@ -63,7 +63,7 @@ func (m *Memory) headOf(s *document.Stored) *document.Stored {
 	return c
 }
 
-// Heads is [document.Lister].
+// Heads implements [document.Lister].
 func (m *Memory) Heads(ctx context.Context, ids []string) ([]*document.Stored, error) {
 	if err := m.step(ctx, "heads", ""); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (m *Memory) Heads(ctx context.Context, ids []string) ([]*document.Stored, e
 	return found, nil
 }
 
-// Tally is [document.Lister].
+// Tally implements [document.Lister].
 func (m *Memory) Tally(ctx context.Context) (document.Tally, error) {
 	t := document.Tally{Records: map[document.Status]int64{}}
 	if err := m.step(ctx, "tally", ""); err != nil {
@@ -91,7 +91,7 @@ func (m *Memory) Tally(ctx context.Context) (document.Tally, error) {
 	return t, nil
 }
 
-// Watch is [document.Watcher].
+// Watch implements [document.Watcher].
 func (m *Memory) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	seen := map[string]int64{}
 	for {
@@ -117,7 +117,7 @@ func (m *Memory) Watch(ctx context.Context, fn func(id string, r *document.Recor
 	}
 }
 
-// All is every record, for a test to look at.
+// All returns all records, by id.
 func (m *Memory) All() map[string]*document.Record {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,7 +128,7 @@ func (m *Memory) All() map[string]*document.Record {
 	return all
 }
 
-// Record is one record, for a test to look at; nil where there is none. It is not counted as a read.
+// Record returns one record; nil if there is none. It does not count as a read.
 func (m *Memory) Record(id string) *document.Record {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Every store that does one thing wrong fails the suite.
+// Every store with one fault fails the suite.
 func TestSuiteCatches(t *testing.T) {
 	if os.Getenv(faultEnv) != "" {
 		t.Skip("this is a mutant's own run")
@@ -30,7 +30,7 @@ func TestSuiteCatches(t *testing.T) {
 	}
 }
 
-// mutants are the faults that a store may have, and that the suite must find.
+// mutants are faults of a store that the suite must find.
 var mutants = []string{
 	"lost update", "stale state", "create over", "conflict unnamed", "page of the refused", "page lost", "page order",
 	"page unstamped", "continuation lost",

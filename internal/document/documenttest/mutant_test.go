@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// mutant is a [Memory] that does one thing wrong.
+// mutant is a [Memory] with one fault.
 type mutant struct {
 	*Memory
 	fault    string
@@ -56,7 +56,7 @@ func (m *mutant) Commit(ctx context.Context, id string, from *document.Stored,
 	return m.spoil(got), err
 }
 
-// spoilChange does wrong to what is about to be stored.
+// spoilChange applies the fault to a change before it is stored.
 func (m *mutant) spoilChange(old *document.Record, change *document.Change) *document.Change {
 	next, r := *change, *change.Record
 	next.Record = &r
@@ -93,7 +93,7 @@ func (m *mutant) spoilChange(old *document.Record, change *document.Change) *doc
 	return &next
 }
 
-// spoil does wrong to what is handed out.
+// spoil applies the fault to a returned state.
 func (m *mutant) spoil(s *document.Stored) *document.Stored {
 	if s == nil {
 		return nil

@@ -9,14 +9,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// names: whatever the uploader makes up.
+// names: names and metadata that an uploader may choose.
 var names = []check{
 	{"hostile names", hostileNames},
 	{"invalid UTF-8", invalidUTF8},
 	{"hostile metadata", hostileMetadata},
 }
 
-// hostile are legal object names, each another object. Some look like one another, some like ids of a store's own.
+// hostile are legal names of different objects. Some look alike, some look like ids that stores reserve.
 var hostile = []string{
 	"a/b", "a//b", "a/./b", "a/../b", "/a/b", "a/b ", "a%2Fb", "a\\b", "A/B",
 	"__x__", "__name__", "..x", "x/..", "x/.", "100%done %s %d.png", "#?&=+;.png", "'; DROP TABLE records; --",
@@ -67,8 +67,7 @@ func invalidUTF8(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// What a store cannot hold of the metadata's keys it may change or leave out; the record and the other keys must be
-// kept.
+// A store may change or leave out metadata keys that it cannot store; it must keep the record and the other keys.
 func hostileMetadata(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("metadata")
 	r.Metadata = map[string]string{

@@ -18,7 +18,7 @@ var pages = []check{
 	{"pages belong to one record", pagesApart},
 }
 
-// addPages is the UpdateFunc that stores pages and leaves the rest of the record.
+// addPages returns an UpdateFunc that stores pages and leaves the rest of the record alone.
 func addPages(pages ...document.Page) document.UpdateFunc {
 	return func(old *document.Record) (*document.Change, error) {
 		next := *old
@@ -27,7 +27,7 @@ func addPages(pages ...document.Page) document.UpdateFunc {
 	}
 }
 
-// numbers are the page numbers, in the order given.
+// numbers returns the page numbers, in the given order.
 func numbers(pages []document.Page) []int {
 	got := make([]int, len(pages))
 	for i, p := range pages {
@@ -123,7 +123,7 @@ func clearPages(t *testing.T, ctx context.Context, s document.Store) {
 		if err := s.ClearPages(ctx, id, 7); err != nil {
 			t.Fatalf("ClearPages: %v", err)
 		}
-		// Those of the record's own generation stay: whoever clears 7's others was overtaken.
+		// Those of the record's own generation stay: the caller that keeps 7 was overtaken.
 		same(t, "pages left", []int{0, 2, 0, 2}, []int{count(1), count(7), count(8), count(stored.Generation)})
 	}
 	if err := s.ClearPages(ctx, id, 0); err != nil {

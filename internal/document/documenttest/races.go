@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// races: the one writing primitive, many callers at once.
+// races: concurrent calls of Update.
 var races = []check{
 	{"fifty writers lose nothing", fiftyWriters},
 	{"one of twenty claims wins", oneClaimWins},
@@ -18,8 +18,8 @@ var races = []check{
 
 const writers = 50
 
-// Each of fifty writers adds one, half of them believing in a state that is soon gone. Update is linearizable where
-// every sum from 1 to 50 is returned exactly once, by as many versions.
+// Each of fifty writers adds one, half of them expecting a state that is soon outdated. Update is linearizable if every
+// sum from 1 to 50 is returned exactly once, each with a different version.
 func fiftyWriters(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("hot"))
 	results := make([]*document.Stored, writers)
@@ -99,7 +99,7 @@ func oneClaimWins(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// Writers race with a page each; only one may win, and only its page may be stored.
+// Writers with a page each race; only one may win, and only its page may be stored.
 func racingPages(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("pages"))
 	var wg sync.WaitGroup

@@ -1,11 +1,11 @@
-// Package documenttest holds the suite that every record store must pass: what [document.Store] and [document.Watcher]
-// say, as tests. The rules hold over any store that passes it.
+// Package documenttest holds the test suite that every record store must pass: the contracts of [document.Store],
+// [document.Watcher] and [document.Lister] as tests. The rules work with any store that passes it.
 //
 // Files, in reading order:
 //
 //	records.go     the suite
-//	roundtrip.go   what is written is read again
-//	updates.go     Update over the store
+//	roundtrip.go   reading what was written
+//	updates.go     Update on the store
 //	races.go       concurrent writers
 //	pages.go       page documents
 //	names.go       hostile names and metadata
@@ -17,7 +17,7 @@
 //	samples.go     sample records
 //	differ.go      comparing records
 //	memory.go      a store in memory, for tests of other packages
-//	memorylist.go  its lists and its watch
+//	memorylist.go  lists and watches of that store
 //	bucket.go      a bucket in memory
 package documenttest
 
@@ -32,13 +32,12 @@ import (
 // patience ends a test whose store hangs. No test waits for it.
 const patience = 2 * time.Minute
 
-// Records runs the suite. Each test calls open once, for an empty store of its own, and may run beside the others; open
-// closes what it opened with t.Cleanup. Records returns when all tests have ended. A store that is also a
+// Records runs the suite. Each test calls open once, for its own empty store, and may run in parallel with others; open
+// registers closing with t.Cleanup. Records returns when all tests have ended. A store that is also a
 // [document.Watcher] or a [document.Lister] is tested as one.
 //
-// A store must keep times to the microsecond, text and names of any valid UTF-8 to the byte; in what is not valid
-// UTF-8, each bad byte or run of bad bytes becomes U+FFFD. Whether an empty list or map comes back empty or nil is its
-// choice.
+// A store must keep times to the microsecond, and text and names in valid UTF-8 to the byte; in invalid UTF-8, each bad
+// byte or run of bad bytes becomes U+FFFD. It may return an empty list or map as empty or nil.
 func Records(t *testing.T, open func(t *testing.T) document.Store) {
 	run(t, open, patience)
 }

@@ -8,20 +8,19 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// faultEnv names the mutant to run the suite over, in a process of its own: a suite cannot fail inside a test that
-// passes.
+// faultEnv names the mutant to run the suite on, in a separate process: a suite cannot fail inside a test that passes.
 const faultEnv = "DOCUMENTTEST_FAULT"
 
 func TestMemory(t *testing.T) {
 	if fault := os.Getenv(faultEnv); fault != "" {
-		// A mutant that hangs is found out as well, and need not be waited for.
+		// A mutant that hangs counts as found, too, and is not waited for.
 		run(t, func(*testing.T) document.Store { return &mutant{Memory: NewMemory(), fault: fault} }, 3*time.Second)
 		return
 	}
 	Records(t, func(*testing.T) document.Store { return NewMemory() })
 }
 
-// The store's clock is the store's own, so that a test can set it apart from that of whoever asks.
+// The store has its own clock, so that a test can make it differ from the caller's.
 func TestMemoryHasItsOwnClock(t *testing.T) {
 	m := NewMemory()
 	m.Now = func() time.Time { return at(60) }

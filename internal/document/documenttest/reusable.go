@@ -8,14 +8,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// reusable: what is found for objects with the same bytes.
+// reusable: records found for objects with the same bytes.
 var reusable = []check{
 	{"reusable by its key alone", reusableByKey},
 	{"reusable until its key goes", reusableUntil},
 	{"reusable hears the context", reusableContext},
 }
 
-// mustReusable returns the name of a record that is reusable; empty where there is none.
+// mustReusable returns the name of a record with the key; empty if there is none.
 func mustReusable(t *testing.T, ctx context.Context, s document.Store, key string) string {
 	t.Helper()
 	got, err := s.Reusable(ctx, key)
@@ -28,7 +28,7 @@ func mustReusable(t *testing.T, ctx context.Context, s document.Store, key strin
 	return got.Name
 }
 
-// withKey stores a record that is done, and its text may be copied.
+// withKey stores a done record whose text may be copied.
 func withKey(t *testing.T, ctx context.Context, s document.Store, name, key string) *document.Stored {
 	t.Helper()
 	r := done(name, "text of "+name)

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// roundTrip: what is written is what is read.
+// roundTrip: a record reads as it was written.
 var roundTrip = []check{
 	{"missing", missing},
 	{"every field", everyField},
@@ -42,7 +42,7 @@ func missing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// roundTripped stores c and compares what Update returns and what Get reads with want, and with one another.
+// roundTripped stores c and compares the results of Update and Get with it, and with one another.
 func roundTripped(t *testing.T, ctx context.Context, s document.Store, c document.Change) *document.Stored {
 	t.Helper()
 	id := c.Record.Object().ID()
@@ -126,7 +126,7 @@ func unstamped(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A store may cut a time below the microsecond, but Update and Get must tell the same.
+// A store may truncate a time to the microsecond, but Update and Get must agree.
 func fineTimes(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("fine")
 	r.EventTime = at(0).Add(999 * time.Nanosecond)
@@ -151,7 +151,7 @@ func versions(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A commit says when it was made, and a read when it read, not when the state was written.
+// ReadAt is the time of the commit or the read, not the time when the state was written.
 func readTimes(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("first"))
 	id := first.Object().ID()

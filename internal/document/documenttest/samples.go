@@ -8,12 +8,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// at is a moment of the suite's own calendar, to the microsecond.
+// at returns a time so many minutes after the suite's epoch, with microseconds.
 func at(minutes int) time.Time {
 	return time.Date(2026, 11, 23, 10, 2, 11, 482_913_000, time.UTC).Add(time.Duration(minutes) * time.Minute)
 }
 
-// claimed is a record as a first claim writes it, without stamps.
+// claimed returns a record as a first claim writes it, without stamps.
 func claimed(name string) document.Record {
 	return document.Record{
 		Bucket: "acme-scans", Name: name, Generation: 1795428131470921, ContentType: "image/png", Size: 481233,
@@ -23,13 +23,13 @@ func claimed(name string) document.Record {
 	}
 }
 
-// idOf is the id of claimed(name).
+// idOf returns the id of claimed(name).
 func idOf(name string) string {
 	r := claimed(name)
 	return r.Object().ID()
 }
 
-// full is a record with something in every field that a status other than done allows.
+// full returns a record with a value in every field that a status other than done permits.
 func full() document.Record {
 	r := claimed("inbox/2026-11/Rechnung 7.png")
 	r.Generation, r.Size = math.MaxInt64, math.MaxInt64-1
@@ -55,7 +55,7 @@ func full() document.Record {
 	return r
 }
 
-// done is a record as complete writes it.
+// done returns a record as Complete writes it.
 func done(name, text string) document.Record {
 	r := claimed(name)
 	r.Status, r.Text, r.Pages, r.PagesDone = document.StatusDone, text, 1, 1
@@ -63,7 +63,7 @@ func done(name, text string) document.Record {
 	return r
 }
 
-// marker is what an erased object leaves.
+// marker returns the record of an erased object.
 func marker() document.Record {
 	return document.Record{
 		Bucket: "acme-scans", Name: "gone.png", Generation: 17, Owner: "Ñandú", Status: document.StatusDeleted,
@@ -71,7 +71,7 @@ func marker() document.Record {
 	}
 }
 
-// onePage is a page document with something in every field.
+// onePage returns a page document with a value in every field.
 func onePage(generation int64, page int) document.Page {
 	return document.Page{
 		Model: "m", Source: document.SourcePDFText,
@@ -87,7 +87,7 @@ func onePage(generation int64, page int) document.Page {
 	}
 }
 
-// text is exactly n bytes of UTF-8 whose runes take one to four bytes.
+// text returns exactly n bytes of UTF-8 with runes of one to four bytes.
 func text(n int) string {
 	const runes = "aß€🦜\n\x00\"\\"
 	s := strings.Repeat(runes, n/len(runes))

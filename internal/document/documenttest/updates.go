@@ -8,12 +8,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// updates: the one writing primitive, one caller at a time.
+// updates: Update with one caller at a time.
 var updates = []check{
 	{"a missing record is nil", updateMissing},
 	{"from right", fromRight},
 	{"from wrong", fromWrong},
-	{"believed to be missing", believedMissing},
+	{"expected to be missing", expectedMissing},
 	{"from wrong and nothing to change", fromWrongUnchanged},
 	{"nil change", nilChange},
 	{"error of the function", functionError},
@@ -41,7 +41,7 @@ func fromRight(t *testing.T, ctx context.Context, s document.Store) {
 	}
 	got := mustGet(t, ctx, s, id)
 	if again := mustUpdate(t, ctx, s, id, document.Seen(got), plus); again.Interruptions != 3 {
-		t.Errorf("faults = %d, want 3: what Get returns is a right belief", again.Interruptions)
+		t.Errorf("faults = %d, want 3: the state that Get returns must save the read", again.Interruptions)
 	}
 }
 
@@ -50,12 +50,12 @@ func fromWrong(t *testing.T, ctx context.Context, s document.Store) {
 	id := first.Object().ID()
 	mustUpdate(t, ctx, s, id, document.Seen(first), plus)
 	if got := mustUpdate(t, ctx, s, id, document.Seen(first), plus); got.Interruptions != 2 {
-		t.Errorf("faults = %d, want 2: a wrong belief must cost a read, not a write", got.Interruptions)
+		t.Errorf("faults = %d, want 2: a wrong expectation must cost a read, not a write", got.Interruptions)
 	}
 }
 
-// A from without a record is a create: of a record that is missing, and no less atomic where there is one.
-func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
+// Expecting no record creates one; the commit is atomic also if a record exists.
+func expectedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	r := claimed("perhaps")
 	id := r.Object().ID()
 	create := func(old *document.Record) (*document.Change, error) {
@@ -81,8 +81,7 @@ func believedMissing(t *testing.T, ctx context.Context, s document.Store) {
 	}
 }
 
-// A function that wants nothing changed, or refuses, because of a state that is no longer current must see the one that
-// is.
+// A function that changes nothing, or refuses, because of an outdated state must be called again with the current one.
 func fromWrongUnchanged(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("unchanged"))
 	id := first.Object().ID()
@@ -138,7 +137,7 @@ func conflict(t *testing.T, ctx context.Context, s document.Store) {
 	mustUpdate(t, ctx, s, id, document.Seen(first), set(document.Change{Record: &stolen}))
 	_, err := document.Update(ctx, s, id, document.Seen(first), func(old *document.Record) (*document.Change, error) {
 		if old.Lease == nil || old.Lease.ID != "lease-1" {
-			return nil, errOwn // fencing, as the worker does it
+			return nil, errOwn // fencing, like the worker's
 		}
 		return plus(old)
 	})

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// watching: looking on, where a store offers it.
+// watching: Watch, if the store implements it.
 var watching = []check{
 	{"watch sees what is and what comes", watchSees},
 	{"watch ends with its function's error", watchFails},
@@ -21,7 +21,7 @@ type state struct {
 	record document.Record
 }
 
-// watch starts Watch and passes on its calls. stop ends it and says how it ended.
+// watch starts Watch and sends its calls to a channel. stop ends it and returns its error.
 func watch(t *testing.T, ctx context.Context, s document.Store) (calls <-chan state, stop func() error) {
 	t.Helper()
 	w, ok := s.(document.Watcher)

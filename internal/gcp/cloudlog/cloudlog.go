@@ -1,5 +1,5 @@
-// Package cloudlog writes log lines as Cloud Logging reads them: one JSON object a line, tied to the request that it is
-// about.
+// Package cloudlog writes log lines in Cloud Logging's format: one JSON object per line, linked to the request that it
+// is about.
 package cloudlog
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Fields of a line that Cloud Logging takes out of the payload and makes the entry's own.
+// Fields of a line that Cloud Logging moves from the payload to the log entry.
 const (
 	traceField   = "logging.googleapis.com/trace"
 	spanField    = "logging.googleapis.com/spanId"
@@ -25,15 +25,15 @@ const (
 	labelsField  = "logging.googleapis.com/labels"
 )
 
-// New returns a log that writes one JSON object a line to w: severity, message, time, and, under a context made by
-// [WithRequest], labels and trace of the request. The trace is that of the context's span, the platform's or our own.
-// project may be empty: the trace is then written without it.
+// New returns a logger that writes one JSON object per line to w: severity, message, time and, with a context made by
+// [WithRequest], labels and trace of the request. The trace is that of the context's span, whether the platform or this
+// process started it. project may be empty: the trace is then written without it.
 func New(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 	json := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudNames})
 	return slog.New(requested{Handler: json, project: project})
 }
 
-// cloudNames changes the names and words of top-level fields to those that Cloud Logging knows.
+// cloudNames changes the names and values of top-level fields to those that Cloud Logging knows.
 func cloudNames(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a
@@ -50,9 +50,8 @@ func cloudNames(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// WithRequest puts what ties log lines together into the context: the trace of a request, for log and spans, and
-// labels, which are in all lines about the request: the CloudEvent's id and the execution id of the platform, those
-// that are known.
+// WithRequest returns a context that links log lines and spans to a request: it holds the request's trace and labels,
+// which are added to all lines about the request: the CloudEvent's id and the platform's execution id, if known.
 func WithRequest(ctx context.Context, r *http.Request, execution string) context.Context {
 	ctx = withTrace(ctx, r.Header)
 	labels := make([]slog.Attr, 0, 2)
@@ -73,7 +72,8 @@ const maxLabel = 256 // bytes of a label's value, which any client may send
 
 type labelsKey struct{}
 
-// withTrace reads W3C's header, else Google's older one. What is not a trace is ignored: any client may send these.
+// withTrace reads the trace from W3C's header, or else from Google's older one. Invalid values are ignored: any client
+// may send these.
 func withTrace(ctx context.Context, h http.Header) context.Context {
 	traced := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(h))
 	if trace.SpanContextFromContext(traced).IsValid() {
@@ -85,7 +85,7 @@ func withTrace(ctx context.Context, h http.Header) context.Context {
 	return ctx
 }
 
-// cloudTrace reads "TRACE/SPAN;o=1": a trace in hex, a span in decimal that may be missing, and whether it is sampled.
+// cloudTrace parses "TRACE/SPAN;o=1": a trace in hex, an optional span in decimal, and whether it is sampled.
 func cloudTrace(header string) (trace.SpanContext, bool) {
 	id, rest, _ := strings.Cut(header, "/")
 	t, err := trace.TraceIDFromHex(id)
@@ -103,7 +103,7 @@ func cloudTrace(header string) (trace.SpanContext, bool) {
 	return trace.NewSpanContext(c), true
 }
 
-// requested adds the context's trace and labels to each line.
+// requested is a handler that adds the context's trace and labels to each line.
 type requested struct {
 	slog.Handler
 	project string

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// logged returns the one line that a request with these headers leads to.
+// logged returns the log line for a request with these headers.
 func logged(t *testing.T, execution string, headers map[string]string) map[string]any {
 	t.Helper()
 	var out bytes.Buffer
@@ -63,7 +63,7 @@ func TestLogLineTrace(t *testing.T) {
 	}
 }
 
-// TestLogLineLabels: lines about one request bear its event's id and the platform's execution id.
+// TestLogLineLabels: lines about a request have its event's id and the platform's execution id.
 func TestLogLineLabels(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

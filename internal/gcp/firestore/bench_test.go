@@ -7,7 +7,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// A record of the longest text, to the document and back.
+// Encoding and decoding a record with the longest text.
 func BenchmarkDocument(b *testing.B) {
 	r := &document.Record{Status: document.StatusDone, Text: strings.Repeat("€", document.MaxTextBytes/3)}
 	b.SetBytes(document.MaxTextBytes)

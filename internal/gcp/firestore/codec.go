@@ -14,9 +14,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// recordFields is the document of a record, as a listener sees it. Numbers, flags, warnings and usage are always there;
-// times, owner, md5, mode, profile, copiedFrom, reuseKey, error, lease, strikes, rereading and retriedBy where they are
-// not zero; text only when the record is done and its text fits.
+// recordFields returns a record's document, as a listener sees it. Numbers, flags, warnings and usage are always
+// present; times, owner, md5, mode, profile, copiedFrom, reuseKey, error, lease, strikes, rereading and retriedBy if
+// they are not zero; text only when the record is done and its text fits.
 func recordFields(r *document.Record) fields {
 	f := make(fields, 32) // a done document has 29 to 31: a map that grows is copied
 	f["schema"] = numberValue(document.Schema)
@@ -138,7 +138,7 @@ func readRereading(f fields) *document.Rereading {
 	return r
 }
 
-// stored reads a document that Firestore read at the given time; nil for none.
+// stored returns the record of a document that Firestore read at the given time; nil for nil.
 func stored(doc *pb.Document, at *timestamppb.Timestamp) *document.Stored {
 	if doc == nil {
 		return nil
@@ -147,7 +147,7 @@ func stored(doc *pb.Document, at *timestamppb.Timestamp) *document.Stored {
 		Record: readRecord(doc.Fields), Version: doc.UpdateTime.AsTime().UnixNano(), ReadAt: at.AsTime()}
 }
 
-// readRecord is recordFields the other way.
+// readRecord reverses recordFields.
 func readRecord(f fields) *document.Record {
 	r := &document.Record{
 		Bucket: f.text("bucket"), Name: f.text("name"), Generation: f.number("generation"), Owner: f.text("owner"),
@@ -177,13 +177,14 @@ func readRecord(f fields) *document.Record {
 	return r
 }
 
-// upgrade reads what a document of an older schema means.
+// upgrade brings a record of an older schema up to date.
 func upgrade(r *document.Record, f fields) { r.Upgrade(f.int("schema"), f.int("doubts")) }
 
-// pageID is the id of a page's document. Pages are read by their generation and number, never by sorting ids.
+// pageID returns the id of a page's document. Pages are selected by their generation and number fields; the order of
+// ids does not matter.
 func pageID(generation int64, page int) string { return fmt.Sprintf("%d-%04d", generation, page) }
 
-// pageFields is the document of a page, but for the time that the server sets.
+// pageFields returns a page's document, without the time that the server sets.
 func pageFields(p document.Page) fields {
 	f := fields{
 		"page": numberValue(int64(p.Page)), "generation": numberValue(p.Generation), "text": textValue(p.Text),
@@ -204,7 +205,7 @@ func pageFields(p document.Page) fields {
 	return f
 }
 
-// readPage is pageFields the other way.
+// readPage reverses pageFields.
 func readPage(f fields) document.Page {
 	return document.Page{
 		Page: f.int("page"), Generation: f.number("generation"), Text: f.text("text"),
@@ -268,8 +269,8 @@ func readError(f fields) *document.Error {
 	return &document.Error{Code: f.text("code"), Message: f.text("message"), Retryable: f.flag("retryable")}
 }
 
-// metadataValue is the object's own metadata. Its keys come from the uploader, and a document with a key that Firestore
-// does not take could never be written at all, so that its object would end nowhere.
+// metadataValue returns the object's metadata as a map. Its keys are the uploader's, and with a key that Firestore
+// rejects the document could never be written.
 func metadataValue(m map[string]string) *pb.Value {
 	f := fields{}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -292,11 +293,11 @@ func readMetadata(f fields) map[string]string {
 	return m
 }
 
-// maxFieldName bounds the names of metadata, in bytes. Firestore takes 1,500 for a whole path, quotes and all.
+// maxFieldName limits the keys of metadata, in bytes. Firestore accepts 1,500 for a whole path, including quotes.
 const maxFieldName = 1024
 
-// fieldName is name where Firestore takes it, else the nearest that it takes: reserved names (__x__) are preceded by a
-// hyphen, long ones cut. The empty name has none.
+// fieldName returns name if Firestore accepts it, or else a similar name: reserved names (__x__) get a leading hyphen,
+// and long ones are cut.
 func fieldName(name string) string {
 	name = strings.ToValidUTF8(name, "\uFFFD")
 	if len(name) >= 4 && strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__") {
@@ -305,11 +306,11 @@ func fieldName(name string) string {
 	return document.Clip(name, maxFieldName)
 }
 
-// fields are the fields of a document, or of a map in one. What is absent, or of another type, reads as zero.
+// fields are the fields of a document, or of a map in one. A field that is absent, or of another type, reads as zero.
 type fields map[string]*pb.Value
 
-// Values of Firestore, each in one piece of memory with what it holds: an event writes some ninety of them. Strings are
-// made valid UTF-8: gRPC refuses others, with a code that looks like a passing fault.
+// Firestore values, each made with a single allocation: an event writes about ninety of them. Strings are made valid
+// UTF-8: gRPC refuses others, with a code that looks like a transient error.
 
 func textValue(s string) *pb.Value {
 	var v struct {
@@ -341,7 +342,7 @@ func flagValue(b bool) *pb.Value {
 	return &v.Value
 }
 
-// momentValue is a time to the microsecond, which is what Firestore keeps.
+// momentValue returns a time to the microsecond, Firestore's precision.
 func momentValue(t time.Time) *pb.Value {
 	var v struct {
 		pb.Value
@@ -356,11 +357,27 @@ func momentValue(t time.Time) *pb.Value {
 }
 
 func dictValue(f fields) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_MapValue{MapValue: &pb.MapValue{Fields: f}}}
+	var v struct {
+		pb.Value
+		held pb.Value_MapValue
+		dict pb.MapValue
+	}
+	v.dict.Fields = f
+	v.held.MapValue = &v.dict
+	v.ValueType = &v.held
+	return &v.Value
 }
 
 func listValue(values []*pb.Value) *pb.Value {
-	return &pb.Value{ValueType: &pb.Value_ArrayValue{ArrayValue: &pb.ArrayValue{Values: values}}}
+	var v struct {
+		pb.Value
+		held pb.Value_ArrayValue
+		list pb.ArrayValue
+	}
+	v.list.Values = values
+	v.held.ArrayValue = &v.list
+	v.ValueType = &v.held
+	return &v.Value
 }
 
 func textsValue(strs []string) *pb.Value {
@@ -371,14 +388,14 @@ func textsValue(strs []string) *pb.Value {
 	return listValue(values)
 }
 
-// setText sets a text that is not empty; an empty one is absent from the document.
+// setText sets a text unless it is empty.
 func (f fields) setText(name, s string) {
 	if s != "" {
 		f[name] = textValue(s)
 	}
 }
 
-// setMoment sets a time that is not zero; a zero one is absent from the document.
+// setMoment sets a time unless it is zero.
 func (f fields) setMoment(name string, t time.Time) {
 	if !t.IsZero() {
 		f[name] = momentValue(t)

@@ -92,7 +92,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// full returns a record in which no field is zero, those that will be added to it included.
+// full returns a record in which no field is zero, including fields added in future.
 func full(t *testing.T) *document.Record {
 	t.Helper()
 	r := &document.Record{}
@@ -146,7 +146,7 @@ func TestHeadsAreAllFieldsButTheText(t *testing.T) {
 	}
 }
 
-// TestPageComesBack: whatever a page holds is read as it was written, and a field that is added to it must be, too.
+// TestPageComesBack: every field of a page is read as it was written, including fields added in future.
 func TestPageComesBack(t *testing.T) {
 	t.Parallel()
 	p := document.Page{

@@ -25,13 +25,13 @@ type conn struct {
 	collection string
 }
 
-// pings finds a connection that died while a call is under way, which matters to a watch: nothing else ends it. A
-// server that finds them too many says so, and gRPC then asks less often.
+// pings returns an option that detects a dead connection while a call is under way. A watch needs it: nothing else
+// would end it. If the server objects to the number of pings, gRPC sends fewer.
 func pings() grpc.DialOption {
 	return grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second})
 }
 
-// open returns the connection, which the first call makes.
+// open returns the connection; the first call makes it.
 func (s *Store) open(ctx context.Context, op string) (*conn, error) {
 	c, err := s.conn.Get(ctx)
 	if err != nil {
@@ -53,7 +53,7 @@ func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error)
 		}
 		client = []option.ClientOption{option.WithGRPCConn(conn)}
 	}
-	// The client keeps this context for its tokens, longer than the making of it takes.
+	// The client keeps this context for fetching tokens, beyond this call.
 	rpc, err := api.NewClient(context.WithoutCancel(ctx), client...)
 	if err != nil {
 		return nil, &gcp.CredentialsError{Err: err}
@@ -62,7 +62,7 @@ func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error)
 		rpc: rpc, database: fmt.Sprintf("projects/%s/databases/%s", project, c.Database), collection: c.Collection}, nil
 }
 
-// projectID returns the project given, else the one that the metadata server names.
+// projectID returns the given project, or else the metadata server's.
 func projectID(ctx context.Context, project string) (string, error) {
 	if project != "" {
 		return project, nil
@@ -73,14 +73,14 @@ func projectID(ctx context.Context, project string) (string, error) {
 	return metadata.ProjectIDWithContext(ctx)
 }
 
-// dialEmulator connects to an emulator the way that Google's clients do, as its owner.
+// dialEmulator connects to an emulator as its owner, like Google's clients.
 func dialEmulator(host string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	host = strings.TrimPrefix(host, "http://")
 	return grpc.NewClient("passthrough:///"+host, append(opts,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(owner{}))...)
 }
 
-// owner is the emulator's administrator.
+// owner is the credentials of the emulator's administrator.
 type owner struct{}
 
 func (owner) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
@@ -89,7 +89,7 @@ func (owner) GetRequestMetadata(context.Context, ...string) (map[string]string, 
 
 func (owner) RequireTransportSecurity() bool { return false }
 
-// pagesCollection holds the pages of a document, beneath it.
+// pagesCollection is the id of the collection of pages below a document.
 const pagesCollection = "ocr_pages"
 
 func (c *conn) root() string                { return c.database + "/documents" }
@@ -98,7 +98,7 @@ func (c *conn) pageName(id, page string) string {
 	return c.recordName(id) + "/" + pagesCollection + "/" + page
 }
 
-// routed names the database beside the message, as Google's own client does.
+// routed adds the routing header that names the database, as Google's own client does.
 func (c *conn) routed(ctx context.Context) context.Context {
 	return grpcmetadata.AppendToOutgoingContext(ctx, "google-cloud-resource-prefix", c.database)
 }

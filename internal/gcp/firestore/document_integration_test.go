@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// plain makes a value of Firestore one of Go.
+// plain converts a Firestore value to a Go value.
 
 func plain(v *pb.Value) any {
 	switch v := v.GetValueType().(type) {
@@ -44,7 +44,7 @@ func plainMap(f map[string]*pb.Value) map[string]any {
 	return m
 }
 
-// storedDocument is the document as it lies in the emulator.
+// storedDocument returns the document in the emulator.
 
 func storedDocument(t *testing.T, r *Store, name string) map[string]any {
 	t.Helper()
@@ -63,7 +63,7 @@ func at(minutes int) time.Time {
 	return time.Date(2026, 11, 23, 10, minutes, 11, 482_913_000, time.UTC)
 }
 
-// always is what every document but a marker holds, of a record that says nothing.
+// always returns the fields of a zero record's document, which all documents except markers have.
 
 func always() map[string]any {
 	return map[string]any{
@@ -75,7 +75,7 @@ func always() map[string]any {
 	}
 }
 
-// The document, field by field. A listener lives on this: change it only with the schema.
+// The document, field by field. Listeners depend on it: change it only with the schema.
 
 func TestRecordDocument(t *testing.T) {
 	t.Parallel()
@@ -141,7 +141,7 @@ func TestRecordDocument(t *testing.T) {
 	}
 }
 
-// A marker holds what tells a late event that it is late, and nothing else of the object.
+// A marker has only the fields by which a late event is recognised, and nothing else of the object.
 
 func TestMarkerDocument(t *testing.T) {
 	t.Parallel()
@@ -232,6 +232,6 @@ func TestPageDocument(t *testing.T) {
 	}
 }
 
-// What another program wrote does not stop us: fields of a wrong type read as zero.
+// Documents of other programs are no problem: fields of a wrong type read as zero.
 
-// An exact key is never displaced by one that was only made the same.
+// An exact key is never replaced by one that was only converted to it.

@@ -12,10 +12,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// The three ways to map what Firestore says to the errors of package document. The context is asked first: where it has
-// ended, Google's client says Canceled, DeadlineExceeded or Unknown, and none of them is its error by errors.Is.
+// Three mappings of Firestore's errors to those of package document. The context is checked first: when it has ended,
+// Google's client returns Canceled, DeadlineExceeded or Unknown, none of which is the context's error by errors.Is.
 
-// dialError is of the making of the client.
+// dialError maps errors of making the client.
 func dialError(ctx context.Context, op string, err error) error {
 	kind := document.ErrStoreUnavailable
 	if gcp.CredentialsRefused(err) {
@@ -24,8 +24,8 @@ func dialError(ctx context.Context, op string, err error) error {
 	return storeError(ctx, op, kind, err)
 }
 
-// queryError is of reading, and of deleting by name: nothing in such a call comes from the document, so what Firestore
-// finds wrong with it is wrong with the setting: no database, one of another kind, a missing index.
+// queryError maps errors of reading, and of deleting by name. Nothing in such a call depends on a document, so if
+// Firestore rejects it, the settings are wrong: no database, one of another kind, a missing index.
 func queryError(ctx context.Context, op string, err error) error {
 	kind := document.ErrStoreUnavailable
 	switch status.Code(err) {
@@ -36,8 +36,8 @@ func queryError(ctx context.Context, op string, err error) error {
 	return storeError(ctx, op, kind, err)
 }
 
-// commitError is of writing a record. Here InvalidArgument speaks of the document, and NotFound of the record that the
-// commit is conditional on.
+// commitError maps errors of writing a record. Here InvalidArgument concerns the document, and NotFound the record that
+// the commit is conditional on.
 func commitError(ctx context.Context, err error) error {
 	kind := document.ErrStoreUnavailable
 	switch status.Code(err) {

@@ -71,7 +71,7 @@ func TestReadErrorsAreClassified(t *testing.T) {
 	}
 }
 
-// A list that breaks off is begun again, and holds nothing twice.
+// A list that breaks off is started again, without duplicates.
 func TestBrokenListHoldsNothingTwice(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
@@ -86,7 +86,7 @@ func TestBrokenListHoldsNothingTwice(t *testing.T) {
 	}
 }
 
-// A document that Firestore itself refuses.
+// A document that Firestore refuses.
 func TestOversizedDocumentIsRejected(t *testing.T) {
 	t.Parallel()
 	r := emulated(t)

@@ -13,10 +13,10 @@ import (
 
 var _ document.Lister = (*Store)(nil)
 
-// listBatch is how many records one query asks for, so that no stream stays open while a caller takes its time.
+// listBatch is how many records one query asks for, so that no stream stays open while a slow caller works.
 const listBatch = 300
 
-// List goes through the records of q, see [document.Lister]. It costs one read for each record listed. The queries are
+// List lists the records of q, see [document.Lister]. It costs one read per record listed. The queries are
 //
 //	all, by id
 //	status == status, and with it warnings contains warning, and model == model, by id
@@ -24,8 +24,8 @@ const listBatch = 300
 //	due <= by, the longest overdue first
 //	name >= from and name <= to, by name
 //
-// Those by id need no index but those that Firestore keeps of every field; the third is what the composite index of
-// status and finished is for.
+// Queries ordered by id need only the indexes that Firestore keeps for every field; the third needs the composite index
+// of status and finished.
 func (s *Store) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	c, err := s.open(ctx, "list")
 	if err != nil {
@@ -84,7 +84,7 @@ func (c *conn) listQuery(q document.Query) *pb.StructuredQuery {
 	return query
 }
 
-// headFields are the names of all fields of a record but its text.
+// headFields are the names of all fields of a record except its text.
 var headFields = []string{
 	"attempt", "blank", "bucket", "contentType", "copiedFrom", "created", "due", "error", "eventId", "eventTime",
 	"file",
@@ -94,7 +94,7 @@ var headFields = []string{
 	"usage", "warnings", "windowStart", "write",
 }
 
-// exceptText selects all of a record but its text.
+// exceptText selects all fields of a record except its text.
 func exceptText() *pb.StructuredQuery_Projection {
 	p := &pb.StructuredQuery_Projection{}
 	for _, name := range headFields {
@@ -103,7 +103,7 @@ func exceptText() *pb.StructuredQuery_Projection {
 	return p
 }
 
-// Heads reads the records of several ids, see [document.Lister]. It costs one read for each id.
+// Heads reads the records of several ids, see [document.Lister]. It costs one read per id.
 func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, error) {
 	c, err := s.open(ctx, "heads")
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, er
 	return found, nil
 }
 
-// batchGet reads documents without text, by id, and returns the time of the reading.
+// batchGet reads documents without text, by id, and returns them with the time at which they were read.
 func (c *conn) batchGet(ctx context.Context, ids []string) (byID map[string]*pb.Document, at *timestamppb.Timestamp,
 	err error) {
 	req := &pb.BatchGetDocumentsRequest{Database: c.database, Mask: &pb.DocumentMask{FieldPaths: headFields}}
@@ -144,9 +144,9 @@ func (c *conn) batchGet(ctx context.Context, ids []string) (byID map[string]*pb.
 	return byID, at, err
 }
 
-// Tally counts and sums up in Firestore, see [document.Lister]. Each figure is a query of its own over the index that
-// Firestore keeps of every field (several in one would need a composite index), so they may be a moment apart. It costs
-// one read for each thousand index entries that a figure goes over, one at least.
+// Tally counts and sums up in Firestore, see [document.Lister]. Each figure is a separate query over the index that
+// Firestore keeps for every field (several in one would need a composite index), so they may be a moment apart. Each
+// figure costs one read per thousand index entries, at least one.
 func (s *Store) Tally(ctx context.Context) (document.Tally, error) {
 	t := document.Tally{Records: map[document.Status]int64{}}
 	c, err := s.open(ctx, "tally")

@@ -14,7 +14,7 @@ import (
 )
 
 // Answers lost, refused or late. Google's client repeats a commit that ends with Unavailable or ResourceExhausted by
-// itself; the others come to us.
+// itself, and returns the others.
 
 func TestLostAnswerIsRecognised(t *testing.T) {
 	t.Parallel()
@@ -49,8 +49,8 @@ func TestLostAnswerIsRecognised(t *testing.T) {
 	}
 }
 
-// A record that is believed to be missing is not read: not before it is created, and after that only where the answer
-// was lost or there is one after all.
+// A record that is expected to be missing is not read before it is created, and afterwards only if the answer was lost
+// or the record exists after all.
 func TestExpectedAbsentRecordIsNotRead(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
@@ -97,7 +97,7 @@ func TestRefusedCommitIsRepeated(t *testing.T) {
 	}
 }
 
-// Another process overwrites what was applied before its answer is known to be lost: the state itself has to tell.
+// Another process overwrites what was applied before its answer is known to be lost: the state itself must show it.
 func TestOverwrittenCommitIsDecidedByTheState(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
@@ -126,7 +126,7 @@ func TestOverwrittenCommitIsDecidedByTheState(t *testing.T) {
 	}
 }
 
-// A commit that came to nothing, to all appearances, is carried out while the next one is on its way.
+// A commit that has apparently failed is executed while the next one is on its way.
 func TestLateCommitIsAppliedOnce(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
@@ -161,7 +161,7 @@ func awaitOther(t *testing.T, r *Store, write string) {
 	}
 }
 
-// A commit that never tells what became of it ends, if not with the context, then after a few.
+// Update gives up after a few commits of unknown result, or when the context ends.
 func TestUnclearCommitsEndAfterAFew(t *testing.T) {
 	t.Parallel()
 	r, p := proxied(t)
@@ -178,7 +178,7 @@ func TestUnclearCommitsEndAfterAFew(t *testing.T) {
 	}
 }
 
-// storeLike is another process's store over the same records, without the proxy.
+// storeLike returns another process's store on the same records, without the proxy.
 func storeLike(t *testing.T, r *Store) *Store {
 	t.Helper()
 	s, ok := r.conn.Peek()

@@ -14,11 +14,11 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// query reads the documents beneath parent that q selects, all of which were read at the time that it returns.
+// query reads the documents below parent that q selects, and returns them with the time at which they were read.
 func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) (docs []*pb.Document,
 	at *timestamppb.Timestamp, err error) {
 	err = c.stream(ctx, c.rpc.CallOptions.RunQuery, func(ctx context.Context, heard func()) error {
-		docs = nil // of a stream that broke off
+		docs = nil // from a stream that broke off
 		stream, err := c.rpc.RunQuery(ctx, &pb.RunQueryRequest{
 			Parent: parent, QueryType: &pb.RunQueryRequest_StructuredQuery{StructuredQuery: q},
 		})
@@ -28,7 +28,7 @@ func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) 
 		return receive(stream.Recv, func(answer *pb.RunQueryResponse) {
 			heard()
 			if answer.ReadTime != nil {
-				at = answer.ReadTime // the latest also holds for those that came before it
+				at = answer.ReadTime // the latest applies to the earlier ones, too
 			}
 			if answer.GetDocument() != nil {
 				docs = append(docs, answer.GetDocument())
@@ -38,7 +38,7 @@ func (c *conn) query(ctx context.Context, parent string, q *pb.StructuredQuery) 
 	return docs, at, err
 }
 
-// receive takes the answers of a stream until its end.
+// receive passes the answers of a stream to take until its end.
 func receive[T any](next func() (T, error), take func(T)) error {
 	for {
 		answer, err := next()
@@ -66,7 +66,7 @@ func where(path string, op pb.StructuredQuery_FieldFilter_Operator, value *pb.Va
 	}}
 }
 
-// and joins filters; nil for none.
+// and joins filters; it returns nil for none.
 func and(all []*pb.StructuredQuery_Filter) *pb.StructuredQuery_Filter {
 	switch len(all) {
 	case 0:
@@ -87,7 +87,7 @@ func descending(path string) *pb.StructuredQuery_Order {
 	return &pb.StructuredQuery_Order{Field: field(path), Direction: pb.StructuredQuery_DESCENDING}
 }
 
-// after returns the place after doc in the query's order.
+// after returns a cursor to the position after doc in the query's order.
 func after(query *pb.StructuredQuery, doc *pb.Document) *pb.Cursor {
 	c := &pb.Cursor{}
 	for _, o := range query.OrderBy {
@@ -100,7 +100,7 @@ func after(query *pb.StructuredQuery, doc *pb.Document) *pb.Cursor {
 	return c
 }
 
-// aggregate returns one figure over the records that the filter selects (nil: all).
+// aggregate returns one figure for the records that the filter selects (nil: all).
 func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter,
 	a *pb.StructuredAggregationQuery_Aggregation) (int64, error) {
 	const name = "n"
@@ -136,16 +136,16 @@ func (c *conn) aggregate(ctx context.Context, filter *pb.StructuredQuery_Filter,
 }
 
 const (
-	// silenceLimit is how long a try waits for the next message. Firestore answers within a second; a connection that
-	// died, or a metadata server that hands out no token, answers never.
+	// silenceLimit is how long a try waits for the next message. Firestore answers within a second; after a connection
+	// has died, or if the metadata server provides no token, no answer ever arrives.
 	silenceLimit = 10 * time.Second
-	// repeatLimit is how long after a call's beginning another try of it may begin. Together with silenceLimit it is
-	// less than the time between two renewals of a lease, [document.RenewEvery].
+	// repeatLimit is how long after the start of a call another try may begin. Together with silenceLimit it is less
+	// than the time between two renewals of a lease, [document.RenewEvery].
 	repeatLimit = 15 * time.Second
 )
 
-// stream runs a call whose answer is a stream, again where the stream breaks off with a fault that passes: Google's
-// client repeats only the opening. The call reports each message that it hears.
+// stream makes a call whose answer is a stream, and repeats it if the stream breaks off with a transient error:
+// Google's client repeats only the opening. The call must report each message by calling heard.
 func (c *conn) stream(ctx context.Context, retry []gax.CallOption,
 	call func(ctx context.Context, heard func()) error) error {
 	return gax.Invoke(c.routed(ctx), func(ctx context.Context, _ gax.CallSettings) error {
@@ -155,7 +155,7 @@ func (c *conn) stream(ctx context.Context, retry []gax.CallOption,
 	}, whileFresh(retry, time.Now().Add(repeatLimit)))
 }
 
-// silence ends a context when nothing is heard for its limit while something is listened for.
+// silence ends a context when no message arrives within its limit while the caller listens.
 type silence struct {
 	limit  time.Duration
 	timer  *time.Timer
@@ -163,7 +163,7 @@ type silence struct {
 	over   atomic.Bool
 }
 
-// untilSilent returns a context that silence ends. Its time runs.
+// untilSilent returns a context that silence ends. Its timer is running.
 func untilSilent(ctx context.Context, limit time.Duration) (context.Context, *silence) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &silence{limit: limit, cancel: cancel}
@@ -174,16 +174,16 @@ func untilSilent(ctx context.Context, limit time.Duration) (context.Context, *si
 	return ctx, s
 }
 
-func (s *silence) listen() { s.timer.Reset(s.limit) } // from now on, for the whole limit
-func (s *silence) rest()   { s.timer.Stop() }         // nothing is listened for
+func (s *silence) listen() { s.timer.Reset(s.limit) } // restarts the limit
+func (s *silence) rest()   { s.timer.Stop() }         // suspends the limit
 
-// end is called once the call is over.
+// end releases the context; it must be called when the call is over.
 func (s *silence) end() {
 	s.timer.Stop()
 	s.cancel()
 }
 
-// explain says of a call that silence ended what it is: gRPC says that it was cancelled.
+// explain returns the true error of a call that silence ended: gRPC reports a cancellation.
 func (s *silence) explain(err error) error {
 	if err != nil && s.over.Load() {
 		return status.Errorf(codes.Unavailable, "no answer within %v", s.limit)
@@ -191,7 +191,7 @@ func (s *silence) explain(err error) error {
 	return err
 }
 
-// whileFresh is the option to repeat a call as retry says, but only until end.
+// whileFresh returns an option that repeats a call as retry does, but only until end.
 func whileFresh(retry []gax.CallOption, end time.Time) gax.CallOption {
 	var s gax.CallSettings
 	for _, o := range retry {

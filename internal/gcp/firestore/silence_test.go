@@ -21,7 +21,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// double is a Firestore that does what a test says, over connections in memory: time is the test's own.
+// double is a Firestore controlled by a test, on connections in memory, so that tests can use fake time.
 type double struct {
 	listener *gcptest.Pipes
 
@@ -29,10 +29,10 @@ type double struct {
 	calls map[string]int
 }
 
-// handler carries one call, by its bare name. Where it returns, the call is over.
+// handler handles one call, by its bare name. When it returns, the call is over.
 type handler func(method string, stream grpc.ServerStream) error
 
-// newDouble starts a server and returns a store that speaks to it. It is called inside of a bubble.
+// newDouble starts a server and returns a store that uses it. It must be called inside a bubble.
 func newDouble(t *testing.T, h handler, opts ...grpc.DialOption) (*Store, *double) {
 	t.Helper()
 	d := &double{listener: gcptest.NewPipes(), calls: map[string]int{}}
@@ -66,7 +66,7 @@ func (d *double) count(method string) int {
 	return d.calls[method]
 }
 
-// total is how many calls there were.
+// total returns the number of calls.
 func (d *double) total() (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,7 +76,7 @@ func (d *double) total() (n int) {
 	return n
 }
 
-// hang takes a call and says nothing until the caller leaves.
+// hang does not answer a call until the caller hangs up.
 func hang(_ string, stream grpc.ServerStream) error {
 	<-stream.Context().Done()
 	return stream.Context().Err()
@@ -112,7 +112,8 @@ func change() *document.Change {
 	return &document.Change{Record: &document.Record{Status: document.StatusRetrying}}
 }
 
-// A Firestore that takes calls and never answers: every call ends by itself, as what it is, while its caller waits on.
+// A Firestore that accepts calls and never answers: every call ends by itself, with the right error, while its caller's
+// context goes on.
 func TestSilentFirestoreIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for name := range operations(nil) {
@@ -142,7 +143,7 @@ func TestSilentFirestoreIsUnavailable(t *testing.T) {
 	}
 }
 
-// An answer that begins and does not go on is not an answer.
+// An answer that begins and then stalls is not an answer.
 func TestStalledAnswerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Pages", "ClearPages", "Due", "List"} {
@@ -166,7 +167,7 @@ func TestStalledAnswerIsUnavailable(t *testing.T) {
 	}
 }
 
-// The caller's own end stays the caller's.
+// If the caller's context ends, the error is the context's.
 func TestCallersEndIsNotFirestores(t *testing.T) {
 	t.Parallel()
 	for name := range operations(nil) {
@@ -229,7 +230,7 @@ func TestCommitThatTimedOutIsRecognised(t *testing.T) {
 	})
 }
 
-// A read that hangs once is tried again, and a list that is slow but goes on is no silence.
+// A read that hangs once is tried again, and a slow list that makes progress does not count as silence.
 func TestSlowFirestoreIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -258,14 +259,14 @@ func TestSlowFirestoreIsWaitedFor(t *testing.T) {
 	})
 }
 
-// current says that all that there is was told.
+// current returns the message that the current state is complete.
 func current() *pb.ListenResponse {
 	return &pb.ListenResponse{ResponseType: &pb.ListenResponse_TargetChange{
 		TargetChange: &pb.TargetChange{TargetChangeType: pb.TargetChange_CURRENT},
 	}}
 }
 
-// Once it has told all that there is, a watch may be silent for as long as nothing happens, and fn may take its time.
+// Once the current state is complete, a watch may be silent for as long as nothing changes, and fn may be slow.
 func TestWatchOutlivesQuietTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -309,7 +310,7 @@ func TestWatchOutlivesQuietTimes(t *testing.T) {
 	})
 }
 
-// A connection that dies under a watch is found by its pings, and the watch goes on over another one.
+// Pings detect the dead connection of a watch, which continues over another one.
 func TestWatchLeavesADeadConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -343,7 +344,7 @@ func TestWatchLeavesADeadConnection(t *testing.T) {
 	})
 }
 
-// What is deleted counts as part of a commit: where that is too much, it is deleted in smaller ones.
+// Deleted data counts towards a commit's size: if it is too large, deletes are split into smaller commits.
 func TestClearPagesInSmallerCommits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -386,7 +387,7 @@ func TestClearPagesInSmallerCommits(t *testing.T) {
 	})
 }
 
-// A commit that is too large for Firestore is refused before it is sent, and nothing of it is taken for lost.
+// A commit that is too large for Firestore is refused before it is sent, and does not count as lost.
 func TestLargeCommitIsRefusedUnsent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -6,13 +6,15 @@ import (
 	"testing"
 
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// fill gives every text in v the same value, lists n elements and numbers the largest there are: those of fields that
-// will be added to it included.
+// fill gives every text in v the same value, lists n elements and numbers the maximum, including fields added in
+// future.
 func fill(v reflect.Value, text string, n int) {
 	switch v.Kind() {
 	case reflect.String:
@@ -42,7 +44,7 @@ func fill(v reflect.Value, text string, n int) {
 	}
 }
 
-// The size of a page that the domain reckons with is never less than what is sent of it, whatever is in it.
+// The domain's estimate of a page's size is never less than the bytes sent, whatever its contents.
 func TestPageSizeIsNeverTooLow(t *testing.T) {
 	t.Parallel()
 	c := conn{
@@ -64,7 +66,7 @@ func TestPageSizeIsNeverTooLow(t *testing.T) {
 	}
 }
 
-// What [document.Batches] puts into one commit fits into it, beside the largest record.
+// The pages that [document.Batches] puts into one commit fit, together with the largest record.
 func TestBatchesFit(t *testing.T) {
 	t.Parallel()
 	c := conn{database: "projects/p/databases/(default)", collection: "ocr_documents"}
@@ -85,5 +87,24 @@ func TestBatchesFit(t *testing.T) {
 		if n := proto.Size(&pb.CommitRequest{Database: c.database, Writes: writes}); n > maxCommit {
 			t.Errorf("a commit of %d pages has %d bytes, more than %d", len(part), n, maxCommit)
 		}
+	}
+}
+
+// A commit over the limit is refused before it is sent, with the code that Firestore gives it; as few documents as are
+// not measured fit, each as large as a document can be.
+func TestTooLargeACommitIsRefused(t *testing.T) {
+	t.Parallel()
+	c := &conn{database: "projects/p/databases/(default)", collection: "ocr_documents"}
+	largest := func(n int) (writes []*pb.Write) {
+		for range n {
+			writes = append(writes, replace("d", fields{"text": textValue(strings.Repeat("x", 1<<20))}, nil))
+		}
+		return writes
+	}
+	if n := proto.Size(&pb.CommitRequest{Writes: largest(fewWrites)}); n > maxCommit {
+		t.Errorf("%d documents are %d bytes, more than %d", fewWrites, n, maxCommit)
+	}
+	if _, err := c.write(t.Context(), largest(fewWrites+1)); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a commit of %d documents of 1 MiB: %v", fewWrites+1, err)
 	}
 }

@@ -23,26 +23,26 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// Config says where the records are.
+// Config locates the records.
 type Config struct {
 	Project    string // empty: the metadata server is asked
 	Database   string // empty: (default)
-	Collection string // id of a collection at the top
-	// Emulator is the address of a Firestore emulator, host:port or a URL, asked in plain text and with all rights.
+	Collection string // id of a top-level collection
+	// Emulator is the address of a Firestore emulator, host:port or a URL, reached without TLS and with all rights.
 	// Empty: Firestore itself.
 	Emulator string
 }
 
-// Store is [document.Store], [document.Watcher] and [document.Lister] over Firestore. Its account needs the role
+// Store implements [document.Store], [document.Watcher] and [document.Lister] on Firestore. Its account needs the role
 // datastore.user.
 //
-// The collection is its own: a record's document is always replaced whole, and with it any field that another program
-// added. Pages lie in the sub-collection ocr_pages of their document.
+// No other program should write to the collection: a record's document is always replaced whole, so fields that another
+// program added are lost. Pages are in the sub-collection ocr_pages of their document.
 //
 // A try of a call ends when Firestore is silent for [silenceLimit]. Reads are tried again for [repeatLimit] while
 // Firestore is busy or does not answer; a commit that takes longer than [commitLimit] may have been applied, so
-// [document.Update] reads before it tries again. What these limits end is [document.ErrStoreUnavailable]; the context's
-// error is the caller's own end alone.
+// [document.Update] reads before it tries again. A call that these limits end returns [document.ErrStoreUnavailable]; a
+// context's error means that the caller's own context has ended.
 type Store struct {
 	conn gcp.Lazy[*conn]
 }
@@ -64,7 +64,7 @@ func newStore(dial func(context.Context) (*conn, error)) *Store {
 	return &Store{conn: gcp.Lazy[*conn]{Make: dial}}
 }
 
-// Close closes the connections, if there are any. No call may follow it.
+// Close closes the connections, if any. No call may follow it.
 func (s *Store) Close() error {
 	if c, ok := s.conn.Peek(); ok {
 		return c.rpc.Close()
@@ -72,7 +72,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Get reads one record; nil where there is none. It costs one document read.
+// Get reads one record; nil if there is none. It costs one document read.
 func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	c, err := s.open(ctx, "get")
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 }
 
 // Commit is conditional on the document's update time, or on its absence. It costs one document write for the record
-// and for each page of the change; one that is refused is not charged.
+// and one per page of the change; a refused commit costs nothing.
 func (s *Store) Commit(ctx context.Context, id string, from *document.Stored,
 	change *document.Change) (*document.Stored, error) {
 	c, err := s.open(ctx, "commit")
@@ -96,7 +96,7 @@ func (s *Store) Commit(ctx context.Context, id string, from *document.Stored,
 	return stored, nil
 }
 
-// get reads a record. The call for several documents is used for one because it tells a missing document, an answer,
+// get reads a record. It uses the call for several documents because that distinguishes a missing document, an answer,
 // from a missing database, an error.
 func (c *conn) get(ctx context.Context, id string) (*document.Stored, error) {
 	var answer *pb.BatchGetDocumentsResponse
@@ -118,8 +118,8 @@ func (c *conn) get(ctx context.Context, id string) (*document.Stored, error) {
 	return stored(answer.GetFound(), answer.ReadTime), nil
 }
 
-// commit replaces the record, writes and removes pages, all or nothing, if the record still is what from says (nil: if
-// there is none). What it returns is read from what it wrote, so it is what Get reads.
+// commit replaces the record, and writes and removes pages, all or nothing, if the record is unchanged since from (nil:
+// if there is none). It returns the record decoded from what it wrote, so the same as Get would read.
 func (c *conn) commit(ctx context.Context, id string, from *document.Stored, change *document.Change) (*document.Stored,
 	error) {
 	record := c.recordWrite(id, from, change)
@@ -142,28 +142,31 @@ func (c *conn) commit(ctx context.Context, id string, from *document.Stored, cha
 }
 
 const (
-	// commitLimit is how long a commit may take, with the repetitions of Google's client. A commit takes a tenth of a
-	// second, and one of several MiB some seconds; with the read that follows a lost answer it is over before a lease
+	// commitLimit is how long a commit may take, including repetitions by Google's client. A commit takes a tenth of a
+	// second, one of several MiB a few seconds; with the read that follows a lost answer it is over before a lease
 	// ends.
 	commitLimit = 15 * time.Second
-	// maxCommit is the largest commit in bytes, as it is sent. Firestore takes 10 MiB and counts more than what is
-	// sent.
+	// maxCommit is the largest commit in bytes, as sent. Firestore accepts 10 MiB, but counts more than the bytes sent.
 	maxCommit = 9 << 20
+	// fewWrites is how many documents are never more than that: one has 1 MiB at most.
+	fewWrites = 8
 )
 
-// write makes one commit.
+// write makes one commit. That of a page is not measured before it is encoded: either takes as long.
 func (c *conn) write(ctx context.Context, writes []*pb.Write) (*pb.CommitResponse, error) {
 	req := &pb.CommitRequest{Database: c.database, Writes: writes}
-	if n := proto.Size(req); n > maxCommit {
-		return nil, status.Errorf(codes.InvalidArgument,
-			"a commit of %d bytes in %d writes is over the limit of %d bytes", n, len(writes), maxCommit)
+	if len(writes) > fewWrites {
+		if n := proto.Size(req); n > maxCommit {
+			return nil, status.Errorf(codes.InvalidArgument,
+				"a commit of %d bytes in %d writes is over the limit of %d bytes", n, len(writes), maxCommit)
+		}
 	}
 	ctx, cancel := context.WithTimeout(c.routed(ctx), commitLimit)
 	defer cancel()
 	return c.rpc.Commit(ctx, req)
 }
 
-// recordWrite replaces the whole document.
+// recordWrite returns a write that replaces the whole document.
 func (c *conn) recordWrite(id string, from *document.Stored, change *document.Change) *pb.Write {
 	f := recordFields(change.Record)
 	f["write"] = textValue(change.Record.Write)
@@ -181,12 +184,12 @@ func (c *conn) recordWrite(id string, from *document.Stored, change *document.Ch
 	return replace(c.recordName(id), f, precondition(from), stamps...)
 }
 
-// pageWrite needs no condition: it is applied with the record's or not at all.
+// pageWrite returns a page's write. It needs no condition: it is applied together with the record's or not at all.
 func (c *conn) pageWrite(id string, p document.Page) *pb.Write {
 	return replace(c.pageName(id, pageID(p.Generation, p.Page)), pageFields(p), nil, "finished")
 }
 
-// replace writes a document whole, with the server's time in the fields named.
+// replace returns a write of a whole document, with the server's time in the fields named by stamps.
 func replace(name string, f fields, condition *pb.Precondition, stamps ...string) *pb.Write {
 	w := &pb.Write{
 		Operation:       &pb.Write_Update{Update: &pb.Document{Name: name, Fields: f}},
@@ -213,7 +216,7 @@ func precondition(from *document.Stored) *pb.Precondition {
 	return &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: at}}
 }
 
-// applied returns the record as it is after a write: its fields, and the times that the server set.
+// applied returns the record after a write: its fields, and the times that the server set.
 func applied(w *pb.Write, answer *pb.CommitResponse) *document.Stored {
 	f, result := fields(w.GetUpdate().Fields), answer.WriteResults[0]
 	for i, transform := range w.UpdateTransforms {
@@ -229,8 +232,8 @@ func applied(w *pb.Write, answer *pb.CommitResponse) *document.Stored {
 //
 //	due <= now, ordered by due
 //
-// and its index is the one that Firestore keeps of every field; a record without due is not in it. It costs one read
-// for each record listed.
+// on the index that Firestore keeps for every field, which omits records without due. It costs one read per record
+// listed.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	c, err := s.open(ctx, "due")
 	if err != nil {
@@ -256,8 +259,8 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.
 //
 //	reuseKey == key
 //
-// and its index is the one that Firestore keeps of every field; a record without a key is not in it. It costs one read,
-// also where there is none.
+// on the index that Firestore keeps for every field, which omits records without a key. It costs one read, even if
+// there is no such record.
 func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, error) {
 	c, err := s.open(ctx, "reusable")
 	if err != nil {
@@ -281,8 +284,7 @@ func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, err
 //
 //	generation == generation
 //
-// and the order is made here, so the index that Firestore keeps of every field is enough. It costs one read for each
-// page.
+// and sorting is done here, so the index that Firestore keeps for every field is enough. It costs one read per page.
 func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	c, err := s.open(ctx, "pages")
 	if err != nil {
@@ -306,13 +308,13 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]docum
 // clearBatch is how many pages are removed in one commit.
 const clearBatch = 250
 
-// ClearPages removes the page documents of all generations but keep (0: of all), a batch at a time. It may be repeated,
-// and has to be after an error. The query is
+// ClearPages removes the page documents of all generations except keep (0: of all), a batch at a time. It may be
+// repeated, and must be after an error. The query is
 //
 //	generation != keep
 //
-// over the index that Firestore keeps of every field, and only names are read. It costs one read and one delete for
-// each page and a read of the record, and one read where there is none.
+// on the index that Firestore keeps for every field, and reads only names. It costs one read and one delete per page
+// and one read of the record; without pages, one read.
 func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 	c, err := s.open(ctx, "clear pages")
 	if err != nil {
@@ -344,9 +346,9 @@ func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 	}
 }
 
-// notOfRecord leaves out the pages of the generation that the record speaks of, unless that is a marker. The record is
-// read after the pages were listed: pages are written with their record, so none of those listed can belong to a
-// generation that comes later.
+// notOfRecord returns docs without the pages of the record's current generation, unless the record is an erasure
+// marker. It reads the record after the pages were listed: pages are written with their record, so none of the listed
+// pages can belong to a later generation.
 func (c *conn) notOfRecord(ctx context.Context, id string, docs []*pb.Document) ([]*pb.Document, error) {
 	if len(docs) == 0 {
 		return nil, nil
@@ -360,8 +362,8 @@ func (c *conn) notOfRecord(ctx context.Context, id string, docs []*pb.Document) 
 		nil
 }
 
-// remove deletes documents in one commit, or in several where Firestore refuses it: what is deleted counts as part of
-// the commit, "Transaction too big". One that is gone already is not an error.
+// remove deletes documents in one commit, or in several if Firestore refuses that with "Transaction too big": deleted
+// data counts towards a commit's size. A document that does not exist is not an error.
 func (c *conn) remove(ctx context.Context, docs []*pb.Document) error {
 	if len(docs) == 0 {
 		return nil

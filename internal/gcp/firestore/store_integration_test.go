@@ -18,13 +18,13 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// emulated is a store over an empty project of the emulator.
+// emulated returns a store on an empty project of the emulator.
 func emulated(t testing.TB, opts ...grpc.DialOption) *Store {
 	t.Helper()
 	return storeAt(t, gcptest.Firestore(t), opts...)
 }
 
-// proxied is a store that reaches the emulator through a proxy.
+// proxied returns a store that reaches the emulator through a proxy.
 func proxied(t testing.TB) (*Store, *gcptest.Proxy) {
 	t.Helper()
 	p := gcptest.NewProxy(t, gcptest.Firestore(t))
@@ -36,7 +36,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	documenttest.Records(t, func(t *testing.T) document.Store { return emulated(t) })
 }
 
-// mustUpdate is Update that has to work.
+// mustUpdate calls Update and fails the test on an error.
 func mustUpdate(t testing.TB, r *Store, expected document.Expected, fn document.UpdateFunc) *document.Stored {
 	t.Helper()
 	got, err := document.Update(t.Context(), r, page1.ID(), expected, fn)
@@ -46,7 +46,7 @@ func mustUpdate(t testing.TB, r *Store, expected document.Expected, fn document.
 	return got
 }
 
-// calls notes the calls that reach the network.
+// calls records the calls that reach the network.
 type calls struct {
 	mu   sync.Mutex
 	seen []string
@@ -58,7 +58,7 @@ func (c *calls) note(method string) {
 	c.seen = append(c.seen, method[len("/google.firestore.v1.Firestore/"):])
 }
 
-// take returns what was called since the last time.
+// take returns the calls since the last time.
 func (c *calls) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +82,7 @@ func (c *calls) options() []grpc.DialOption {
 	}
 }
 
-// What each path costs. A clean run of one page is one read and two writes.
+// The cost of each path. A clean run of one page is one read and two writes.
 func TestCallsOfEachOperation(t *testing.T) {
 	t.Parallel()
 	var c calls
@@ -101,9 +101,9 @@ func TestCallsOfEachOperation(t *testing.T) {
 	done := mustUpdate(t, r, document.Seen(claimed), complete)
 	expect("complete", "Commit")
 	again := mustUpdate(t, r, document.Seen(done), plus)
-	expect("a right belief with a page", "Commit")
+	expect("a right expectation with a page", "Commit")
 	mustUpdate(t, r, document.Seen(done), plus)
-	expect("a wrong belief", "Commit", "BatchGetDocuments", "Commit")
+	expect("a wrong expectation", "Commit", "BatchGetDocuments", "Commit")
 	if _, err := document.Update(t.Context(), r, page1.ID(), document.Unread(), claim); err != errTaken {
 		t.Errorf("a claim of a taken record: %v", err)
 	}
@@ -209,7 +209,7 @@ func TestAllPagesDropInOneCommit(t *testing.T) {
 	}
 }
 
-// A claim and the write that completes it, as a clean page costs them.
+// A claim and the write that completes it, the cost of a clean page.
 func BenchmarkClaimAndComplete(b *testing.B) {
 	r := emulated(b)
 	for n := 0; b.Loop(); n++ {

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// Credentials that cannot be read are a mistake of the operator's, and found at the first use.
+// Unreadable credentials are the operator's mistake, and found at the first use.
 func TestUnreadableCredentialsAreMisconfigured(t *testing.T) {
 	gcptest.Credentials(t, "no credentials")
 	r := New(Config{Project: "demo-x", Collection: "c"})
@@ -23,7 +23,7 @@ func TestUnreadableCredentialsAreMisconfigured(t *testing.T) {
 	}
 }
 
-// A server that does not answer: the context's end is the error, whatever gRPC calls it.
+// If a server does not answer, the error is the context's, whatever gRPC calls it.
 func TestErrorIsTheContextsOnceItHasEnded(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

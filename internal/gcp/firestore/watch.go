@@ -18,15 +18,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
-// Watch calls fn for every record there is and then for each later state, see [document.Watcher]. It listens to the
-// whole collection, so it begins with one read for each record. A broken stream is opened again where it ended; after
-// several in a row that brought nothing, it fails.
+// Watch calls fn for every existing record and then for each later state, see [document.Watcher]. It listens to the
+// whole collection, so it begins with one read per record. A broken stream is resumed where it ended; after several in
+// a row without any message, Watch fails.
 func (s *Store) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	return s.WatchNewest(ctx, 0, fn)
 }
 
-// WatchNewest is Watch of the records that were created last, n at most (0: of all), and begins with as many reads. The
-// query is by created, descending, over the index that Firestore keeps of every field.
+// WatchNewest is like Watch for the n records that were created last (0: all), and begins with one read for each. The
+// query is by created, descending, on the index that Firestore keeps for every field.
 func (s *Store) WatchNewest(ctx context.Context, n int, fn func(id string, r *document.Record) error) error {
 	c, err := s.open(ctx, "watch")
 	if ctx.Err() != nil {
@@ -44,19 +44,19 @@ type watch struct {
 	conn    *conn
 	fn      func(string, *document.Record) error
 	newest  int              // how many records; 0: all
-	told    map[string]int64 // the version of each record that fn saw: a stream begun again repeats some
-	resume  []byte           // where the next stream goes on
-	fresh   bool             // the stream brought something
-	current bool             // the stream has told all that there is
+	told    map[string]int64 // the version of each record that fn has seen: a resumed stream repeats some
+	resume  []byte           // token to resume with
+	fresh   bool             // the stream has had a message
+	current bool             // the stream has sent the current state of all records
 }
 
-// target is the number of our one target in a stream, ours to choose.
+// target is the number, freely chosen, of the only target in a stream.
 const target = 1
 
-// maxStreams is how many streams in a row may break off without an answer.
+// maxStreams is how many consecutive streams may break off without an answer.
 const maxStreams = 8
 
-// stopped is fn's own error, which is not the store's.
+// stopped wraps an error of fn, as opposed to the store's.
 type stopped struct{ error }
 
 func (w *watch) run(ctx context.Context) error {
@@ -83,12 +83,12 @@ func (w *watch) run(ctx context.Context) error {
 	}
 }
 
-// watchLimit is how long a stream may be silent before it has told all that there is. Firestore confirms a target at
-// once, and then may look for its documents for a while.
+// watchLimit is how long a stream may be silent until it has sent the current state. Firestore confirms a target at
+// once, but may then take a while to find its documents.
 const watchLimit = 30 * time.Second
 
-// listen listens until the stream breaks. Once it has told all that there is, silence means that nothing happens; a
-// connection that died is found by its pings.
+// listen listens until the stream breaks. Once the current state has been sent, silence means that nothing changes;
+// pings detect a dead connection.
 func (w *watch) listen(ctx context.Context) error {
 	ctx, s := untilSilent(w.conn.routed(ctx), watchLimit)
 	defer s.end()
@@ -133,7 +133,7 @@ func (w *watch) request() *pb.ListenRequest {
 	return &pb.ListenRequest{Database: w.conn.database, TargetChange: &pb.ListenRequest_AddTarget{AddTarget: t}}
 }
 
-// handle takes one answer. Documents that leave the collection are of no interest: nothing of ours deletes a record.
+// handle processes one answer. Deletions are ignored: this project never deletes a record.
 func (w *watch) handle(answer *pb.ListenResponse) error {
 	if change := answer.GetTargetChange(); change != nil {
 		return w.handleTarget(change)
@@ -161,8 +161,8 @@ func (w *watch) handleTarget(change *pb.TargetChange) error {
 	case change.TargetChangeType == pb.TargetChange_REMOVE && change.GetCause().GetCode() != 0:
 		return status.Error(codes.Code(change.Cause.Code), change.Cause.Message)
 	case change.TargetChangeType == pb.TargetChange_REMOVE:
-		return status.Error(codes.Internal, "the server ended the listening without a cause")
-	case change.TargetChangeType == pb.TargetChange_RESET: // all is told again
+		return status.Error(codes.Internal, "the server ended the stream without a cause")
+	case change.TargetChangeType == pb.TargetChange_RESET: // everything is sent again
 		w.resume, w.current = nil, false
 	case len(change.ResumeToken) > 0:
 		w.resume = change.ResumeToken

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// watched starts Watch and passes on the faults it sees; ended says how it ended.
+// watched starts Watch and sends the values it sees to faults, and its error to ended.
 func watched(t *testing.T, ctx context.Context, r *Store) (faults <-chan int, ended <-chan error) {
 	t.Helper()
 	seen, end := make(chan int), make(chan error, 1)
@@ -28,7 +28,7 @@ func watched(t *testing.T, ctx context.Context, r *Store) (faults <-chan int, en
 	return seen, end
 }
 
-// await reads until n comes, each number once and none going back.
+// await reads until n, and checks that the numbers increase.
 func await(t *testing.T, faults <-chan int, ended <-chan error, last *int, n int) {
 	t.Helper()
 	for *last < n {

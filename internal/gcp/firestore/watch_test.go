@@ -13,7 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// What a stream says, without one: a state told twice is passed on once, and the next stream goes on after it.
+// Handling of messages: a repeated state is passed on once, and the next stream resumes after it.
 func TestWatchPassesEachStateOnce(t *testing.T) {
 	t.Parallel()
 	var told []string

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Bucket is a bucket of Cloud Storage with a server of its own: the calls of the JSON API that list objects and read
-// one, its metadata and its bytes. Other buckets do not exist there. Its methods may be called at any time.
+// Bucket is a Cloud Storage bucket with its own server, which serves the JSON API's calls that list objects and read an
+// object's metadata and bytes. No other bucket exists there. Its methods may be called at any time.
 type Bucket struct {
 	name   string
 	server *httptest.Server
@@ -31,7 +31,7 @@ type version struct {
 	generation int64
 }
 
-// object is what is stored.
+// object is a stored object.
 type object struct {
 	name        string
 	generation  int64
@@ -44,29 +44,29 @@ type object struct {
 
 func (o *object) crc() uint32 { return crc32.Checksum(o.bytes, crc32.MakeTable(crc32.Castagnoli)) }
 
-// Request is one that the server got.
+// Request is a request that the server received.
 type Request struct {
-	Media      bool // the object's bytes, else its metadata
-	List       bool // objects of the prefix Name
+	Media      bool // for the object's bytes, not its metadata
+	List       bool // for the objects with the prefix Name
 	Name       string
-	Generation int64 // 0 where none was named
+	Generation int64 // 0 if none was given
 	Header     http.Header
 }
 
-// Fault is what goes wrong with one request; the zero value is nothing.
+// Fault is a fault of one request; the zero value is none.
 type Fault struct {
 	Status   int             // answer this HTTP status
 	Body     string          // of that answer; empty: Cloud Storage's own form
 	Drop     bool            // end the connection without an answer
-	NoHash   bool            // leave the checksums out, of the metadata as well
-	NoSize   bool            // leave out how many bytes are stored, and send them in chunks
-	WrongSum bool            // name another CRC32C than that of the bytes
+	NoHash   bool            // leave out the checksums, also in metadata
+	NoSize   bool            // leave out the stored size, and send the bytes in chunks
+	WrongSum bool            // send a wrong CRC32C
 	Damage   bool            // change a byte in the middle
 	Cut      bool            // end the connection after half of the bytes
-	Gate     <-chan struct{} // send the headers and half of the bytes, and the rest when it is closed
+	Gate     <-chan struct{} // send the headers and half of the bytes, and the rest once it is closed
 }
 
-// NewBucket starts a bucket that a test has for itself.
+// NewBucket starts a bucket for one test.
 func NewBucket(tb testing.TB, name string) *Bucket {
 	tb.Helper()
 	b := &Bucket{name: name, next: 1795428131470921, live: map[string]int64{}, objects: map[version]*object{}}
@@ -84,8 +84,7 @@ func (b *Bucket) Name() string { return b.name }
 // Host is the server's host:port, the value for STORAGE_EMULATOR_HOST.
 func (b *Bucket) Host() string { return strings.TrimPrefix(b.server.URL, "http://") }
 
-// KeepVersions has overwritten and deleted generations stay readable by their number, as Object Versioning does.
-// Without it they are gone.
+// KeepVersions keeps overwritten and deleted generations readable by their number, as Object Versioning does.
 func (b *Bucket) KeepVersions() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,7 +96,7 @@ func (b *Bucket) Put(name string, bytes []byte, contentType string, metadata map
 	return b.put(&object{name: name, bytes: bytes, contentType: contentType, metadata: metadata})
 }
 
-// PutEncoded stores bytes that are already encoded, with the Content-Encoding named.
+// PutEncoded stores bytes that are already encoded, with the given Content-Encoding.
 func (b *Bucket) PutEncoded(name string, bytes []byte, contentType, encoding string) (generation int64) {
 	return b.put(&object{name: name, bytes: bytes, contentType: contentType, encoding: encoding})
 }
@@ -122,7 +121,7 @@ func (b *Bucket) Age(by time.Duration) {
 	}
 }
 
-// Delete removes the generation that lives, if any, and returns it, or 0.
+// Delete removes the live generation, if any, and returns it, or 0.
 func (b *Bucket) Delete(name string) (generation int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -138,21 +137,21 @@ func (b *Bucket) retire(name string) int64 {
 	return generation
 }
 
-// Next has the next requests go wrong, one fault each; after them all is well again.
+// Next applies one fault to each of the next requests; later requests succeed again.
 func (b *Bucket) Next(faults ...Fault) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.faults = append(b.faults, faults...)
 }
 
-// Requests lists what the server was asked, in order.
+// Requests returns the requests that the server received, in order.
 func (b *Bucket) Requests() []Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]Request(nil), b.requests...)
 }
 
-// take notes a request and finds what it asks for, nil for nothing, and what goes wrong.
+// take notes a request and returns the object that it asks for, nil if there is none, and the fault to apply.
 func (b *Bucket) take(r Request) (*object, Fault) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

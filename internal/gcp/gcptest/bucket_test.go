@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// answer is what a bucket says to a GET.
+// answer is a bucket's answer to a GET.
 type answer struct {
 	status int
 	header http.Header
@@ -19,7 +19,7 @@ type answer struct {
 	err    error // of the request or the reading
 }
 
-// get asks without unpacking anything, as Google's client does not do by itself.
+// get sends a request without decompressing the answer.
 func get(t *testing.T, b *Bucket, path string, header ...string) answer {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, "http://"+b.Host()+path, nil)
@@ -104,7 +104,7 @@ func TestBucketHasNot(t *testing.T) {
 	}
 }
 
-// What is stored as gzip comes so only to who takes it.
+// Objects stored as gzip are sent as gzip only to clients that accept it.
 func TestBucketUnpacks(t *testing.T) {
 	b := NewBucket(t, "scans")
 	var stored bytes.Buffer

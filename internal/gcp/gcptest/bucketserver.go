@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// serve answers GET /storage/v1/b/BUCKET/o, and GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same beneath
-// /download too. The path is taken apart in its escaped form: a name may hold what looks like a path.
+// serve answers GET /storage/v1/b/BUCKET/o and GET /storage/v1/b/BUCKET/o/OBJECT, and with alt=media the same below
+// /download. The path is split in its escaped form: a name may look like a path.
 func (b *Bucket) serve(w http.ResponseWriter, r *http.Request) {
 	if of, ok := strings.CutPrefix(r.URL.EscapedPath(), "/storage/v1/b/"); ok && r.Method == http.MethodGet {
 		if bucket, ok := strings.CutSuffix(of, "/o"); ok && !strings.Contains(bucket, "/") {
@@ -45,7 +45,7 @@ func (b *Bucket) serve(w http.ResponseWriter, r *http.Request) {
 		drop(w)
 	case fault.Status != 0 && fault.Body != "":
 		w.WriteHeader(fault.Status)
-		_, _ = io.WriteString(w, fault.Body) // a client that left is the test's affair
+		_, _ = io.WriteString(w, fault.Body) // a client that hung up is the test's business
 	case fault.Status != 0:
 		refuse(w, fault.Status, http.StatusText(fault.Status))
 	case bucket != b.name:
@@ -102,7 +102,7 @@ func crcText(sum uint32) string {
 	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
 }
 
-// sendBytes answers with the object. What is stored as gzip is sent so only to who takes it, as Cloud Storage does.
+// sendBytes answers with the object's bytes. Like Cloud Storage, it sends gzip only to clients that accept gzip.
 func sendBytes(w http.ResponseWriter, r *http.Request, o *object, f Fault) {
 	h := w.Header()
 	h.Set("Content-Type", o.contentType)
@@ -126,7 +126,7 @@ func sendBytes(w http.ResponseWriter, r *http.Request, o *object, f Fault) {
 		body[len(body)/2] ^= 0x40
 	}
 	if f.NoSize {
-		_ = http.NewResponseController(w).Flush() // else Go counts for us
+		_ = http.NewResponseController(w).Flush() // otherwise Go sets Content-Length
 	} else {
 		h.Set("X-Goog-Stored-Content-Length", strconv.Itoa(len(o.bytes)))
 		h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -134,7 +134,7 @@ func sendBytes(w http.ResponseWriter, r *http.Request, o *object, f Fault) {
 	send(w, r, body, f)
 }
 
-// setHashes writes the sums the way Cloud Storage does, in one header each.
+// setHashes writes the checksums as Cloud Storage does, in one header each.
 func setHashes(h http.Header, o *object, f Fault) {
 	if f.NoHash {
 		return
@@ -148,10 +148,10 @@ func setHashes(h http.Header, o *object, f Fault) {
 	h.Add("X-Goog-Hash", "md5="+base64.StdEncoding.EncodeToString(md5sum[:]))
 }
 
-// send writes the body, in two halves where something is to happen between them.
+// send writes the body, in two halves if a fault occurs between them.
 func send(w http.ResponseWriter, r *http.Request, body []byte, f Fault) {
 	if f.Gate == nil && !f.Cut {
-		_, _ = w.Write(body) // a client that left is the test's affair
+		_, _ = w.Write(body) // a client that hung up is the test's business
 		return
 	}
 	half := len(body) / 2
@@ -167,8 +167,8 @@ func send(w http.ResponseWriter, r *http.Request, body []byte, f Fault) {
 	}
 }
 
-// gunzipped is what Cloud Storage sends of a gzip to who does not take one; of a broken one, what comes before the
-// break.
+// gunzipped returns what Cloud Storage sends for a gzip to a client that does not accept gzip; for a damaged one, the
+// bytes before the damage.
 func gunzipped(body []byte) []byte {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
@@ -178,7 +178,7 @@ func gunzipped(body []byte) []byte {
 	return plain
 }
 
-// list answers a request for the objects that live, in the order of their names, some at a time.
+// list answers a request for the live objects, in the order of their names, a page at a time.
 func (b *Bucket) list(w http.ResponseWriter, r *http.Request, bucket string) {
 	q := r.URL.Query()
 	if _, f := b.take(Request{List: true, Name: q.Get("prefix"), Header: r.Header.Clone()}); f.Status != 0 {
@@ -212,7 +212,7 @@ func (b *Bucket) list(w http.ResponseWriter, r *http.Request, bucket string) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// living are the objects that live, with names of that prefix and not before from, in order.
+// living returns the live objects whose names have that prefix and are not before from, in order.
 func (b *Bucket) living(prefix, from string) []*object {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// Metadata starts a metadata server for all tests of this process and hides the credentials of whoever runs them. It is
-// for a TestMain, since Google's clients look for the server once in a process. done closes the server.
+// Metadata starts a metadata server for all tests of this process and hides the developer's own credentials. It is for
+// a TestMain, since Google's clients look for the server once per process. done closes the server.
 func Metadata() (server *ocrtest.Metadata, done func()) {
 	server = ocrtest.NewMetadata(nil)
 	home, err := os.MkdirTemp("", "gcptest")
@@ -34,7 +34,7 @@ func Metadata() (server *ocrtest.Metadata, done func()) {
 	}
 }
 
-// Credentials has Google's clients find these, as JSON, during the test.
+// Credentials makes Google's clients find content, as JSON, as their credentials during the test.
 func Credentials(t *testing.T, content any) {
 	t.Helper()
 	b, err := json.Marshal(content)
@@ -48,8 +48,8 @@ func Credentials(t *testing.T, content any) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
 }
 
-// ServiceAccount has Google's clients find the key of a service account during the test. exchange is the token service
-// that its assertions are sent to: [Grant] or [InvalidGrant].
+// ServiceAccount makes Google's clients find the key of a service account during the test. exchange is the token
+// service that receives its assertions: [Grant] or [InvalidGrant].
 func ServiceAccount(t *testing.T, exchange http.HandlerFunc) {
 	t.Helper()
 	server := httptest.NewServer(exchange)
@@ -77,7 +77,7 @@ func Grant(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// InvalidGrant refuses an assertion and repeats it in an answer that must not be passed on: after the word "hush".
+// InvalidGrant refuses an assertion and repeats it, after the word "hush", in an answer that must not be passed on.
 func InvalidGrant(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)

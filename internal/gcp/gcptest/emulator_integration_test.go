@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// roleEnv has this test binary play a part in a process of its own.
+// roleEnv makes this test binary play a role in a separate process.
 const roleEnv = "GCPTEST_ROLE"
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
-// play runs one test of this binary in a process of its own and returns its output as it comes.
+// play runs one test of this binary in a separate process and returns its output as a stream.
 func play(t *testing.T, test string, env ...string) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+test+"$", "-test.v")
@@ -35,7 +35,7 @@ func play(t *testing.T, test string, env ...string) (*exec.Cmd, io.Reader) {
 	return cmd, out
 }
 
-// TestRole is what a process of its own does: it starts an emulator, says where, and waits to be ended.
+// TestRole runs in a separate process: it starts an emulator, prints its address, and waits to be ended.
 func TestRole(t *testing.T) {
 	if os.Getenv(roleEnv) == "" {
 		t.Skip("only in a process of its own")
@@ -113,7 +113,7 @@ func TestFirestoreTakesTheOneThatRuns(t *testing.T) {
 	}
 }
 
-// TestPortOfAnotherIsNoEmulator: a process that took the port meanwhile is not taken for the emulator, whatever it
+// TestPortOfAnotherIsNoEmulator: a process that took the port meanwhile is never mistaken for the emulator, whatever it
 // answers.
 func TestPortOfAnotherIsNoEmulator(t *testing.T) {
 	t.Parallel()
@@ -131,7 +131,7 @@ func TestPortOfAnotherIsNoEmulator(t *testing.T) {
 	}
 }
 
-// An emulator that ends at once is reported with what it said.
+// An emulator that ends at once is reported with its output.
 func TestLaunchFails(t *testing.T) {
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skip(err)

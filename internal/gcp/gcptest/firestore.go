@@ -16,10 +16,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
-// hostEnv is the variable with which Google's clients find a running emulator.
+// hostEnv is the variable by which Google's clients find a running emulator.
 const hostEnv = "FIRESTORE_EMULATOR_HOST"
 
-// emulator is a Java program of the Cloud SDK's, one for this process.
+// emulator is a running emulator of the Cloud SDK, a Java program, shared by this process.
 type emulator struct {
 	once sync.Once
 	host string
@@ -29,12 +29,12 @@ type emulator struct {
 
 var firestore, pubsub emulator
 
-// Main is the body of a TestMain that uses [Firestore]: it runs the tests and waits until the emulator, if they started
-// one, is gone.
+// Main is the body of a TestMain for tests that use [Firestore]: it runs the tests and waits until the emulator, if
+// they started one, has ended.
 //
 //	func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
 //
-// Without it, or where the process is killed, the emulator ends as well, a moment after the process.
+// Without it, or if the process is killed, the emulator ends a moment after the process.
 func Main(m *testing.M) int {
 	code := m.Run()
 	for _, e := range []*emulator{&firestore, &pubsub} {
@@ -45,9 +45,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Firestore returns the host:port of a Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, else the Cloud
-// SDK's, started at the first call. Where there is neither, the test fails. Every test takes a [Project] of its own in
-// it.
+// Firestore returns the host:port of a Firestore emulator: the one that FIRESTORE_EMULATOR_HOST names, or else the
+// Cloud SDK's, started at the first call. If there is neither, the test fails. Every test should use its own [Project].
 func Firestore(tb testing.TB) (host string) {
 	tb.Helper()
 	tier.NeedIntegration(tb, "the Firestore emulator")
@@ -64,7 +63,7 @@ func Firestore(tb testing.TB) (host string) {
 	return firestore.host
 }
 
-// Project makes up the id of a project. Every project in an emulator is empty and apart from the others.
+// Project returns a new project id. Every project in an emulator starts empty and is separate from the others.
 func Project(testing.TB) string { return "demo-" + strings.ToLower(rand.Text()[:16]) }
 
 var firestoreEmulator = program{
@@ -72,14 +71,15 @@ var firestoreEmulator = program{
 	"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "is now running",
 }
 
-// program is a Java program of the Cloud SDK's.
+// program is a Java program of the Cloud SDK.
 type program struct {
-	jar   string // its path beneath the SDK's platform folder, a pattern
+	jar   string // a pattern, its path below the SDK's platform folder
 	class string
 	ready string // what it prints once it listens
 }
 
-// start starts the emulator. Another process may take the port between its choice and its use; then it tries another.
+// start starts the emulator. Another process may take the chosen port before the emulator does; then start tries
+// another.
 func (e *emulator) start(p program) {
 	jar, err := findJar(p.jar)
 	if err != nil {
@@ -99,19 +99,19 @@ func (e *emulator) start(p program) {
 	}
 }
 
-// guard runs a program and ends it when its standard input ends: when the pipe is closed, or the process that holds its
-// other end dies, in whatever way. It ends, too, when the program does.
+// guard is a shell script that runs a program and ends it when standard input ends: when the pipe is closed, or the
+// process at its other end dies in any way. The script ends when the program does.
 const guard = `"$@" </dev/null & program=$!
 { cat; kill $program; } <&3 >/dev/null 2>&1 & guard=$!
 wait $program; code=$?
 kill $guard 2>/dev/null
 exit $code`
 
-// startLimit is how long an emulator may take until it listens.
+// startLimit is how long an emulator may take to start listening.
 const startLimit = 2 * time.Minute
 
-// launch starts the emulator on a port and waits until it says that it listens: whatever answers there may be another
-// process. The jar is started without the gcloud command, which leaves its child running when it is stopped.
+// launch starts the emulator on a port and waits for its message that it listens: a connection to the port may reach
+// another process. It starts the jar without the gcloud command, which leaves its child running when it is stopped.
 func launch(p program, port string) (host string, stop func(), err error) {
 	host = "127.0.0.1:" + port
 	output := tail{ready: p.ready, listens: make(chan struct{})}
@@ -127,7 +127,7 @@ func launch(p program, port string) (host string, stop func(), err error) {
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // its code says nothing that the output does not
+		_ = cmd.Wait() // the output says more than the exit code
 		close(ended)
 	}()
 	end := func() {
@@ -145,7 +145,7 @@ func launch(p program, port string) (host string, stop func(), err error) {
 	}
 	return host, func() {
 		select {
-		case <-ended: // tests have failed over it, and this is why
+		case <-ended: // this explains why tests have failed
 			fmt.Fprintf(os.Stderr, "the emulator at %s ended by itself; its output ends: %s\n", host, &output)
 		default:
 			end()
@@ -153,8 +153,8 @@ func launch(p program, port string) (host string, stop func(), err error) {
 	}, nil
 }
 
-// findJar looks for the emulator beneath the root of the Cloud SDK: two folders above the gcloud command, or where that
-// says that it is.
+// findJar looks for the emulator below the root of the Cloud SDK: two folders above the gcloud command, or where gcloud
+// reports it.
 func findJar(path string) (string, error) {
 	for _, program := range []string{"java", "sh", "gcloud"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -171,7 +171,7 @@ func findJar(path string) (string, error) {
 		}
 	}
 	info := exec.Command(gcloud, "info", "--format=value(installation.sdk_root)")
-	info.Env = append(os.Environ(), "CLOUDSDK_CORE_CHECK_GCE_METADATA=false") // not as the machine's account
+	info.Env = append(os.Environ(), "CLOUDSDK_CORE_CHECK_GCE_METADATA=false") // no look-up of the machine's account
 	root, err := info.Output()
 	if err != nil {
 		return "", fmt.Errorf("gcloud info: %w", err)
@@ -190,10 +190,10 @@ func jarIn(root, path string) (string, bool) {
 	return jars[len(jars)-1], true
 }
 
-// tail keeps the end of what is written to it, and tells when that was ready.
+// tail keeps the end of a program's output, and notes when ready has appeared in it.
 type tail struct {
 	ready   string
-	listens chan struct{} // closed then
+	listens chan struct{} // closed when ready has appeared
 
 	mu   sync.Mutex
 	told bool

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Pipes is a listener of connections in memory, so that a client and a server can speak to one another inside of a
-// synctest bubble, where time is the test's own. Make it with [NewPipes], inside of the bubble.
+// Pipes is a listener for connections in memory, so that a client and a server can communicate inside a synctest bubble
+// with fake time. Make it with [NewPipes], inside the bubble.
 type Pipes struct {
 	conns  chan net.Conn
 	once   sync.Once
@@ -21,7 +21,7 @@ type Pipes struct {
 // NewPipes returns a listener without connections.
 func NewPipes() *Pipes { return &Pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
 
-// pipe is the caller's end of a connection; what it writes once the connection is severed arrives nowhere.
+// pipe is the caller's end of a connection; its writes are lost once the connection is severed.
 type pipe struct {
 	net.Conn
 	severed atomic.Bool
@@ -34,14 +34,14 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return p.Conn.Write(b)
 }
 
-// Sever has the connection that was made last die without a word: what its caller sends is lost.
+// Sever makes the latest connection die silently: what its caller sends is lost.
 func (p *Pipes) Sever() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last.severed.Store(true)
 }
 
-// Dial makes a connection. It waits until that is accepted, or ctx ends.
+// Dial makes a connection. It waits until the connection is accepted or ctx ends.
 func (p *Pipes) Dial(ctx context.Context) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	select {
@@ -57,7 +57,7 @@ func (p *Pipes) Dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// Accept is [net.Listener].
+// Accept implements [net.Listener].
 func (p *Pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:
@@ -67,11 +67,11 @@ func (p *Pipes) Accept() (net.Conn, error) {
 	}
 }
 
-// Close is [net.Listener]. It may be called again.
+// Close implements [net.Listener]. It may be repeated.
 func (p *Pipes) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return nil
 }
 
-// Addr is [net.Listener].
+// Addr implements [net.Listener].
 func (p *Pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Proxy is between a test and an emulator, passes on every call, counts them, and can lose what comes back.
-// Its methods may be called at any time.
+// Proxy is between a test and an emulator: it forwards every call, counts calls, and can lose answers. Its methods may
+// be called at any time.
 type Proxy struct {
 	host   string
 	target *grpc.ClientConn
@@ -30,14 +30,14 @@ type Proxy struct {
 	onLost func()
 }
 
-// fault is what happens to one call.
+// fault is a fault of one call.
 type fault struct {
 	method string
-	n      int // which call of the method
+	n      int // number of the method's call
 	code   codes.Code
-	lost   bool            // the call is passed on, and its answer lost,
-	after  int             // but for so many messages
-	late   <-chan struct{} // the call is passed on when this is closed, long after its answer
+	lost   bool            // the call is forwarded, and its answer lost,
+	after  int             // except the first messages, this many
+	late   <-chan struct{} // the call is forwarded when this is closed, after its answer
 }
 
 // NewProxy starts a proxy before the emulator at host.
@@ -68,30 +68,31 @@ const maxMessage = 64 << 20
 // Host is the proxy's host:port.
 func (p *Proxy) Host() string { return p.host }
 
-// Calls is how often the method was called, by its bare name: Commit, BatchGetDocuments, RunQuery, Listen. Repetitions
-// of Google's client count as well.
+// Calls returns how often a method was called; method is its bare name: Commit, BatchGetDocuments, RunQuery, Listen.
+// Repetitions by Google's client count.
 func (p *Proxy) Calls(method string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.calls[method]
 }
 
-// LoseAnswer has the n-th call of the method from now on carried out and answered with code. Google's client repeats a
-// Commit that ends with Unavailable, so the caller sees what became of the repetition; Unknown and Internal it reports.
+// LoseAnswer executes the n-th call of the method from now on, but answers it with code. Google's client repeats a
+// Commit that ends with Unavailable, so its caller sees the result of the repetition; it returns Unknown and Internal
+// to its caller.
 func (p *Proxy) LoseAnswer(method string, n int, code codes.Code) {
 	p.plan(method, n, fault{code: code, lost: true})
 }
 
-// CutAnswer is LoseAnswer but for the first messages of a streamed answer, which come through.
+// CutAnswer is like LoseAnswer, but the first messages of a streamed answer come through.
 func (p *Proxy) CutAnswer(method string, n, messages int, code codes.Code) {
 	p.plan(method, n, fault{code: code, lost: true, after: messages})
 }
 
-// Refuse has the n-th call of the method from now on not carried out and answered with code.
+// Refuse answers the n-th call of the method from now on with code, without executing it.
 func (p *Proxy) Refuse(method string, n int, code codes.Code) { p.plan(method, n, fault{code: code}) }
 
-// Delay has the n-th call of the method from now on answered with code at once, and carried out when gate is closed: a
-// server that takes its time.
+// Delay answers the n-th call of the method from now on with code at once, and executes it when gate is closed, like a
+// slow server.
 func (p *Proxy) Delay(method string, n int, code codes.Code, gate <-chan struct{}) {
 	p.plan(method, n, fault{code: code, late: gate})
 }
@@ -103,14 +104,14 @@ func (p *Proxy) plan(method string, n int, f fault) {
 	p.faults = append(p.faults, f)
 }
 
-// OnLost has fn called once, between the carrying out of the next call whose answer is lost and the loss.
+// OnLost calls fn once, after the next call whose answer is lost has been executed and before the answer is lost.
 func (p *Proxy) OnLost(fn func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onLost = fn
 }
 
-// lost calls what [Proxy.OnLost] planned.
+// lost calls the function set by [Proxy.OnLost].
 func (p *Proxy) lost() {
 	p.mu.Lock()
 	fn := p.onLost
@@ -129,7 +130,7 @@ func (p *Proxy) Break() {
 	p.broken = make(chan struct{})
 }
 
-// count notes a call and says what shall happen to it.
+// count counts a call and returns the fault to apply to it.
 func (p *Proxy) count(method string) (f fault, faulty bool, broken <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,7 +143,7 @@ func (p *Proxy) count(method string) (f fault, faulty bool, broken <-chan struct
 	return fault{}, false, p.broken
 }
 
-// handle carries one call of any kind.
+// handle forwards one call of any kind.
 func (p *Proxy) handle(_ any, caller grpc.ServerStream) error {
 	full, _ := grpc.MethodFromServerStream(caller)
 	f, faulty, broken := p.count(path.Base(full))
@@ -180,7 +181,7 @@ func (p *Proxy) handle(_ any, caller grpc.ServerStream) error {
 	return err
 }
 
-// later takes the one message of a call and carries the call out when gate is closed.
+// later receives the single message of a call and executes the call when gate is closed.
 func (p *Proxy) later(caller grpc.ServerStream, ctx context.Context, method string, gate <-chan struct{}) {
 	var m, answer []byte
 	if caller.RecvMsg(&m) != nil {
@@ -188,16 +189,16 @@ func (p *Proxy) later(caller grpc.ServerStream, ctx context.Context, method stri
 	}
 	go func() {
 		<-gate
-		_ = p.target.Invoke(ctx, method, &m, &answer, grpc.ForceCodec(raw{})) // no caller waits for what it says
+		_ = p.target.Invoke(ctx, method, &m, &answer, grpc.ForceCodec(raw{})) // no caller waits for the answer
 	}()
 }
 
-// forward passes on what the caller sends, until it has no more.
+// forward forwards the caller's messages until there are no more.
 func forward(caller grpc.ServerStream, target grpc.ClientStream) {
 	for {
 		var m []byte
 		if caller.RecvMsg(&m) != nil {
-			_ = target.CloseSend() // a target that is gone needs no telling
+			_ = target.CloseSend() // an error means that the target has gone
 			return
 		}
 		if target.SendMsg(&m) != nil {
@@ -206,7 +207,7 @@ func forward(caller grpc.ServerStream, target grpc.ClientStream) {
 	}
 }
 
-// back passes on so many messages of what the target answers, and loses the others, until there are no more.
+// back forwards the first pass messages of the target's answer, and loses the others, until there are no more.
 func back(target grpc.ClientStream, caller grpc.ServerStream, pass int) error {
 	for n := 0; ; n++ {
 		var m []byte
@@ -225,7 +226,7 @@ func back(target grpc.ClientStream, caller grpc.ServerStream, pass int) error {
 	}
 }
 
-// raw passes messages on as they are.
+// raw is a codec that leaves messages as they are.
 type raw struct{}
 
 func (raw) Marshal(v any) ([]byte, error) {

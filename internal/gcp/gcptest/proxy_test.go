@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// echo is a server of any method: it answers each message with itself, and with what its call carried.
+// echo starts a server for any method: it answers each message with the message and the call's metadata.
 func echo(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -13,7 +13,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/tier"
 )
 
-// PubSub returns the host:port of the Cloud SDK's Pub/Sub emulator, started at the first call. Where there is none, the
+// PubSub returns the host:port of the Cloud SDK's Pub/Sub emulator, started at the first call. If there is none, the
 // test fails.
 func PubSub(tb testing.TB) (host string) {
 	tb.Helper()
@@ -29,12 +29,12 @@ func PubSub(tb testing.TB) (host string) {
 	return pubsub.host
 }
 
-// Push is a topic with a push subscription: what Eventarc is made of. A message's data is posted as the body and its
-// attributes as headers, so CloudEvent attributes make it a CloudEvent in binary mode. It is delivered until answered
-// 2xx, and again when ten seconds, the emulator's shortest ack deadline, have passed without an answer.
+// Push is a topic with a push subscription, the mechanism behind Eventarc. A message's data is posted as the body and
+// its attributes as headers, so CloudEvent attributes make it a CloudEvent in binary mode. It is delivered until
+// answered 2xx, and again if ten seconds, the emulator's shortest ack deadline, pass without an answer.
 type Push struct{ base string }
 
-// NewPush makes a topic and a subscription that pushes to the address. Redelivery waits one second or little more.
+// NewPush makes a topic and a subscription that pushes to the address. Redelivery takes little more than a second.
 func NewPush(tb testing.TB, project, address string) *Push {
 	tb.Helper()
 	p := &Push{base: "http://" + PubSub(tb) + "/v1/projects/" + project}

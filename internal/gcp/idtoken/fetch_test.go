@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// requests is how often an ID token for the audience was asked for, repetitions of Google's client included.
+// requests returns how often an ID token for the audience was requested, including repetitions by Google's client.
 func requests(audience string) int {
 	n := 0
 	for _, asked := range server.Audiences() {

@@ -1,4 +1,4 @@
-// Package idtoken is the source of the ID tokens with which services on Cloud Run are called.
+// Package idtoken obtains ID tokens for calls to services on Cloud Run.
 package idtoken
 
 import (
@@ -19,28 +19,27 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// Limits of fetching a token.
+// Limits for fetching a token.
 const (
-	// fetchLimit bounds one request to a token service. The metadata server has a limit of its own in Google's client,
-	// which repeats six times and fails after half a minute.
+	// fetchLimit limits one request to a token service. For the metadata server Google's client has its own limit: it
+	// repeats six times and fails after half a minute.
 	fetchLimit = 15 * time.Second
-	// waitLimit is how long a caller waits for a token: what its fetches take, with those that others start meanwhile,
-	// may be without end.
+	// waitLimit is how long a caller waits for a token: its fetches, together with those that others start meanwhile,
+	// might never end.
 	waitLimit = 30 * time.Second
-	// stuckAfter is when a fetch counts as stuck, so that another is started beside it.
+	// stuckAfter is when a fetch counts as stuck and another one is started.
 	stuckAfter = 5 * time.Second
-	// maxFetches is how many may be under way for one audience.
+	// maxFetches is how many fetches may be under way for one audience.
 	maxFetches = 3
 )
 
-// Source returns ID tokens, each kept until shortly before the end that it names itself. All methods may be called
-// concurrently.
+// Source provides ID tokens, and keeps each until shortly before its expiry. All methods may be called concurrently.
 //
-// It is built on google.golang.org/api/idtoken, whose constructor fetches and ignores its context, which keeps a token
-// for 55 minutes whatever the token says, and whose request under way blocks all others. So each fetch is a new source
-// of Google's, in a goroutine that no caller has to wait for.
+// It is built on google.golang.org/api/idtoken, whose constructor fetches a token and ignores its context, which keeps
+// a token for 55 minutes whatever its expiry, and in which a pending request blocks all others. So each fetch makes a
+// new source of Google's, in a goroutine that no caller has to wait for.
 //
-// A token is a secret: it is returned and goes nowhere else, no log and no error.
+// A token is a secret: it is returned and never part of a log line or an error.
 type Source struct {
 	fetch func(ctx context.Context, audience string) (string, error)
 
@@ -48,30 +47,29 @@ type Source struct {
 	held map[string]*held
 }
 
-// held is what is known for one audience.
+// held is the token of one audience.
 type held struct {
 	token   string
-	renew   time.Time // from then on a new one is fetched, while this one serves
+	renew   time.Time // when to fetch a new one, while this one is still used
 	expires time.Time
-	round   *round // the fetching under way
+	round   *round // the pending fetch
 }
 
-// round is one fetching, by one goroutine or, where that is stuck, by several. The first token ends it, or the last
-// error.
+// round is a fetch by one goroutine or, if that is stuck, by several. It ends with the first token or the last error.
 type round struct {
 	done    chan struct{}
 	token   string
 	err     error
 	running int
-	latest  time.Time // the youngest goroutine's start
+	latest  time.Time // when the latest goroutine was started
 }
 
 // New returns a source. It does not touch the network.
 func New() *Source { return &Source{fetch: fetchIDToken, held: map[string]*held{}} }
 
-// Token returns an ID token for the audience, valid for a while yet. Where one has to be fetched, all callers wait for
-// the same request; each stops waiting when its ctx ends, with an error that is ctx's, or after half a minute, with one
-// that is not. Errors are not kept: the next call tries again.
+// Token returns an ID token for the audience, still valid for a while. If one has to be fetched, all callers wait for
+// the same request; each stops waiting when its ctx ends, with ctx's error, or after half a minute, with another error.
+// Errors are not kept: the next call tries again.
 func (s *Source) Token(ctx context.Context, audience string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("ID token: %w", err)
@@ -101,7 +99,7 @@ func (s *Source) Forget(audience string) {
 	}
 }
 
-// ask returns the token that is held, or the round to wait for. A token that is about to end is returned, and renewed
+// ask returns the held token, or the round to wait for. A token that is about to expire is returned, and renewed
 // meanwhile.
 func (s *Source) ask(audience string, now time.Time) (string, *round) {
 	s.mu.Lock()
@@ -129,7 +127,7 @@ func (s *Source) ask(audience string, now time.Time) (string, *round) {
 	return "", r
 }
 
-// run is one fetch.
+// run makes one fetch.
 func (s *Source) run(h *held, r *round, audience string) {
 	token, err := s.fetch(context.Background(), audience)
 	now := time.Now()
@@ -137,7 +135,7 @@ func (s *Source) run(h *held, r *round, audience string) {
 	defer s.mu.Unlock()
 	r.running--
 	if r != h.round || err != nil && r.running > 0 {
-		return // another one ended the round, or may yet
+		return // another fetch has ended the round, or may still end it
 	}
 	if err == nil {
 		h.token = token
@@ -148,15 +146,15 @@ func (s *Source) run(h *held, r *round, audience string) {
 	close(r.done)
 }
 
-// Margins before a token's end.
+// Margins before a token's expiry.
 const (
 	renewEarly  = 5 * time.Minute
 	expireEarly = 30 * time.Second // a request under way still needs it, and clocks differ
-	unknownLife = 5 * time.Minute  // of a token that does not say
+	unknownLife = 5 * time.Minute  // of a token without an expiry
 )
 
-// lifetime says when to renew a token and when not to use it any more. One that was handed out part-used is renewed
-// after half of what is left.
+// lifetime returns when to renew a token and when to stop using it. A token that was already part-used when fetched is
+// renewed after half of its remaining life.
 func lifetime(token string, now time.Time) (renew, expires time.Time) {
 	exp, ok := expiry(token)
 	if !ok {
@@ -166,7 +164,7 @@ func lifetime(token string, now time.Time) (renew, expires time.Time) {
 	return exp.Add(-min(renewEarly, left/2)), exp.Add(-min(expireEarly, left/2))
 }
 
-// fetchIDToken asks Google's client, a new one for each token because it keeps what it has too long.
+// fetchIDToken fetches a token with Google's client, a new one each time because it keeps tokens too long.
 func fetchIDToken(ctx context.Context, audience string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
@@ -182,7 +180,7 @@ func fetchIDToken(ctx context.Context, audience string) (string, error) {
 	return token.AccessToken, nil
 }
 
-// tokenError says what to do, in a few words; a token service's answer is left out.
+// tokenError returns a short error that says what to do, without the token service's answer.
 func tokenError(err error) error {
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.Response != nil {
 		return fmt.Errorf("ID token: the token service answers HTTP %d %s", e.Response.StatusCode, oauthCode(e.Body))
@@ -200,7 +198,7 @@ func tokenError(err error) error {
 	return fmt.Errorf("ID token: %s", why)
 }
 
-// oauthCode is the code in a token service's answer, such as invalid_grant; what describes it is left out.
+// oauthCode returns the code in a token service's answer, such as invalid_grant, without its description.
 func oauthCode(body []byte) string {
 	var answer struct {
 		Error string `json:"error"`
@@ -211,8 +209,8 @@ func oauthCode(body []byte) string {
 	return answer.Error
 }
 
-// expiry reads when a JWT ends. Its signature is the receiver's to check; here the time only says when to fetch
-// another.
+// expiry returns a JWT's expiry. It does not verify the signature, which is up to the receiver; the time only decides
+// when to fetch another token.
 func expiry(token string) (time.Time, bool) {
 	_, rest, _ := strings.Cut(token, ".")
 	payload, _, ok := strings.Cut(rest, ".")
@@ -224,7 +222,7 @@ func expiry(token string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	var claims struct {
-		Exp float64 `json:"exp"` // seconds, in whatever form JSON has for a number
+		Exp float64 `json:"exp"` // seconds, in any JSON number format
 	}
 	if err := json.Unmarshal(b, &claims); err != nil || claims.Exp <= 0 || claims.Exp > math.MaxInt32*100 {
 		return time.Time{}, false

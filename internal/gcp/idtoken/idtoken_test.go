@@ -14,7 +14,7 @@ import (
 
 const audience = "https://ocr-abc.run.app"
 
-// scripted is a source whose fetches are under the test's control and time.
+// scripted is a source whose fetches are controlled by the test, in fake time.
 type scripted struct {
 	*Source
 	mu      sync.Mutex
@@ -40,14 +40,14 @@ func newScripted() *scripted {
 	return s
 }
 
-// set changes what later fetches do.
+// set changes the result of later fetches.
 func (s *scripted) set(takes, life time.Duration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.takes, s.life, s.err = takes, life, err
 }
 
-// expect asks for a token and compares how many fetches there were.
+// expect requests a token and checks the number of fetches.
 func (s *scripted) expect(t *testing.T, what string, fetches int) string {
 	t.Helper()
 	token, err := s.Token(t.Context(), audience)
@@ -85,7 +85,7 @@ func TestTokensAreKeptUntilTheyEnd(t *testing.T) {
 	})
 }
 
-// A token handed out part-used is renewed by what it says itself, not after a fixed time.
+// A part-used token is renewed according to its own expiry, not after a fixed time.
 func TestTokensPartUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestTokensPartUsed(t *testing.T) {
 	})
 }
 
-// While a token serves, a failing renewal is not a caller's error.
+// While a token is valid, a failing renewal is not an error for callers.
 func TestTokensRenewalFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestTokensOneFetchForAll(t *testing.T) {
 	})
 }
 
-// Callers stop waiting at their context's end; what hangs is passed by, and bounded in number.
+// Callers stop waiting at their context's end; hanging fetches are bypassed, and limited in number.
 func TestTokensStuckFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestTokensStuckFetch(t *testing.T) {
 	})
 }
 
-// A token service that hangs is given up by the caller whose context goes on, however many others keep asking.
+// A caller without a deadline gives up a hanging token service, however many others keep asking.
 func TestTokensAreNotWaitedForWithoutEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestTokensAreNotWaitedForWithoutEnd(t *testing.T) {
 	})
 }
 
-// One fetch hangs and the next one works: whoever still waits for the first gets the second's token.
+// One fetch hangs and the next one works: callers that still wait for the first get the second's token.
 func TestTokensPassByAStuckFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestTokensPassByAStuckFetch(t *testing.T) {
 	})
 }
 
-// One fetch is slow and the next one fails: whoever waits gets the slow one's token.
+// One fetch is slow and the next one fails: waiting callers get the slow one's token.
 func TestTokensWaitForAFetchThatMayYetWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

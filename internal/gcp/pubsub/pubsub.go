@@ -1,8 +1,7 @@
-// Package pubsub publishes to a Pub/Sub topic: the ends of documents, and the events of backfills of millions of
-// objects.
+// Package pubsub publishes to a Pub/Sub topic: announcements of ended documents, and the events of large backfills.
 //
-// It uses google.golang.org/api/pubsub/v1, plain HTTP, because one call is all that is needed; the client that batches
-// in the background would only hide which message was taken.
+// It uses google.golang.org/api/pubsub/v1, plain HTTP, because a single call is needed; the client that batches in the
+// background would only hide which messages were accepted.
 package pubsub
 
 import (
@@ -22,22 +21,22 @@ import (
 	api "google.golang.org/api/pubsub/v1"
 )
 
-// MaxAttribute is the most bytes that Pub/Sub takes in an attribute's value.
+// MaxAttribute is the maximum number of bytes in an attribute's value.
 const MaxAttribute = 1024
 
-// callLimit is how long one request may take, to the end of its answer, token and connection included. Pub/Sub takes a
-// thousand messages within a second.
+// callLimit is how long one request may take, including token, connection and answer. Pub/Sub accepts a thousand
+// messages within a second.
 const callLimit = 30 * time.Second
 
-// Message is one to be published.
+// Message is a message to publish.
 type Message struct {
 	Data       []byte
 	Attributes map[string]string // values of at most MaxAttribute bytes
 }
 
-// What an error is about.
+// Classes of errors.
 var (
-	ErrUnavailable = errors.New("topic unavailable") // busy, down, no answer: later it may work
+	ErrUnavailable = errors.New("topic unavailable") // busy, down, no answer: a later call may succeed
 	// no such topic, no permission, no credentials: an operator must act
 	ErrMisconfigured = errors.New("topic misconfigured")
 )
@@ -48,8 +47,8 @@ type Topic struct {
 	service *api.Service
 }
 
-// NewTopic returns the topic of a full name, projects/PROJECT/topics/NAME, at the host:port of an emulator, empty for
-// Pub/Sub itself. It reads credentials and calls no other service.
+// NewTopic returns the topic with the full name projects/PROJECT/topics/NAME, at emulator, a host:port, or at Pub/Sub
+// itself if that is empty. It reads credentials and does not call Pub/Sub.
 func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
 	return newTopic(ctx, name, emulator, callLimit)
 }
@@ -57,7 +56,7 @@ func NewTopic(ctx context.Context, name, emulator string) (*Topic, error) {
 func newTopic(ctx context.Context, name, emulator string, limit time.Duration) (*Topic, error) {
 	form := regexp.MustCompile(`^projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`)
 	if !form.MatchString(name) {
-		return nil, fmt.Errorf("%.100q is not a topic: projects/PROJECT/topics/NAME is wanted", name)
+		return nil, fmt.Errorf("%.100q is not a topic: want projects/PROJECT/topics/NAME", name)
 	}
 	opts, err := options(emulator, limit)
 	if err != nil {
@@ -85,14 +84,14 @@ func options(emulator string, limit time.Duration) ([]option.ClientOption, error
 		return nil, fmt.Errorf("%w: %w", ErrMisconfigured, err)
 	}
 	client.Timeout = limit
-	// the token stays here
+	// never send the token elsewhere
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return []option.ClientOption{option.WithHTTPClient(client)}, nil
 }
 
-// Publish publishes at most 1,000 messages, the limit of Pub/Sub: all or none, as far as the answer tells. It may be
-// repeated; then messages may be there twice. It takes half a minute at most. Errors wrap [ErrUnavailable] or
-// [ErrMisconfigured], or are ctx's.
+// Publish publishes at most 1,000 messages, Pub/Sub's limit, all or none; after an error they may have been published
+// all the same. It may be repeated, which may duplicate messages. It takes half a minute at most. Errors wrap
+// [ErrUnavailable] or [ErrMisconfigured], or are ctx's.
 func (t *Topic) Publish(ctx context.Context, messages []Message) error {
 	req := &api.PublishRequest{}
 	for _, m := range messages {

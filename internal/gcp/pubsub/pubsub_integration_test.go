@@ -12,8 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// TestPushIsWhatWasPublished: what is published comes out of the emulator's push as the body and the headers it was
-// given.
+// TestPushIsWhatWasPublished: the emulator's push has the published data as body and the attributes as headers.
 func TestPushIsWhatWasPublished(t *testing.T) {
 	t.Parallel()
 	host := gcptest.PubSub(t)

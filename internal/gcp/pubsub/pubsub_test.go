@@ -36,7 +36,7 @@ func TestNewTopicRefusesOtherNames(t *testing.T) {
 	}
 }
 
-// TestAnswersAreClassified is the table of what Pub/Sub may say.
+// TestAnswersAreClassified is the table of Pub/Sub's answers.
 func TestAnswersAreClassified(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -89,10 +89,10 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// Whatever does not answer, the call ends by itself and says whose fault it is.
+// Whatever does not answer, the call ends by itself with the right error.
 func TestHangingPubSubIsUnavailable(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // else the server does not look whether the client is still there
+		_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client has gone
 		<-r.Context().Done()
 	}
 	for name, c := range map[string]struct {

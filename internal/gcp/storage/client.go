@@ -16,7 +16,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/wait"
 )
 
-// dial makes Google's client, with credentials unless a stand-in is asked. The credentials are those of
+// dial makes Google's client, with credentials unless it is for an emulator. The credentials are those of
 // cloud.google.com/go/auth, which stop waiting for a hanging metadata server when the request's context ends.
 func dial(ctx context.Context, emulator string, p patience) (*api.Service, error) {
 	base := asStored{transport()}
@@ -32,13 +32,14 @@ func dial(ctx context.Context, emulator string, p patience) (*api.Service, error
 		return nil, &gcp.CredentialsError{Err: err}
 	}
 	client.Transport = patient{client.Transport, p}
-	// the token stays here
+	// never send the token elsewhere
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return api.NewService(ctx, option.WithHTTPClient(client))
 }
 
-// readAhead is how many bytes of one object may have come and not been read. Over HTTP/2, which Cloud Storage speaks,
-// Go lets 4 MiB of each wait in memory, which many objects at once would fill: they come faster than they are sent on.
+// readAhead is how many bytes of one object may be received before they are read. Over HTTP/2, which Cloud Storage
+// uses, Go buffers up to 4 MiB per object, and many objects at once would fill that memory: they arrive faster than
+// they are sent on.
 const readAhead = 512 << 10
 
 func transport() *http.Transport {
@@ -48,7 +49,7 @@ func transport() *http.Transport {
 	return t
 }
 
-// emulatorURL returns the base of the API at an emulator's address, host:port or a URL.
+// emulatorURL returns the base URL of the API at an emulator's address, host:port or a URL.
 func emulatorURL(host string) string {
 	if !strings.Contains(host, "://") {
 		host = "http://" + host
@@ -56,9 +57,10 @@ func emulatorURL(host string) string {
 	return strings.TrimRight(host, "/") + "/storage/v1/"
 }
 
-// asStored asks for the bytes of an object as they are stored. Without the header Cloud Storage unpacks what is stored
-// with Content-Encoding gzip, and so would Go; then neither size nor checksum fit. Google's client refuses the header
-// from its callers, hence this layer below it. Answers that are not an object's bytes keep Go's own handling.
+// asStored requests an object's bytes as stored. Without its header Cloud Storage decompresses objects stored with
+// Content-Encoding gzip, and so would Go; then neither size nor checksum match. Google's client does not accept the
+// header from its callers, hence this layer below it. For answers other than an object's bytes, Go's own handling
+// remains.
 type asStored struct{ base http.RoundTripper }
 
 func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -72,12 +74,12 @@ func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
 const (
 	// maxTries is how often a call is made before its error counts.
 	maxTries = 4
-	// repeatLimit is how long after the first try another one may begin, so that a Cloud Storage that does not answer
-	// costs a delivery a minute at most.
+	// repeatLimit is how long after the first try another one may begin, so that an unresponsive Cloud Storage costs a
+	// delivery a minute at most.
 	repeatLimit = 30 * time.Second
 )
 
-// retry repeats call while Cloud Storage is busy: the generated client, other than the rest of Google's, does not.
+// retry repeats call while Cloud Storage is busy: unlike Google's other clients, the generated one does not.
 func retry(ctx context.Context, call func() error) error {
 	begin := time.Now()
 	for try := 1; ; try++ {

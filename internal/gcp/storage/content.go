@@ -32,15 +32,15 @@ func content(ctx context.Context, res *http.Response, sum uint32) document.Conte
 	return document.Content{ReadCloser: &unpacked{stored: stored}, Size: -1}
 }
 
-// checked passes on the bytes as stored and fails instead of handing out the last of them where the sum is wrong.
+// checked returns the bytes as stored; if the checksum is wrong, it fails before it returns the last of them.
 type checked struct {
 	ctx  context.Context
 	body io.ReadCloser
-	size int64 // -1 where it is not known: then the end of the body is the end
+	size int64 // -1 if unknown: then the object ends where the body does
 	want uint32
 	sum  hash.Hash32
 	read int64
-	err  error // once set, every Read's answer
+	err  error // once set, returned by every Read
 }
 
 func (c *checked) Read(p []byte) (int, error) {
@@ -52,13 +52,14 @@ func (c *checked) Read(p []byte) (int, error) {
 	c.read += int64(n)
 	c.err = c.verdict(err)
 	if c.err != nil && c.err != io.EOF {
-		// The bytes are withheld: io.ReadFull, for one, forgets an error that comes with the last byte it asked for.
+		// The bytes are withheld: io.ReadFull, for example, drops an error returned together with the last byte that it
+		// wants.
 		return 0, c.err
 	}
 	return n, c.err
 }
 
-// verdict is what a Read answers: nil while bytes are due, io.EOF where all came and are right.
+// verdict returns a Read's error: nil while bytes are missing, io.EOF if all have been received and are right.
 func (c *checked) verdict(err error) error {
 	switch {
 	case err != nil && err != io.EOF && c.ctx.Err() != nil:
@@ -69,17 +70,17 @@ func (c *checked) verdict(err error) error {
 		}
 		return io.EOF
 	case err == io.EOF:
-		return unavailable(fmt.Sprintf("the body ends after %d bytes, stored are %d", c.read, c.size))
+		return unavailable(fmt.Sprintf("the body ends after %d of %d stored bytes", c.read, c.size))
 	case err != nil:
 		return unavailable(gcp.Cause(err))
 	}
 	return nil
 }
 
-// Close closes the connection. Bytes not read are not waited for.
+// Close closes the connection, without reading the remaining bytes.
 func (c *checked) Close() error { return c.body.Close() }
 
-// unpacked is what is packed in stored.
+// unpacked decompresses stored.
 type unpacked struct {
 	stored *checked
 	gzip   *gzip.Reader
@@ -88,7 +89,7 @@ type unpacked struct {
 
 func (u *unpacked) Read(p []byte) (n int, err error) {
 	if u.err == nil && u.gzip == nil {
-		u.gzip, u.err = gzip.NewReader(u.stored) // io.EOF where nothing is stored
+		u.gzip, u.err = gzip.NewReader(u.stored) // io.EOF if nothing is stored
 	}
 	if u.err == nil {
 		n, u.err = u.gzip.Read(p)
@@ -99,8 +100,8 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 	return n, u.err
 }
 
-// blame says whose fault it is that unpacking failed. Bytes damaged on their way look like a bad gzip, so the rest is
-// read first, for its sum.
+// blame returns the error for failed decompression. Bytes damaged in transit look like a bad gzip, so it first reads
+// the rest to verify the checksum.
 func (u *unpacked) blame(err error) error {
 	if errors.Is(err, document.ErrObjectCorrupt) {
 		return err
@@ -114,7 +115,7 @@ func (u *unpacked) blame(err error) error {
 // Close closes the connection.
 func (u *unpacked) Close() error { return u.stored.Close() }
 
-// crcOf finds the CRC32C among the sums of an answer. They come as several headers or as one with commas.
+// crcOf finds the CRC32C among the checksums of an answer, which are in several headers or in one with commas.
 func crcOf(h http.Header) (uint32, bool) {
 	for _, line := range h.Values("X-Goog-Hash") {
 		for sum := range strings.SplitSeq(line, ",") {
@@ -126,7 +127,7 @@ func crcOf(h http.Header) (uint32, bool) {
 	return 0, false
 }
 
-// parseCRC reads Cloud Storage's way to write a CRC32C: base64 of its four bytes, the highest first.
+// parseCRC parses Cloud Storage's notation of a CRC32C: its four bytes in big-endian order, in base64.
 func parseCRC(s string) (uint32, bool) {
 	b, err := base64.StdEncoding.DecodeString(s)
 	if err != nil || len(b) != 4 {
@@ -135,7 +136,7 @@ func parseCRC(s string) (uint32, bool) {
 	return binary.BigEndian.Uint32(b), true
 }
 
-// storedSize is how many bytes are stored, or -1 where the answer does not say.
+// storedSize returns the number of stored bytes, or -1 if the answer does not give it.
 func storedSize(res *http.Response) int64 {
 	if n, err := strconv.ParseInt(res.Header.Get("X-Goog-Stored-Content-Length"), 10, 64); err == nil && n >= 0 {
 		return n

@@ -15,7 +15,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// authorized is a driver that takes its access tokens from the metadata server, and a bucket that it asks.
+// authorized returns a driver with access tokens from the metadata server, and its bucket.
 func authorized(t *testing.T) (*Objects, *gcptest.Bucket) {
 	t.Helper()
 	return authorizedWithin(t, patience{answerLimit, stallLimit})
@@ -69,7 +69,7 @@ func TestStorageWithoutAnAccessToken(t *testing.T) {
 	}
 }
 
-// A metadata server that hangs is waited for no longer than Cloud Storage itself.
+// The wait for a hanging metadata server is no longer than for Cloud Storage itself.
 func TestTokenThatDoesNotComeIsUnavailable(t *testing.T) {
 	t.Cleanup(func() { server.Hang(nil) })
 	server.Hang(ocrtest.NewGate())
@@ -88,7 +88,7 @@ func TestTokenThatDoesNotComeIsUnavailable(t *testing.T) {
 	}
 }
 
-// A key that was withdrawn. What the token service says of it stays out of the error.
+// With a revoked key, the token service's answer stays out of the error.
 func TestStorageWithARefusedKey(t *testing.T) {
 	gcptest.ServiceAccount(t, gcptest.InvalidGrant)
 	s, b := authorized(t)
@@ -110,7 +110,7 @@ func TestStorageWithAKey(t *testing.T) {
 	}
 }
 
-// Credentials that cannot be read are a mistake of the operator's, and found at the first use.
+// Unreadable credentials are the operator's mistake, and found at the first use.
 func TestUnreadableCredentialsAreMisconfigured(t *testing.T) {
 	gcptest.Credentials(t, "no credentials")
 	if _, err := New(Config{}).Open(t.Context(), object("a", 1)); !errors.Is(err, document.ErrStorageMisconfigured) {

@@ -14,10 +14,10 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// wrapError wraps what Google's client says in the error of package document that it means.
+// wrapError wraps an error of Google's client in the matching error of package document.
 //
-// A bucket that is gone took its objects with it: 404 means the same for both. A wrong setting it cannot be, because
-// the bucket's name comes from the bucket's own event.
+// A 404 means the same for an object and for its bucket, which was deleted with its objects. A missing bucket cannot be
+// a wrong setting, because the bucket's name is from the bucket's own event.
 func wrapError(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("storage: %w", ended)
@@ -37,8 +37,8 @@ func wrapError(ctx context.Context, err error) error {
 	return fmt.Errorf("storage: %w: %s", kind, gcp.Cause(err))
 }
 
-// says reports whether a refusal holds one of the words, a reason or part of a sentence. Where the answer is JSON the
-// reason is not always the one that is documented, and instead of an object's bytes comes a bare sentence.
+// says reports whether a refusal contains one of words, reasons or parts of sentences. The reason in a JSON answer is
+// not always the documented one, and the answer to a download is a bare sentence.
 func says(err error, words ...string) bool {
 	e, ok := errors.AsType[*googleapi.Error](err)
 	if !ok || e.Code != http.StatusBadRequest {
@@ -52,7 +52,7 @@ func unavailable(why string) error {
 	return fmt.Errorf("storage: %w: %s", document.ErrStorageUnavailable, why)
 }
 
-// statusOf returns the HTTP status of Cloud Storage's own answer, 0 where there was none.
+// statusOf returns the HTTP status of Cloud Storage's own answer, 0 if there was none.
 func statusOf(err error) int {
 	if e, ok := errors.AsType[*googleapi.Error](err); ok {
 		return e.Code
@@ -60,7 +60,8 @@ func statusOf(err error) int {
 	return 0
 }
 
-// busy reports whether another try may succeed: busy, down, no answer. The end of a context is none of these.
+// busy reports whether another try may succeed: Cloud Storage is busy, down or did not answer. It is false for the end
+// of a context.
 func busy(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || gcp.CredentialsRefused(err) {
 		return false

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// answerLimit is how long a try may take until the headers of its answer: token, connection and all. Cloud Storage
-	// answers within a second, and within some when it is busy.
+	// answerLimit is how long a try may take until the headers of its answer, including token and connection. Cloud
+	// Storage answers within a second, or a few seconds when it is busy.
 	answerLimit = 30 * time.Second
-	// stallLimit is how long a Read may wait for a byte. A body that is not read may wait for as long as its reader
-	// likes: an image is read at the pace at which it is sent on.
+	// stallLimit is how long a Read may wait for a byte. The time between Reads is not limited: an image is read at the
+	// pace at which it is sent on.
 	stallLimit = 30 * time.Second
-	// pingAfter is how long a connection of HTTP/2 may be silent until it is asked for a sign of life, and pingLimit
-	// how long that may take: a connection that died is left for another one before a try is given up.
+	// pingAfter is how long an HTTP/2 connection may be silent until it is pinged, and pingLimit how long the answer
+	// may take: a dead connection is replaced before a try is given up.
 	pingAfter = 10 * time.Second
 	pingLimit = 10 * time.Second
 )
 
-// errSlow says that Cloud Storage took too long. It is not an error of a context: the caller's goes on.
+// errSlow means that Cloud Storage took too long. It is not a context's error: the caller's context has not ended.
 var errSlow = errors.New("no answer in time")
 
-// patience is how long an answer may take until its headers, and then between its bytes.
+// patience holds the time limits for an answer's headers, and between its bytes.
 type patience struct{ answer, stall time.Duration }
 
-// patient ends a request whose answer does not come, or does not go on. It is the outermost transport, so that the
-// token is waited for within the same time.
+// patient cancels a request whose answer does not arrive or stalls. It is the outermost transport, so that its time
+// includes waiting for the token.
 type patient struct {
 	base http.RoundTripper
 	patience
@@ -66,7 +66,7 @@ func (w *watchdog) bite() {
 	w.cancel()
 }
 
-// explain says of what the watchdog ended what it is.
+// explain returns errSlow if the watchdog cancelled the request, and else err.
 func (w *watchdog) explain(err error) error {
 	if err != nil && err != io.EOF && w.bitten.Load() {
 		return errSlow
@@ -74,7 +74,7 @@ func (w *watchdog) explain(err error) error {
 	return err
 }
 
-// patientBody is a body that ends where a Read waits for too long. The time between two Reads is the reader's own.
+// patientBody is a body that fails if a Read waits too long. The time between Reads does not count.
 type patientBody struct {
 	io.ReadCloser
 	watchdog *watchdog

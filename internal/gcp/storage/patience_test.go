@@ -21,8 +21,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
-// remote is a driver that speaks HTTP/2, as Cloud Storage does, to the handler over connections in memory: time is the
-// test's own. Without a handler its connections are never accepted. It is called inside of a bubble.
+// remote returns a driver that speaks HTTP/2, like Cloud Storage, to the handler on connections in memory, so that
+// tests can use fake time. Without a handler its connections are never accepted. It must be called inside a bubble.
 func remote(t *testing.T, h http.HandlerFunc) (*Objects, *gcptest.Pipes) {
 	t.Helper()
 	var protocols http.Protocols
@@ -56,7 +56,7 @@ func remoteOver(t *testing.T, protocols http.Protocols, h http.HandlerFunc) (*Ob
 	}}}, pipes
 }
 
-// calls are all that a driver is asked for, to the end of the answer.
+// calls are all calls of a driver, to the end of the answer.
 var calls = map[string]func(context.Context, *Objects) error{
 	"Open": func(ctx context.Context, s *Objects) error {
 		c, err := s.Open(ctx, object("page.png", 7))
@@ -107,7 +107,7 @@ func describe(w http.ResponseWriter, body []byte) {
 	w.Header().Set("X-Goog-Stored-Content-Length", fmt.Sprint(len(body)))
 }
 
-// Whatever the place at which Cloud Storage stops to answer, the call ends by itself and says whose fault it is.
+// Wherever Cloud Storage stops answering, the call ends by itself with the right error.
 func TestHangingStorageIsUnavailable(t *testing.T) {
 	t.Parallel()
 	for where, handler := range stalls {
@@ -150,7 +150,7 @@ func TestHangingStorageIsUnavailable(t *testing.T) {
 	}
 }
 
-// A bucket whose connections are not taken.
+// A bucket that accepts no connections.
 func TestStorageThatTakesNoConnectionIsUnavailable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -161,8 +161,8 @@ func TestStorageThatTakesNoConnectionIsUnavailable(t *testing.T) {
 	})
 }
 
-// The time is that of a Read which waits: who reads slowly, because the bytes are sent on slowly, is not cut off, and
-// neither is a bucket that sends slowly.
+// Only the time in which a Read waits counts: a reader that is slow, because it sends the bytes on slowly, is not cut
+// off, nor is a bucket that sends slowly.
 func TestSlowReadingIsNoStall(t *testing.T) {
 	t.Parallel()
 	want := pattern(3 * readAhead)
@@ -197,7 +197,7 @@ func TestSlowReadingIsNoStall(t *testing.T) {
 	})
 }
 
-// A connection that died while it was idle is found by its pings, and the call is answered over another one.
+// Pings detect a connection that died while idle, and the call is answered over another one.
 func TestDeadConnectionIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,21 +11,21 @@ import (
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
 
-// Config says where Cloud Storage is.
+// Config locates Cloud Storage.
 type Config struct {
-	// Emulator is the address of a stand-in, host:port or a URL, asked without credentials.
-	// Empty: Cloud Storage itself.
+	// Emulator is the address of an emulator, host:port or a URL, called without credentials. Empty: Cloud Storage
+	// itself.
 	Emulator string
 }
 
-// Objects is [document.Objects] over Cloud Storage. The account that it runs as needs storage.objects.get on the
-// bucket, and storage.objects.list too: without it Cloud Storage answers 403 for an object that is gone, and an
-// operator is called for nothing (the role storage.objectViewer holds both).
+// Objects implements [document.Objects] on Cloud Storage. Its account needs storage.objects.get on the bucket, and also
+// storage.objects.list: without that Cloud Storage answers 403 for a missing object, a false alarm for the operator
+// (the role storage.objectViewer has both).
 //
-// Each call makes up to four tries with short waits where Cloud Storage is busy or does not answer, and takes a minute
-// at most until its answer: see [answerLimit] and [repeatLimit]. A body that breaks off, or of which no byte comes for
-// [stallLimit] while a Read waits, is not resumed: redelivery repeats the whole. What these limits end is
-// [document.ErrStorageUnavailable]; the context's error is the caller's own end alone.
+// Each call makes up to four tries with short waits if Cloud Storage is busy or does not answer, and takes a minute at
+// most until its answer: see [answerLimit] and [repeatLimit]. A body that breaks off, or that stalls for [stallLimit]
+// while a Read waits, is not resumed: redelivery reads the whole object again. A call that these limits end returns
+// [document.ErrStorageUnavailable]; a context's error means that the caller's own context has ended.
 type Objects struct {
 	service gcp.Lazy[*api.Service]
 }
@@ -42,15 +42,16 @@ func New(c Config) *Objects {
 	}}}
 }
 
-// Open reads exactly the given generation, as its bytes are stored.
+// Open opens exactly the given generation; its bytes are returned as stored.
 //
-// The CRC32C that Cloud Storage keeps is checked over the bytes as they pass. A wrong sum, a body cut short and one too
-// long fail with [document.ErrStorageUnavailable] before the last byte is handed out, so that a reader who stops at the
-// known size has read bytes that are right. The sum comes with the answer (X-Goog-Hash); where a proxy or a stand-in
-// dropped it, the object's metadata is asked, one more call; bytes without any sum are not accepted.
+// The bytes are checked against Cloud Storage's CRC32C as they are read. A wrong checksum, a truncated body or a body
+// that is too long fails with [document.ErrStorageUnavailable] before the last byte is returned, so that a reader that
+// stops at the known size has read correct bytes. The checksum is part of the answer (X-Goog-Hash); if a proxy or an
+// emulator omits it, one more call reads the object's metadata; bytes without any checksum are not accepted.
 //
-// An object stored with Content-Encoding gzip is unpacked after that check, its size unknown beforehand (-1). Where it
-// is no gzip, Read fails with [document.ErrObjectCorrupt]: the sum was right, so this is the object's own fault.
+// An object stored with Content-Encoding gzip is decompressed after that check; its size is not known beforehand (-1).
+// If it is not valid gzip, Read fails with [document.ErrObjectCorrupt]: the checksum was right, so the object itself is
+// damaged.
 func (s *Objects) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	service, err := s.service.Get(ctx)
 	if err != nil {
@@ -74,7 +75,7 @@ func (s *Objects) Open(ctx context.Context, o document.Object) (document.Content
 	return content(ctx, res, sum), nil
 }
 
-// askSum reads the checksum that did not come with the bytes.
+// askSum reads the checksum from the object's metadata.
 func (s *Objects) askSum(ctx context.Context, service *api.Service, o document.Object) (sum uint32, err error) {
 	var meta *api.Object
 	err = retry(ctx, func() (err error) {
@@ -86,13 +87,13 @@ func (s *Objects) askSum(ctx context.Context, service *api.Service, o document.O
 	}
 	sum, ok := parseCRC(meta.Crc32c)
 	if !ok {
-		return 0, unavailable("no checksum comes with the object")
+		return 0, unavailable("the object has no checksum")
 	}
 	return sum, nil
 }
 
-// Live returns the generation of the name that is in the bucket now, with its attributes. Where there is none, or no
-// bucket, the error wraps [document.ErrObjectGone].
+// Live returns the name's current generation in the bucket, with its attributes. If there is none, or no bucket, the
+// error wraps [document.ErrObjectGone].
 func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	service, err := s.service.Get(ctx)
 	if err != nil {
@@ -113,8 +114,8 @@ func (s *Objects) Live(ctx context.Context, bucket, name string) (document.Objec
 	return document.Object{Bucket: bucket, Name: name, Generation: meta.Generation}, attributes(meta), nil
 }
 
-// maxContentType is how much of a declared type is kept, in bytes, as of an event's. Metadata are 8 KiB at most by
-// Cloud Storage's own limit.
+// maxContentType is how many bytes of a declared type are kept, the same as for events. Metadata needs no limit: Cloud
+// Storage limits it to 8 KiB.
 const maxContentType = 255
 
 func attributes(o *api.Object) document.Attributes {
@@ -125,8 +126,8 @@ func attributes(o *api.Object) document.Attributes {
 // listBatch is how many objects are listed in one request, the most that Cloud Storage returns.
 const listBatch = 1000
 
-// ListObjects is [document.ObjectLister]. It costs one list operation for each thousand objects, and the account needs
-// storage.objects.list on the bucket.
+// ListObjects implements [document.ObjectLister]. It costs one list operation per thousand objects, and the account
+// needs storage.objects.list on the bucket.
 func (s *Objects) ListObjects(ctx context.Context, l document.Listing, fn func(document.Listed) error) error {
 	service, err := s.service.Get(ctx)
 	if err != nil {
@@ -144,7 +145,7 @@ func (s *Objects) ListObjects(ctx context.Context, l document.Listing, fn func(d
 			return wrapError(ctx, err)
 		}
 		for _, o := range page.Items {
-			if o.Name == l.After { // where the listing begins includes the name itself
+			if o.Name == l.After { // the listing includes its starting point
 				continue
 			}
 			if err := fn(listed(l.Bucket, o)); err != nil {
@@ -159,7 +160,7 @@ func (s *Objects) ListObjects(ctx context.Context, l document.Listing, fn func(d
 }
 
 func listed(bucket string, o *api.Object) document.Listed {
-	created, _ := time.Parse(time.RFC3339, o.TimeCreated) // zero where it does not say: then it is old enough
+	created, _ := time.Parse(time.RFC3339, o.TimeCreated) // zero if missing: then the object counts as old
 	return document.Listed{
 		Object:     document.Object{Bucket: bucket, Name: o.Name, Generation: o.Generation},
 		Attributes: attributes(o),

@@ -20,7 +20,7 @@ func bucket(t testing.TB) (*Objects, *gcptest.Bucket) {
 	return New(Config{Emulator: b.Host()}), b
 }
 
-// pattern is n bytes in which no two neighbourhoods are alike.
+// pattern returns n bytes in which no two neighbourhoods are alike.
 func pattern(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -188,8 +188,8 @@ func TestErrorsOfStorage(t *testing.T) {
 	}
 }
 
-// What Cloud Storage refuses because of the bucket or the object is told apart from a missing right, in whichever form
-// it says so.
+// Refusals because of the bucket or the object are distinguished from a missing permission, in whatever form Cloud
+// Storage reports them.
 func TestRefusalsAreNamed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

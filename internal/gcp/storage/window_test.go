@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestReadAhead: what a server of HTTP/2 may send of an object that is not read is what the first frame of the
-// connection allows for each stream.
+// TestReadAhead: an HTTP/2 server may send as much of an unread object as the connection's first frame permits per
+// stream.
 func TestReadAhead(t *testing.T) {
 	window := make(chan uint32, 1)
 	server := httptest.NewUnstartedServer(nil)
@@ -32,7 +32,8 @@ func TestReadAhead(t *testing.T) {
 	}
 }
 
-// initialWindow reads the client's preface and its SETTINGS (RFC 9113, sections 3.4 and 6.5); 0 where they do not say.
+// initialWindow reads the client's preface and its SETTINGS (RFC 9113, sections 3.4 and 6.5); 0 if they do not contain
+// it.
 func initialWindow(c net.Conn) uint32 {
 	head := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")+9)
 	if _, err := io.ReadFull(c, head); err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A pass over a folder in which nothing has changed: what an idle run does every second.
+// A scan of an unchanged folder, as an idle run does every second.
 func BenchmarkScan(b *testing.B) {
 	dir := b.TempDir()
 	const files = 20_000

@@ -14,18 +14,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
-// Bucket is a directory as bucket, for the process that has locked it. All methods may be called concurrently.
+// Bucket is a directory as a bucket, for the process that has locked it. All methods may be called concurrently.
 type Bucket struct {
 	dir   Dir
 	name  string
 	files sqlite.Files
 	lock  *Lock
-	root  *os.Root // the directory: no name leads out of it
+	root  *os.Root // the directory: no name can escape it
 	texts *os.Root // the folder of texts in the data directory
 
 	scanning  sync.Mutex       // one scan at a time; guards the next two
 	unsettled map[string]stamp // new and changed files of the last scan that were not stable
-	told      map[Passed]bool  // what scans have reported
+	told      map[Passed]bool  // names already reported by scans
 
 	mu    sync.Mutex       // guards known; not held while a scan walks or stores
 	known map[string]state // by name
@@ -35,8 +35,8 @@ type Bucket struct {
 
 var _ document.Objects = (*Bucket)(nil)
 
-// OpenBucket opens the bucket of a name in the directory that is locked. files is what is known of the directory's
-// files. The caller closes the bucket, and the lock after it.
+// OpenBucket opens the locked directory as a bucket with a name. files is the stored state of the directory's files.
+// The caller must close the bucket, and then the lock.
 func OpenBucket(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
 	root, err := os.OpenRoot(string(lock.data.dir))
 	if err != nil {
@@ -56,7 +56,7 @@ func OpenBucket(lock *Lock, name string, files sqlite.Files) (*Bucket, error) {
 	return b, nil
 }
 
-// load reads what is known, and removes what a killed process left half-written.
+// load reads the stored states, and removes half-written files of a killed process.
 func (b *Bucket) load() error {
 	files, err := b.files.All(context.Background())
 	if err != nil {
@@ -68,15 +68,15 @@ func (b *Bucket) load() error {
 	return errors.Join(b.sweepTexts(), b.sweepIncoming())
 }
 
-// Close closes the bucket. It may be called twice.
+// Close closes the bucket. It may be repeated.
 func (b *Bucket) Close() error { return errors.Join(b.texts.Close(), b.root.Close()) }
 
 // Name returns the bucket's name; see the package's comment.
 func (b *Bucket) Name() string { return b.name }
 
-// Open is [document.Objects].Open. The file must be in the state that is that generation, both when it is opened
-// ([document.ErrObjectGone]) and when its last byte is read ([document.ErrStorageUnavailable]: what was read may be a
-// mixture). A file that is replaced or removed while it is read is read to its end as it was.
+// Open implements [document.Objects]. The file must be in the state of the generation, both when it is opened
+// (otherwise [document.ErrObjectGone]) and when its last byte is read (otherwise [document.ErrStorageUnavailable]: the
+// bytes read may be a mixture). A file that is replaced or removed meanwhile is read to its end unchanged.
 func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	if err := ctx.Err(); err != nil {
 		return document.Content{}, err
@@ -87,8 +87,8 @@ func (b *Bucket) Open(ctx context.Context, o document.Object) (document.Content,
 	return openFile(ctx, b.root, b.dir, o, b.find(o.Name))
 }
 
-// Live is [document.Objects].Live. Where the file is in a state that no scan has noticed yet, it returns the generation
-// that the next scan will assign if it stays so.
+// Live implements [document.Objects]. If no scan has noticed the file's state yet, it returns the generation that the
+// next scan will assign if that state persists.
 func (b *Bucket) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	if err := ctx.Err(); err != nil {
 		return document.Object{}, document.Attributes{}, err
@@ -107,8 +107,8 @@ func (b *Bucket) Live(ctx context.Context, bucket, name string) (document.Object
 	return b.object(name, s), attributes(name, s.File), nil
 }
 
-// Living returns the objects that the last Scan has seen in the directory, at their newest generations, in the order of
-// their names. What became of each is for the record store to say.
+// Living returns the objects that the last Scan has seen in the directory, with their newest generations, in the order
+// of their names.
 func (b *Bucket) Living() []document.Object {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,7 +122,7 @@ func (b *Bucket) Living() []document.Object {
 	return living
 }
 
-// Waiting returns how many files nothing has taken over yet: their events are not delivered, or they are not stable.
+// Waiting returns how many files are not processed yet: their events are not delivered, or they are not stable.
 func (b *Bucket) Waiting() int {
 	b.scanning.Lock()
 	defer b.scanning.Unlock()
@@ -137,14 +137,14 @@ func (b *Bucket) Waiting() int {
 	return n
 }
 
-// find returns the noticed state of a name, zero where there is none.
+// find returns the noticed state of a name, zero if there is none.
 func (b *Bucket) find(name string) state {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.known[name]
 }
 
-// object returns the object that a state of a name is.
+// object returns the object for a state of a name.
 func (b *Bucket) object(name string, s state) document.Object {
 	return document.Object{Bucket: b.name, Name: name, Generation: s.Generation}
 }

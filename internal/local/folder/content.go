@@ -11,12 +11,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// openFile opens the file of the object o in dir, if it is in the noticed state and that is o's generation.
+// openFile opens the file of the object o in dir if it is in the noticed state and that has o's generation.
 func openFile(ctx context.Context, root *os.Root, dir Dir, o document.Object, noticed state) (document.Content, error) {
 	if !validName(o.Name) || noticed.Gone || noticed.Generation != o.Generation || noticed.Generation == 0 {
 		return document.Content{}, gone(o.Name)
 	}
-	if _, err := statIn(root, dir, o.Name); err != nil { // before opening it: opening a pipe would wait for its writer
+	if _, err := statIn(root, dir, o.Name); err != nil { // before opening: opening a pipe would wait for a writer
 		return document.Content{}, storageError(o.Name, err)
 	}
 	file, err := root.Open(o.Name)
@@ -33,7 +33,7 @@ func openFile(ctx context.Context, root *os.Root, dir Dir, o document.Object, no
 
 func gone(name string) error { return fmt.Errorf("%w: %q", document.ErrObjectGone, name) }
 
-// storageError wraps a file system error in what it is about.
+// storageError wraps a file system error in the matching error of package document.
 func storageError(name string, err error) error {
 	switch {
 	case missing(err):
@@ -50,12 +50,12 @@ type content struct {
 	file *os.File
 	want stamp
 	left int64 // bytes
-	err  error // what every further Read answers
+	err  error // returned by every further Read
 }
 
 func (c *content) Close() error { return c.file.Close() }
 
-// Read hands out the last byte together with io.EOF or with what was found wrong.
+// Read returns the last byte together with io.EOF or an error.
 func (c *content) Read(p []byte) (int, error) {
 	if c.err == nil {
 		c.err = c.ctx.Err()
@@ -79,7 +79,7 @@ func (c *content) Read(p []byte) (int, error) {
 	return n, c.err
 }
 
-// unchanged fails where the open file is not in the wanted state.
+// unchanged returns an error if the open file is not in the wanted state.
 func (c *content) unchanged() error {
 	info, err := c.file.Stat()
 	if err != nil {

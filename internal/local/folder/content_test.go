@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// readAll reads a whole object that has to be there.
+// readAll reads a whole object, which must exist.
 func readAll(t testing.TB, w *opened, o document.Object) string {
 	t.Helper()
 	c, err := w.Open(t.Context(), o)
@@ -30,7 +30,7 @@ func readAll(t testing.TB, w *opened, o document.Object) string {
 	return string(data)
 }
 
-// noticed writes a file and lets a scan notice it.
+// noticed writes a file and scans.
 func noticed(t *testing.T, w *opened, name, content string) document.Object {
 	t.Helper()
 	writeFile(t, filepath.Join(string(w.dir), name), content, long)
@@ -58,7 +58,7 @@ func TestContentIsAReader(t *testing.T) {
 	}
 }
 
-// Between the opening and the last byte of a file another program works on it.
+// Another program changes a file between opening it and reading its last byte.
 func TestContentChanges(t *testing.T) {
 	t.Parallel()
 	const content = "0123456789"
@@ -203,7 +203,7 @@ func TestNamesThatLeadOut(t *testing.T) {
 	}
 }
 
-// A known file is swapped for what is none, or for a way out, with the size and time that it had.
+// A known file is replaced by something else, or by a link that leads outside, with the same size and time.
 func TestOpenSwapped(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

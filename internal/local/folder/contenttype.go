@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// unknownType is what an upload declares of which nothing is known: the bytes decide.
+// unknownType is declared for unknown extensions: the bytes decide.
 const unknownType = "application/octet-stream"
 
-// contentTypes is the declared type by extension. It is a table of our own because the one of package mime depends on
-// the machine. Besides what can be read it holds what people keep beside their scans, so that the filter knows it for
-// no image.
+// contentTypes is the declared type by extension. It replaces the table of package mime, which depends on the machine.
+// Apart from supported formats it has formats that people often keep beside their scans, so that the filter ignores
+// them.
 var contentTypes = map[string]string{
 	".avif": "image/avif",
 	".bmp":  "image/bmp",
@@ -60,7 +60,7 @@ var contentTypes = map[string]string{
 	".zip":  "application/zip",
 }
 
-// ContentType returns the type that an object of this name declares.
+// ContentType returns the declared type for an object of this name.
 func ContentType(name string) string {
 	if t, ok := contentTypes[strings.ToLower(path.Ext(name))]; ok {
 		return t

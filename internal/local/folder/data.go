@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// Names in the data directory. What else lies there is neither read nor written, but what [Bucket.Put] receives.
+// Names in the data directory. Other files there are neither read nor written, except those that [Bucket.Put] receives.
 const (
 	lockName     = "lock"
 	databaseName = "records.db"
@@ -19,24 +19,24 @@ const (
 	OCRLogName = "localocr.log"
 )
 
-// dataFiles are the regular files in the data directory: all that this process, or SQLite for it, opens there.
+// dataFiles are all regular files that this process, or SQLite for it, opens in the data directory.
 var dataFiles = [...]string{
 	lockName, databaseName, databaseName + "-wal", databaseName + "-shm", databaseName + "-journal", endpointName,
 	LogName, OCRLogName,
 }
 
 // Data is the data directory of a bucket's directory, DIR/.bucketocr. It has passed the checks of [Dir.OpenData] and is
-// held open, so that what it is cannot be changed by changing the path. All methods may be called concurrently.
+// held open, so that replacing the directory at its path has no effect. All methods may be called concurrently.
 type Data struct {
 	dir  Dir
 	root *os.Root
 }
 
-// OpenData opens the data directory; where there is none, that is [fs.ErrNotExist]. A folder that came from elsewhere
-// may bring a data directory along, so one that this user's bucketocr cannot have left like that is refused: a link,
-// what is no directory, one that belongs to or can be written by others, and one in which a file of ours is a link, has
-// a second name, is not a regular file, or belongs to or can be written by others. The error says what to do. The
-// caller closes it.
+// OpenData opens the data directory; if there is none, the error is [fs.ErrNotExist]. A folder from elsewhere may
+// contain a data directory, so OpenData refuses one that this user's bucketocr cannot have made: a link or anything
+// else that is not a directory, one that belongs to or is writable by others, and one in which a file of ours is a
+// link, has a second name, is not a regular file, or belongs to or is writable by others. The error says what to do.
+// The caller must close the result.
 func (d Dir) OpenData() (*Data, error) {
 	found, err := os.Lstat(d.data())
 	if err != nil {
@@ -64,7 +64,7 @@ func (d Dir) checkData(found fs.FileInfo) error {
 	return d.checkOwner(d.data(), found, 0o777)
 }
 
-// check checks that the directory that was opened is the one that was looked at, and what lies in it.
+// check checks that the opened directory is the one that was inspected, and its entries.
 func (h *Data) check(found fs.FileInfo) error {
 	opened, err := h.root.Stat(".")
 	if err != nil {
@@ -81,7 +81,7 @@ func (h *Data) check(found fs.FileInfo) error {
 	return h.checkEntry(textsName, fs.FileMode.IsDir, "directory", opened)
 }
 
-// checkEntry checks what has a name in the data directory, if there is something.
+// checkEntry checks the entry of a name in the data directory, if it exists.
 func (h *Data) checkEntry(name string, wanted func(fs.FileMode) bool, what string, data fs.FileInfo) error {
 	path := h.path(name)
 	info, err := h.root.Lstat(name)
@@ -98,26 +98,26 @@ func (h *Data) checkEntry(name string, wanted func(fs.FileMode) bool, what strin
 	return h.dir.checkOwner(path, info, data.Mode().Perm())
 }
 
-// checkOwner refuses what is another user's, or can be changed by others who get there: through a directory of mode
-// dir.
+// checkOwner refuses a file that belongs to another user, or that others can change if they can enter its directory,
+// which has mode dir.
 func (d Dir) checkOwner(path string, info fs.FileInfo, dir fs.FileMode) error {
 	if uid, ok := owner(info); ok && uid != os.Geteuid() {
 		return d.refuse(path, fmt.Sprintf("belongs to another user (uid %d)", uid))
 	}
 	const write, search = 0o022, 0o011
 	if ownersCount && info.Mode().Perm()&write&((dir&search)<<1) != 0 {
-		return d.refuse(path, "can be written by other users (chmod go-w takes that from them)")
+		return d.refuse(path, "can be written by other users (chmod go-w prevents that)")
 	}
 	return nil
 }
 
-// refuse says what to do about something that bucketocr neither makes nor uses.
+// refuse returns an error that says what to do about a file that bucketocr would not have made.
 func (d Dir) refuse(path, why string) error {
 	return fmt.Errorf("%s %s, so it is not used: if this folder came from elsewhere, delete %s and start again (every image is read again then)",
 		path, why, d.data())
 }
 
-// kind names what is not a file or directory of ours.
+// kind names the type of a file for an error.
 func kind(info fs.FileInfo) string {
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSymlink != 0:
@@ -132,15 +132,14 @@ func kind(info fs.FileInfo) string {
 	return "something else"
 }
 
-// path returns the path of what has a name in the data directory.
+// path returns the path of a name in the data directory.
 func (h *Data) path(name string) string { return filepath.Join(h.dir.data(), name) }
 
-// Close closes the data directory. It may be called twice.
+// Close closes the data directory. It may be repeated.
 func (h *Data) Close() error { return h.root.Close() }
 
-// Database returns the path of the database. SQLite opens it, and the files beside it, by their paths: they have been
-// checked by then, and only who may write to the bucket's directory itself could put another data directory there in
-// between.
+// Database returns the path of the database. SQLite opens it, and the files beside it, by path: they have been checked
+// by then, and only users who can write to the bucket's directory itself could replace the data directory in between.
 func (h *Data) Database() string { return h.path(databaseName) }
 
 // Texts returns the path of the folder of texts.
@@ -149,10 +148,10 @@ func (h *Data) Texts() string { return h.path(textsName) }
 // Path returns the path of one of the logs.
 func (h *Data) Path(log string) string { return h.path(log) }
 
-// Create makes a log's file, in place of one of an earlier run.
+// Create creates a log file, replacing that of an earlier run.
 func (h *Data) Create(log string) (*os.File, error) { return h.replace(log, 0o644) }
 
-// replace makes a new file in place of what has its name, which is removed and never written to.
+// replace creates a new file. An existing file of its name is removed and never written to.
 func (h *Data) replace(name string, perm fs.FileMode) (*os.File, error) {
 	if err := h.remove(name); err != nil {
 		return nil, err
@@ -164,7 +163,7 @@ func (h *Data) replace(name string, perm fs.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// remove removes a file, if it is there.
+// remove removes a file, if it exists.
 func (h *Data) remove(name string) error {
 	if err := h.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("folder %s cannot be written: %w", h.dir.data(), err)

@@ -14,8 +14,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// hostile makes a bucket's directory that came from elsewhere: with a data directory, which make fills, and beside it a
-// file of the user's. It returns the directory and checks in the end that the file was neither changed nor removed.
+// hostile creates a bucket's directory as if it came from elsewhere: with a data directory, which make fills, and next
+// to it a file of the user. It returns the directory and checks at the end that the file was neither changed nor
+// removed.
 func hostile(t *testing.T, make func(data, victim string) error) Dir {
 	t.Helper()
 	home := t.TempDir()
@@ -39,8 +40,8 @@ func hostile(t *testing.T, make func(data, victim string) error) Dir {
 	return Dir(dir)
 }
 
-// TestForeignEntriesAreRefused: whatever has the name of a file of ours and is none that this user's bucketocr has
-// left.
+// TestForeignEntriesAreRefused: entries with the name of a bucketocr file that this user's bucketocr cannot have
+// written.
 func TestForeignEntriesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, name := range append(dataFiles[:], textsName) {
@@ -131,7 +132,7 @@ func TestForeignDataDirectoryIsRefused(t *testing.T) {
 	}
 }
 
-// wantRefused checks that a data directory is refused, before and after the directory was made ready, and why.
+// wantRefused checks that a data directory is refused, before and after Make, and the reason.
 func wantRefused(t *testing.T, d Dir, words ...string) {
 	t.Helper()
 	for range 2 {
@@ -146,8 +147,8 @@ func wantRefused(t *testing.T, d Dir, words ...string) {
 	}
 }
 
-// TestOwnDataDirectoryIsTaken: what bucketocr leaves, opened to others by one chmod or not; and none is said to be
-// missing.
+// TestOwnDataDirectoryIsTaken: bucketocr's own directory, opened to others by one chmod or not; without a directory the
+// error says so.
 func TestOwnDataDirectoryIsTaken(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -180,7 +181,7 @@ func TestOwnDataDirectoryIsTaken(t *testing.T) {
 	}
 }
 
-// TestLogsReplaceWhatHasTheirName: a log is a new file, whatever has taken its name since the checks.
+// TestLogsReplaceWhatHasTheirName: a log is a new file, whatever was put in its place since the checks.
 func TestLogsReplaceWhatHasTheirName(t *testing.T) {
 	t.Parallel()
 	var victim string
@@ -207,7 +208,7 @@ func TestLogsReplaceWhatHasTheirName(t *testing.T) {
 	}
 }
 
-// TestTextsStayInTheirFolder: no record's name and no link in the folder of texts has a file outside written or
+// TestTextsStayInTheirFolder: no name of a record and no link in the folder of texts makes files outside be written or
 // removed.
 func TestTextsStayInTheirFolder(t *testing.T) {
 	t.Parallel()
@@ -271,7 +272,7 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// TestEndpointIsOnThisMachine: the file may have come with the folder, and what it names gets events and a token.
+// TestEndpointIsOnThisMachine: the file may have come with the folder, and its address receives events and a token.
 func TestEndpointIsOnThisMachine(t *testing.T) {
 	t.Parallel()
 	w := openBucket(t, t.TempDir())

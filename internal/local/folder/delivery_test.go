@@ -211,8 +211,8 @@ func TestScanConcurrently(t *testing.T) {
 	}
 }
 
-// TestVanishedBeforeDelivered: a file that was noticed and vanished before its event was taken over has that event
-// nevertheless, in this run or the next, and its end after it: each object that was noticed can end visibly.
+// TestVanishedBeforeDelivered: a file that was noticed and vanished before its event was delivered still gets that
+// event, in this run or the next, and then its deletion: every noticed object can end visibly.
 func TestVanishedBeforeDelivered(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {

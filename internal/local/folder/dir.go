@@ -10,15 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// dataName is the data directory: it lies in the bucket's directory and holds everything of ours. It begins with a dot,
-// so no object lies in it.
+// dataName is the name of the data directory, in the bucket's directory, for all files of bucketocr. It begins with a
+// dot, so no object is in it.
 const dataName = ".bucketocr"
 
-// Dir is the absolute path of a bucket's directory. What is in it may come from anywhere.
+// Dir is the absolute path of a bucket's directory. Its contents are not trusted.
 type Dir string
 
-// Find makes dir absolute and checks that its base name can be a bucket's. It does not look whether the directory is
-// there.
+// Find makes dir absolute and checks that its base name can be a bucket's. It does not check whether the directory
+// exists.
 func Find(dir string) (Dir, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
@@ -26,13 +26,13 @@ func Find(dir string) (Dir, error) {
 	}
 	d := Dir(path)
 	if b := d.Base(); strings.ContainsAny(b, `/\`) || !utf8.ValidString(b) {
-		return "", fmt.Errorf("folder %q cannot be a bucket: it needs a name of its own, in UTF-8", path)
+		return "", fmt.Errorf("folder %q cannot be a bucket: it needs a name in UTF-8", path)
 	}
 	return d, nil
 }
 
-// Make creates the directory, if it is missing, and the data directory in it. What is there already is not looked at:
-// see [Dir.OpenData].
+// Make creates the directory and the data directory in it, if they are missing. It does not check existing ones: see
+// [Dir.OpenData].
 func (d Dir) Make() error {
 	info, err := os.Stat(string(d))
 	switch {
@@ -52,5 +52,5 @@ func (d Dir) Make() error {
 
 func (d Dir) data() string { return filepath.Join(string(d), dataName) }
 
-// Base returns the name of a bucket whose directory is opened for the first time.
+// Base returns the bucket's name for a directory that is opened for the first time.
 func (d Dir) Base() string { return filepath.Base(string(d)) }

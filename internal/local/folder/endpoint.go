@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// Endpoint is where the process that works in a directory takes events.
+// Endpoint is the address at which the process that works in a directory receives events.
 type Endpoint struct {
 	URL   string // http://127.0.0.1:PORT
 	Token string // proves that the sender may read the data directory
 }
 
-// maxEndpoint bounds what is read of an endpoint's file, in bytes.
+// maxEndpoint is the maximum size of an endpoint's file in bytes.
 const maxEndpoint = 1 << 10
 
-// SetEndpoint tells other processes of this user where events are taken.
+// SetEndpoint publishes the endpoint to other processes of this user.
 func (h *Data) SetEndpoint(e Endpoint) error {
 	file, err := h.replace(endpointName, 0o600)
 	if err != nil {
@@ -29,13 +29,13 @@ func (h *Data) SetEndpoint(e Endpoint) error {
 	return errors.Join(err, file.Close())
 }
 
-// RemoveEndpoint says that events are taken no longer. It may be called twice.
+// RemoveEndpoint withdraws the endpoint. It may be repeated.
 func (h *Data) RemoveEndpoint() error { return h.remove(endpointName) }
 
-// Endpoint returns where events are taken, zero where no process says so; one that was killed leaves what it said. An
-// address that is not a port of this machine is an error: whoever made the folder could have written it.
+// Endpoint returns the published endpoint, zero if there is none; a killed process leaves its own. An address other
+// than a port of this machine is an error: it could have been written by the maker of the folder.
 func (h *Data) Endpoint() (Endpoint, error) {
-	file, err := h.root.Open(endpointName) // a regular file: OpenData has looked
+	file, err := h.root.Open(endpointName) // a regular file: OpenData has checked
 	if errors.Is(err, fs.ErrNotExist) {
 		return Endpoint{}, nil
 	}
@@ -55,7 +55,7 @@ func (h *Data) Endpoint() (Endpoint, error) {
 	return e, nil
 }
 
-// parseEndpoint reads an endpoint's file: http, a loopback address in numbers and a port, and nothing else, then the
+// parseEndpoint parses an endpoint's file: an http URL of a numeric loopback address and a port, nothing else, then the
 // token.
 func parseEndpoint(text string) (Endpoint, bool) {
 	address, token, _ := strings.Cut(strings.TrimSuffix(text, "\n"), "\n")
@@ -71,7 +71,7 @@ func parseEndpoint(text string) (Endpoint, bool) {
 	return Endpoint{address, token}, true
 }
 
-// isToken reports whether a token can stand in a header.
+// isToken reports whether s is a token that can be sent in a header.
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }

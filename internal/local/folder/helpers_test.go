@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
-// opened is a bucket with all that it needs.
+// opened is a bucket with everything that it needs.
 type opened struct {
 	*Bucket
 	records *sqlite.Store
@@ -19,7 +19,7 @@ type opened struct {
 	lock    *Lock
 }
 
-// textPath returns where the text of the object of a name lies, or will.
+// textPath returns the path of the text for the object of a name.
 func (o *opened) textPath(name string) string {
 	return filepath.Join(o.data.Texts(), filepath.FromSlash(textName(document.Object{Bucket: o.Name(), Name: name})))
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// errHeld is the error of tryLock where another process holds the lock.
+// errHeld is returned by tryLock if another process holds the lock.
 var errHeld = errors.New("held by another process")
 
-// Lock is a directory taken for this process.
+// Lock is a directory locked by this process.
 type Lock struct {
 	data    *Data
 	file    *os.File
 	closing sync.Once
 }
 
-// Lock takes the directory for this process. The lock is the operating system's: it ends with Close, at the latest with
-// the process, however that dies. The lock file stays, and tells who holds it.
+// Lock locks the directory for this process. The lock is the operating system's: it ends with Close, or with the
+// process, however that dies. The lock file stays, and names the holder.
 func (h *Data) Lock() (*Lock, error) {
 	file, err := h.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -43,15 +43,15 @@ func (h *Data) Lock() (*Lock, error) {
 	return &Lock{data: h, file: file}, nil
 }
 
-// Close lets other processes have the directory. It may be called twice.
+// Close unlocks the directory. It may be repeated.
 func (l *Lock) Close() error {
 	var err error
 	l.closing.Do(func() { err = errors.Join(unlock(l.file), l.file.Close()) })
 	return err
 }
 
-// held fails where the locked directory is no longer the one at its path (removed, unmounted, moved): what looks like a
-// bucket without files then is none.
+// held returns an error if the locked directory is no longer at its path (removed, unmounted, moved): it then only
+// looks like a bucket without files.
 func (l *Lock) held() error {
 	mine, err := l.file.Stat()
 	if err != nil {
@@ -65,7 +65,7 @@ func (l *Lock) held() error {
 	return nil
 }
 
-// sign writes this process's id into its lock file.
+// sign writes this process's id into the lock file.
 func sign(file *os.File) error {
 	if err := file.Truncate(0); err != nil {
 		return err
@@ -74,7 +74,7 @@ func sign(file *os.File) error {
 	return err
 }
 
-// holder names the process that holds the lock, or returns nothing in the moment before the holder has signed.
+// holder returns " (pid N)" for the process that holds the lock, or nothing before that has signed.
 func holder(file *os.File) string {
 	text, _ := io.ReadAll(io.LimitReader(file, 20))
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))

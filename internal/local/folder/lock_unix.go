@@ -18,7 +18,7 @@ func tryLock(file *os.File) error {
 	return err
 }
 
-// unlock gives the lock up, also where a program that is just being started holds a copy of the open file.
+// unlock releases the lock, even while a program that is just being started holds a copy of the open file.
 func unlock(file *os.File) error {
 	raw, err := file.SyscallConn()
 	if err != nil {

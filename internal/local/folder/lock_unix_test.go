@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// TestClosedLockIsFree: also while a program that is being started holds a copy of the file, as it does between fork
-// and exec.
+// TestClosedLockIsFree: even while a program that is being started has a copy of the file, between fork and exec.
 func TestClosedLockIsFree(t *testing.T) {
 	t.Parallel()
 	dir := Dir(t.TempDir())

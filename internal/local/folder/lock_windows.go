@@ -8,7 +8,7 @@ import (
 )
 
 // tryLock locks one byte far beyond the file's end: on Windows a locked range cannot be read, and the process id at the
-// start should be.
+// start must be readable.
 func tryLock(file *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err := windows.LockFileEx(windows.Handle(file.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: 1})
@@ -18,5 +18,5 @@ func tryLock(file *os.File) error {
 	return err
 }
 
-// unlock leaves it to closing the file, which ends its locks.
+// unlock does nothing: closing the file releases its locks.
 func unlock(*os.File) error { return nil }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ownersCount reports whether modes and owners say who may do what.
+// ownersCount says whether modes and owners determine permissions.
 const ownersCount = true
 
 // owner returns the user that a file belongs to.

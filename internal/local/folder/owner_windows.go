@@ -2,8 +2,8 @@ package folder
 
 import "io/fs"
 
-// ownersCount reports whether modes and owners say who may do what: not on Windows, where access lists do, and what is
-// made in a user's folders is the user's alone.
+// ownersCount says whether modes and owners determine permissions: not on Windows, where access lists do, and files
+// created in a user's folders are private to the user.
 const ownersCount = false
 
 func owner(fs.FileInfo) (uid int, ok bool) { return 0, false }

@@ -12,19 +12,19 @@ import (
 	"strings"
 )
 
-// What is wrong with a name for [Bucket.Put].
+// Errors of [Bucket.Put] about a name.
 var (
 	ErrExists  = errors.New("a file of this name is there already")
 	ErrBadName = errors.New("no name for a file in this folder")
 )
 
-// incoming begins the names, in our own folder, of files that are being put.
+// incoming is the prefix, in the data directory, of files that are being put.
 const incoming = dataName + "/incoming-"
 
-// Put writes a file into the directory, and makes the folders that its name asks for. The file appears whole or not at
-// all; one of that name is [ErrExists] and stays as it is, unless replace is set. A name that leads out, through a link
-// or to where no object can be, and one that scans pass over is [ErrBadName]. Errors of content come back wrapped,
-// others are the file system's.
+// Put writes a file into the directory, and creates the folders in its name. The file appears whole or not at all.
+// Unless replace is set, an existing file of that name is left unchanged, and the error is [ErrExists]. For a name that
+// leads outside, through a link or to a place where objects cannot be, and for one that scans ignore, it is
+// [ErrBadName]. Errors of content are wrapped, others are the file system's.
 func (b *Bucket) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
 	if err := b.mayPut(name, replace); err != nil {
 		return err
@@ -46,13 +46,13 @@ func (b *Bucket) Put(ctx context.Context, name string, content io.Reader, replac
 	if errors.Is(err, fs.ErrExist) {
 		return ErrExists
 	}
-	if err != nil && !missing(err) { // a file system without links
+	if err != nil && !missing(err) { // the file system has no hard links
 		return b.moveTo(temp, name)
 	}
 	return err
 }
 
-// mayPut returns what is wrong with a name.
+// mayPut returns an error if the name cannot be put.
 func (b *Bucket) mayPut(name string, replace bool) error {
 	if !validName(name) || Unfinished(path.Base(name), false) {
 		return ErrBadName
@@ -62,7 +62,7 @@ func (b *Bucket) mayPut(name string, replace bool) error {
 			continue
 		}
 		info, err := b.root.Lstat(name[:i])
-		if err == nil && !info.IsDir() { // links to folders are not followed by a scan either
+		if err == nil && !info.IsDir() { // scans do not follow links to folders either
 			return ErrBadName
 		}
 	}
@@ -76,7 +76,7 @@ func (b *Bucket) mayPut(name string, replace bool) error {
 	return nil
 }
 
-// receive writes what comes to a file of our own folder.
+// receive writes content to a temporary file in the data directory.
 func (b *Bucket) receive(ctx context.Context, temp string, content io.Reader) error {
 	file, err := b.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -89,7 +89,7 @@ func (b *Bucket) receive(ctx context.Context, temp string, content io.Reader) er
 	return errors.Join(err, file.Close())
 }
 
-// moveTo takes the name first, so that no other writer gets it, and then puts the file there.
+// moveTo first reserves the name, so that no other writer gets it, and then moves the file there.
 func (b *Bucket) moveTo(temp, name string) error {
 	claim, err := b.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
@@ -104,7 +104,7 @@ func (b *Bucket) moveTo(temp, name string) error {
 	return nil
 }
 
-// sweepIncoming removes what a killed process was putting.
+// sweepIncoming removes temporary files of a killed process.
 func (b *Bucket) sweepIncoming() error {
 	entries, err := b.readDir(dataName)
 	for _, e := range entries {

@@ -53,7 +53,7 @@ func TestPutFilesAppearWhole(t *testing.T) {
 	checkPut(t, w, dir, outside)
 }
 
-// checkPut looks at what the puts have left.
+// checkPut checks the directory after the puts.
 func checkPut(t *testing.T, w *opened, dir, outside string) {
 	t.Helper()
 	cut := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("cut off")))
@@ -76,7 +76,7 @@ func checkPut(t *testing.T, w *opened, dir, outside string) {
 	}
 }
 
-// TestPutClaimsItsName: without links the name is taken first, and given back where nothing comes of it.
+// TestPutClaimsItsName: without hard links Put reserves the name first, and frees it if it fails.
 func TestPutClaimsItsName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -14,30 +14,30 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
-// settled is the age from which a file first seen counts as written to its end.
+// settled is the age from which a newly seen file counts as completely written.
 const settled = 2 * time.Second
 
-// Changes is what one Scan has found.
+// Changes is the result of one Scan.
 type Changes struct {
-	// Events that were not delivered yet, in the order of their names. Each is returned once by a Bucket; the caller
-	// keeps it until it says Delivered or Again.
+	// Events that were not delivered yet, in the order of their names. A Bucket returns each once; the caller keeps it
+	// until it calls Delivered or Again.
 	Events []document.Event
-	// Pending is how many new or changed files wait until they are stable. Their events come with a later Scan.
+	// Pending is how many new or changed files are not stable yet. A later Scan returns their events.
 	Pending int
-	// Passed lists what is not an object, each once by a Bucket.
+	// Passed lists ignored names. A Bucket reports each once.
 	Passed []Passed
 }
 
-// Scan walks over the directory once and tells what has changed: new and changed files, and those that vanished, also
-// while no process worked here. The caller repeats it, about every second; one scan runs at a time, others wait.
+// Scan walks the directory once and returns the changes: new, changed and vanished files, including changes while no
+// process worked here. The caller repeats it about every second; one scan runs at a time, others wait.
 //
-// A new or changed file counts when it is stable: its time and size are those of the Scan before, or its time is at
-// least 2 s ago. A writer who pauses for longer than that is taken to be done; when the writer goes on, another
-// generation follows. What a Scan tells, it has stored before, so an event keeps its generation, id and time however
-// often it is returned. A file or folder that cannot be looked at keeps its state.
+// A new or changed file counts when it is stable: its time and size are the same as in the previous Scan, or its time
+// is at least 2 s ago. A writer that pauses for longer is taken to be done; when it continues, another generation
+// follows. Scan stores changes before it returns them, so an event keeps its generation, id and time however often it
+// is returned. A file or folder that cannot be read keeps its state.
 //
-// Errors wrap [document.ErrStorageUnavailable] (the directory cannot be read or is no longer there) or those of the
-// store, or are the context's; nothing is lost then, the next Scan finds it.
+// Errors wrap [document.ErrStorageUnavailable] (the directory cannot be read or has vanished) or those of the store, or
+// are the context's; after an error the next Scan finds all changes.
 func (b *Bucket) Scan(ctx context.Context) (Changes, error) {
 	b.scanning.Lock()
 	defer b.scanning.Unlock()
@@ -57,7 +57,7 @@ func (b *Bucket) Scan(ctx context.Context) (Changes, error) {
 	return Changes{Events: b.hand(unsettled), Pending: len(unsettled), Passed: b.untold(s.passed)}, nil
 }
 
-// compare finds the states that are new against the known ones, and the files that are not stable yet.
+// compare returns states that differ from the known ones, and the files that are not stable yet.
 func (b *Bucket) compare(s *survey, now time.Time) (states map[string]state, unsettled map[string]stamp) {
 	states, unsettled = map[string]state{}, map[string]stamp{}
 	b.mu.Lock()
@@ -74,8 +74,8 @@ func (b *Bucket) compare(s *survey, now time.Time) (states map[string]state, uns
 		}
 	}
 	for name, o := range b.known {
-		// Of a file that vanished before it was delivered there is one event after the other: it ends as an object that
-		// is gone, visibly.
+		// If a file vanished before its event was delivered, that event is delivered first: its document visibly ends
+		// as object_gone.
 		if _, there := s.files[name]; !there && !o.Gone && o.Delivered && s.sees(name) {
 			states[name] = o.end(now)
 		}
@@ -83,7 +83,7 @@ func (b *Bucket) compare(s *survey, now time.Time) (states map[string]state, uns
 	return states, unsettled
 }
 
-// save stores new states, all or none, and then takes them as known.
+// save stores new states, all or none, and adds them to known.
 func (b *Bucket) save(ctx context.Context, states map[string]state) error {
 	files := make(map[string]sqlite.File, len(states))
 	for name, o := range states {
@@ -98,8 +98,8 @@ func (b *Bucket) save(ctx context.Context, states map[string]state) error {
 	return nil
 }
 
-// hand returns the events of the known states that are neither delivered nor handed out. A state whose file is about to
-// have a newer one is left out: that one's event replaces its own.
+// hand returns the events of known states that are neither delivered nor already returned. It leaves out a state whose
+// file is about to get a newer one, whose event replaces it.
 func (b *Bucket) hand(unsettled map[string]stamp) []document.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -116,7 +116,7 @@ func (b *Bucket) hand(unsettled map[string]stamp) []document.Event {
 	return events
 }
 
-// event is the event of a state. It depends on nothing else, so that a repeated one is the same.
+// event returns the event of a state. It depends only on the state, so that a repeated event is the same.
 func (b *Bucket) event(name string, o state) document.Event {
 	ev := document.Event{
 		Kind:       document.KindFinalized,
@@ -132,7 +132,7 @@ func (b *Bucket) event(name string, o state) document.Event {
 	return ev
 }
 
-// untold picks what was not reported yet.
+// untold returns the names that were not reported yet.
 func (b *Bucket) untold(passed []Passed) []Passed {
 	var news []Passed
 	for _, p := range passed {
@@ -144,9 +144,9 @@ func (b *Bucket) untold(passed []Passed) []Passed {
 	return news
 }
 
-// Delivered says that the event is taken over: its record is written, or it needs none. Until then the event comes
-// again at the next start. It may be repeated; of an event that a newer one of the same name has followed it says
-// nothing.
+// Delivered notes that an event is processed: its record is written, or it needs none. Until then the event is returned
+// again after a restart. It may be repeated, and ignores an event that has been replaced by a newer one of the same
+// name.
 func (b *Bucket) Delivered(ctx context.Context, ev document.Event) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -162,8 +162,8 @@ func (b *Bucket) Delivered(ctx context.Context, ev document.Event) error {
 	return nil
 }
 
-// Again says that the event could not be taken over: the next Scan returns it again, unless a newer one of the same
-// name has taken its place.
+// Again notes that an event could not be processed: the next Scan returns it again, unless a newer one of the same name
+// has replaced it.
 func (b *Bucket) Again(ev document.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

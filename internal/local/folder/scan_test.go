@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Times of files: long is over, or in an hour, so that no test depends on how fast it runs.
+// Times of files: long past, or in an hour, so that no test depends on its own speed.
 var (
 	long  = time.Date(2024, 5, 6, 7, 8, 9, 123456789, time.UTC)
 	later = time.Now().Add(time.Hour)
@@ -41,7 +41,7 @@ func remove(t *testing.T, path string) {
 	}
 }
 
-// scan is one Scan, its events in short and delivered.
+// scan runs one Scan, marks its events as delivered, and returns them in short.
 func scan(t *testing.T, w *opened) (events string, c Changes) {
 	t.Helper()
 	c, err := w.Scan(t.Context())
@@ -56,7 +56,7 @@ func scan(t *testing.T, w *opened) (events string, c Changes) {
 	return short(c.Events), c
 }
 
-// short says events in one line: + for a file, - for its end.
+// short formats events in one line: + for a file, - for its removal.
 func short(events []document.Event) string {
 	var words []string
 	for _, ev := range events {
@@ -166,7 +166,7 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// checkEvents checks what holds for all events: an end is that of the last generation, a file has a greater one.
+// checkEvents checks all events: a removal has the last generation, a file a greater one.
 func checkEvents(t *testing.T, w *opened, events []document.Event, generations map[string]int64) {
 	t.Helper()
 	for _, ev := range events {

@@ -20,17 +20,17 @@ const (
 	longTexts = ".long" // no object's name has such a segment
 	tempText  = ".writing-"
 
-	maxSegment = 255  // bytes that file systems take in one segment of a path
+	maxSegment = 255  // bytes that file systems permit in one segment of a path
 	maxPath    = 1024 // bytes of a text's path below the folder of texts
 )
 
-// looksLikeText matches folders that could be mistaken for a text's file, and what those are renamed to. Case does not
-// count, since some file systems do not tell "a.MD" from "a.md".
+// looksLikeText matches names of folders that could collide with a text's file, and the names that replace them. It
+// ignores case, since some file systems do not distinguish "a.MD" from "a.md".
 var looksLikeText = regexp.MustCompile(`(?i)\.md~*$`)
 
-// textName returns where the text of an object of a valid name lies below the folder of texts, with slashes: NAME.md.
-// No two objects share one, and none needs a folder where another has its file: folders whose name ends in .md get a ~
-// more, and names that are too long for a path go by their id.
+// textName returns the slash-separated path of an object's text below the folder of texts: NAME.md. The object's name
+// must be valid. No two objects share a path, and no path has a folder where another has its file: folders whose name
+// ends in .md get an additional ~, and for names that are too long for a path it uses the object's id.
 func textName(o document.Object) string {
 	segments := strings.Split(o.Name, "/")
 	last := len(segments) - 1
@@ -49,7 +49,7 @@ func textName(o document.Object) string {
 	return name
 }
 
-// openTexts opens the folder of texts, and makes it where it is missing.
+// openTexts opens the folder of texts, and creates it if it is missing.
 func (h *Data) openTexts() (*os.Root, error) {
 	if err := h.root.Mkdir(textsName, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("folder %s cannot be written: %w", h.dir.data(), err)
@@ -61,15 +61,15 @@ func (h *Data) openTexts() (*os.Root, error) {
 	return texts, nil
 }
 
-// WriteText brings the file of a record's text in line with the record: where it is done, the file holds its text and
-// ends in a line feed, and the path is returned; in any other status there is no text, so the file is removed and the
-// path is empty. The pages of a long text are read from records, the store that the record is from. The file is
-// replaced in one step, never seen half-written, and not touched where it is right already. One call works at a time.
+// WriteText updates the file of a record's text. If the record is done, the file has its text and ends in a line feed,
+// and WriteText returns its path; in any other status there is no text, so the file is removed and the path is empty.
+// The pages of a long text are read from records, which must be the record's store. The file is replaced in one step,
+// never visible half-written, and not touched if it is right already. Concurrent calls wait for each other.
 //
-// The store may be shared with others, and names in it may be any that Cloud Storage allows: one that no file of this
-// directory can have is [ErrBadName], and links among the folders of texts are not followed.
+// The store may be shared with others, and may contain any name that Cloud Storage permits: for a name that no file of
+// this directory can have, the error is [ErrBadName], and links among the folders of texts are not followed.
 //
-// Errors are besides the store's, the context's or the file system's; it may be repeated after any.
+// Other errors are the store's, the context's or the file system's; the call may be repeated after any.
 func (b *Bucket) WriteText(ctx context.Context, records document.Store, r *document.Record) (path string, err error) {
 	if !validName(r.Name) {
 		return "", fmt.Errorf("text of %q: %w", r.Name, ErrBadName)
@@ -94,7 +94,7 @@ func (b *Bucket) WriteText(ctx context.Context, records document.Store, r *docum
 	return path, nil
 }
 
-// fileText returns what the file shall hold.
+// fileText returns the contents of the file.
 func fileText(ctx context.Context, store document.Store, r *document.Record) ([]byte, error) {
 	text, err := document.Text(ctx, store, r)
 	if text != "" && !strings.HasSuffix(text, "\n") {
@@ -103,7 +103,7 @@ func fileText(ctx context.Context, store document.Store, r *document.Record) ([]
 	return []byte(text), err
 }
 
-// holds reports whether the file of a text is right already.
+// holds reports whether the file already has this text.
 func (b *Bucket) holds(name string, text []byte) bool {
 	info, err := b.texts.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(text)) || b.noLinks(name) != nil {
@@ -113,7 +113,7 @@ func (b *Bucket) holds(name string, text []byte) bool {
 	return err == nil && bytes.Equal(old, text)
 }
 
-// noLinks fails where something above the file of a text is there and no folder.
+// noLinks returns an error if an existing parent of a text's file is not a folder.
 func (b *Bucket) noLinks(name string) error {
 	for i := range name {
 		if name[i] != '/' {
@@ -133,8 +133,8 @@ func (b *Bucket) noLinks(name string) error {
 	return nil
 }
 
-// replaceText writes a text's file through another one, of the same file system. It is synced first: nothing would
-// repair a file that a power cut has left empty. What had the name is replaced, never written to.
+// replaceText replaces a text's file by way of a temporary one in the same file system. That is synced first: a file
+// that a power cut has left empty would never be repaired. An existing file is replaced, never written to.
 func (b *Bucket) replaceText(name string, data []byte) (err error) {
 	if err := b.noLinks(name); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (b *Bucket) replaceText(name string, data []byte) (err error) {
 	return b.texts.Rename(temp, name)
 }
 
-// removeText removes a text's file and the folders that it leaves empty.
+// removeText removes a text's file and the folders that are then empty.
 func (b *Bucket) removeText(name string) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -183,7 +183,7 @@ func (b *Bucket) removeText(name string) error {
 	return nil
 }
 
-// sweepTexts removes what a killed process was writing.
+// sweepTexts removes half-written texts of a killed process.
 func (b *Bucket) sweepTexts() error {
 	folder, err := b.texts.Open(".")
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// finished is a done record in the bucket of w.
+// finished returns a done record in the bucket of w.
 func finished(w *opened, name, text string) *document.Record {
 	return &document.Record{Bucket: w.Name(), Name: name, Generation: 7, Status: document.StatusDone, Text: text,
 		Pages: 1}
 }
 
-// writeText has to work, at the place that textPath tells.
+// writeText calls WriteText and checks that it succeeds with the path of textPath.
 func writeText(t *testing.T, w *opened, r *document.Record) string {
 	t.Helper()
 	path, err := w.WriteText(t.Context(), w.records, r)
@@ -79,7 +79,7 @@ func TestWriteTextOfPages(t *testing.T) {
 	}
 }
 
-// putRecord stores r as it is under its own id.
+// putRecord stores r unchanged under its own id.
 func putRecord(t testing.TB, w *opened, r document.Record, pages ...document.Page) {
 	t.Helper()
 	_, err := document.Update(t.Context(), w.records, r.Object().ID(), document.Unread(),
@@ -91,7 +91,7 @@ func putRecord(t testing.TB, w *opened, r document.Record, pages ...document.Pag
 	}
 }
 
-// A record that has no text has no file, and no empty folders are left of one.
+// A record without text has no file, and its empty folders are removed.
 func TestTextEndsWithItsRecord(t *testing.T) {
 	t.Parallel()
 	for _, status := range []document.Status{document.StatusProcessing, document.StatusRetrying, document.StatusFailed,
@@ -118,7 +118,7 @@ func TestTextEndsWithItsRecord(t *testing.T) {
 	}
 }
 
-// A text that is right already is not written again: a restart tells every finished record.
+// A text that is already right is not written again: a restart repeats every finished record.
 func TestTextUntouched(t *testing.T) {
 	t.Parallel()
 	w := openBucket(t, t.TempDir())
@@ -134,7 +134,7 @@ func TestTextUntouched(t *testing.T) {
 	wantFile(t, at, "TEXT\n")
 }
 
-// Whatever a killed process was writing is gone with the next start, and nothing else.
+// The next start removes half-written files of a killed process, and nothing else.
 func TestHalfWrittenTexts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -171,7 +171,7 @@ func TestTextCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Names that get into one another's way elsewhere do not here, in any order of writing.
+// Names that would collide as paths do not collide here, in any order of writing.
 func TestTextCollisions(t *testing.T) {
 	t.Parallel()
 	names := []string{
@@ -200,8 +200,8 @@ func TestTextCollisions(t *testing.T) {
 	}
 }
 
-// FuzzTextName: two objects never share a file, no file is where another object needs a folder, also where the file
-// system does not tell cases apart, and every segment fits.
+// FuzzTextName: two objects never share a file, no file is in the place of another object's folder, even in a
+// case-insensitive file system, and every segment fits.
 func FuzzTextName(f *testing.F) {
 	f.Add("a", "a.md/b")
 	f.Add("a.md~/b", "a.md/b")

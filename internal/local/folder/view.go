@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
-// View is the bucket as its last scan found it, for other processes than the one that scans. All methods may be called
+// View is the bucket as of its last scan, for processes other than the one that scans. All methods may be called
 // concurrently.
 type View struct {
 	dir   Dir
@@ -23,13 +23,13 @@ var (
 	_ document.ObjectLister = (*View)(nil)
 )
 
-// NewView returns the view of the bucket of a name in dir. files is what is known of the directory's files.
+// NewView returns a view of the directory as a bucket with a name. files is the stored state of the directory's files.
 func NewView(dir Dir, name string, files sqlite.Files) *View { return &View{dir, name, files} }
 
 // Name returns the bucket's name.
 func (v *View) Name() string { return v.name }
 
-// Open is [document.Objects].Open of what the last scan has seen; see [Bucket.Open].
+// Open implements [document.Objects] for files that the last scan has seen; see [Bucket.Open].
 func (v *View) Open(ctx context.Context, o document.Object) (document.Content, error) {
 	if o.Bucket != v.name {
 		return document.Content{}, gone(o.Name)
@@ -46,7 +46,7 @@ func (v *View) Open(ctx context.Context, o document.Object) (document.Content, e
 	return openFile(ctx, root, v.dir, o, state{File: file})
 }
 
-// Live is [document.Objects].Live of what the last scan has seen.
+// Live implements [document.Objects] for files that the last scan has seen.
 func (v *View) Live(ctx context.Context, bucket, name string) (document.Object, document.Attributes, error) {
 	if bucket != v.name {
 		return document.Object{}, document.Attributes{}, gone(name)
@@ -65,7 +65,7 @@ func (v *View) Live(ctx context.Context, bucket, name string) (document.Object, 
 // listBatch is how many objects are read at once.
 const listBatch = 1000
 
-// ListObjects is [document.ObjectLister] of what the last scan has seen.
+// ListObjects implements [document.ObjectLister] for files that the last scan has seen.
 func (v *View) ListObjects(ctx context.Context, l document.Listing, fn func(document.Listed) error) error {
 	if l.Bucket != v.name {
 		return fmt.Errorf("%w: the bucket of this folder is %s", document.ErrObjectGone, v.name)

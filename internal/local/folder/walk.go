@@ -16,20 +16,20 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Passed is a name in the directory that is not an object, and why, as an ending of the sentence "ignored: it …".
+// Passed is an ignored name in the directory, with the reason as the end of the sentence "ignored: it …".
 type Passed struct {
 	Name string
 	Why  string
 }
 
-// survey is what one walk over the directory has found.
+// survey is the result of one walk of the directory.
 type survey struct {
 	files  map[string]stamp
 	passed []Passed
-	blind  []string // names that could not be looked at: what is there, or below, is not known
+	blind  []string // names that could not be read: what is there, or below, is unknown
 }
 
-// sees reports whether a name that is not among the files has really vanished.
+// sees reports whether a name that is not among the files has certainly vanished.
 func (s *survey) sees(name string) bool {
 	for _, b := range s.blind {
 		if name == b || strings.HasPrefix(name, b+"/") {
@@ -41,7 +41,7 @@ func (s *survey) sees(name string) bool {
 
 func (s *survey) pass(name, why string) { s.passed = append(s.passed, Passed{name, why}) }
 
-// look walks over the whole directory. It fails where the directory itself cannot be read or ctx ends.
+// look walks the whole directory. It returns an error if the directory itself cannot be read or ctx ends.
 func (b *Bucket) look(ctx context.Context) (*survey, error) {
 	s := &survey{files: map[string]stamp{}}
 	if err := b.walk(ctx, s, "."); err != nil {
@@ -50,7 +50,7 @@ func (b *Bucket) look(ctx context.Context) (*survey, error) {
 	return s, nil
 }
 
-// walk adds what lies in dir and below.
+// walk adds the entries of dir and below.
 func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -86,11 +86,11 @@ func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 	return nil
 }
 
-// unfinishedEnds are what browsers and other programs append to the name of a file while they write it.
+// unfinishedEnds are suffixes that browsers and other programs append to the name of a file while they write it.
 var unfinishedEnds = [...]string{".part", ".partial", ".crdownload", ".download", ".tmp", "~"}
 
-// Unfinished reports whether the last part of a name says that what has it is still being written, or is an editor's
-// copy or lock. Safari's are folders.
+// Unfinished reports whether the last part of a name marks a file that is still being written, or an editor's copy or
+// lock. Safari's are folders.
 func Unfinished(base string, isDir bool) bool {
 	base = strings.ToLower(base)
 	if isDir {
@@ -136,7 +136,8 @@ func (b *Bucket) readDir(dir string) ([]fs.DirEntry, error) {
 	return f.ReadDir(-1)
 }
 
-// stat looks at the file of a name. What is not a regular file inside the directory is [fs.ErrNotExist].
+// stat returns information on the file of a name. Unless it is a regular file inside the directory, the error is
+// [fs.ErrNotExist].
 func (b *Bucket) stat(name string) (fs.FileInfo, error) { return statIn(b.root, b.dir, name) }
 
 func statIn(root *os.Root, d Dir, name string) (fs.FileInfo, error) {
@@ -156,11 +157,11 @@ func statIn(root *os.Root, d Dir, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// staysInside reports whether a link ends where an object could be. Links into our own folder would do harm: to open
-// and close a file of the database ends the locks that this process holds on it.
+// staysInside reports whether a link's target could be an object. Links into the data directory would do harm: opening
+// and closing a file of the database releases the locks that this process holds on it.
 func staysInside(root *os.Root, d Dir, link string) bool {
 	if _, err := root.Stat(link); err != nil {
-		return false // it leads nowhere, or out
+		return false // it is broken, or leads outside
 	}
 	top, err1 := filepath.EvalSymlinks(string(d))
 	end, err2 := filepath.EvalSymlinks(filepath.Join(string(d), filepath.FromSlash(link)))
@@ -168,7 +169,7 @@ func staysInside(root *os.Root, d Dir, link string) bool {
 	return errors.Join(err1, err2, err3) == nil && validName(filepath.ToSlash(inside))
 }
 
-// validName reports whether an object may have the name: a path in our bucket, of no dot segments, in UTF-8.
+// validName reports whether an object may have the name: a path in UTF-8 below the directory, without dot segments.
 func validName(name string) bool {
 	if !fs.ValidPath(name) || !utf8.ValidString(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return false
@@ -176,7 +177,7 @@ func validName(name string) bool {
 	return !strings.HasPrefix(name, ".") && !strings.Contains(name, "/.")
 }
 
-// missing reports whether a file system error says that there is no such file, or can be none.
+// missing reports whether a file system error means that there is no such file, or cannot be.
 func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// A commit as a renewed lease makes it: one small record, its state known.
+// A commit like that of a lease renewal: one small record in a known state.
 func BenchmarkCommit(b *testing.B) {
 	for _, text := range []int{0, 3000, document.MaxTextBytes} {
 		b.Run(fmt.Sprintf("text=%d", text), func(b *testing.B) {
@@ -43,7 +43,7 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// What the full-text index adds to the commit of a text, to the opening of an older database, and what a search takes.
+// The cost of the full-text index for committing a text and opening an older database, and of a search.
 func BenchmarkIndex(b *testing.B) {
 	words := strings.Fields(
 		"the northern branch is closed and sealed until further notice by order of the harbour master of Halifax")

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// A database file of ours says so in its header: PRAGMA application_id ("bOCR"), and user_version for the schema.
+// The header of a bucketocr database: PRAGMA application_id ("bOCR"), and user_version for the schema.
 const (
 	applicationID = 0x624f4352
 	firstVersion  = 1 // the records alone
@@ -24,7 +24,7 @@ const (
 
 var setVersion = fmt.Sprintf("PRAGMA user_version = %d;", schemaVersion)
 
-// The rev of a record is drawn from one counter for all, in the order of the commits. Rows of records are never
+// The rev of a record is from one counter for all records, in the order of the commits. Rows of records are never
 // removed, so the counter is the greatest rev. The document is JSON text with the field names of the stored document.
 const schema = `
 CREATE TABLE bucket (name TEXT NOT NULL) STRICT;
@@ -55,8 +55,8 @@ CREATE TABLE objects (
 ) STRICT, WITHOUT ROWID;
 `
 
-// The full-text index holds no text, only which words are in which. It is written in the transactions of the records,
-// by statements of ours: a database with triggers is refused.
+// The full-text index has no texts, only their words. It is written in the transactions of the records, by explicit
+// statements: a database with triggers is refused.
 const (
 	textsTable   = `CREATE VIRTUAL TABLE texts USING fts5(text, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2")`
 	searchSchema = `
@@ -69,10 +69,10 @@ CREATE TABLE indexed (
 `
 )
 
-// source is the database's address for the driver. Readers cannot write, whatever they try. Writers take the write lock
-// when a transaction begins, not half-way through. Commits are synced to the disk at checkpoints only (NORMAL): a
-// killed process loses nothing, since what it wrote is the operating system's; a power cut may take the last commits,
-// never the order or the file. As events, records and pages lie in one file, that is the same as a crash before those
+// source returns the database's address for the driver. Readers cannot write. Writers take the write lock when a
+// transaction begins, not half-way through. Commits are synced to the disk only at checkpoints (NORMAL): a killed
+// process loses nothing, since the operating system has its writes; a power cut may lose the last commits, but never
+// their order or the file. As events, records and pages are in one file, that is the same as a crash before those
 // commits.
 func source(path, mode string) string {
 	q := url.Values{
@@ -83,7 +83,7 @@ func source(path, mode string) string {
 		"_dqs":          {"0"},
 		"_defensive":    {"1"},
 		"_error_rc":     {"1"},
-		"_pragma":       {"trusted_schema(0)", "cell_size_check(1)"}, // the file may come from elsewhere
+		"_pragma":       {"trusted_schema(0)", "cell_size_check(1)"}, // the file may be from elsewhere
 	}
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
@@ -103,7 +103,7 @@ func connect(path, mode string, n int) (*sql.DB, error) {
 	return db, nil
 }
 
-// create writes the schema, wholly or not at all.
+// create writes the schema, in one transaction.
 func create(ctx context.Context, db *sql.DB, bucket string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -128,11 +128,11 @@ func bucketOf(ctx context.Context, db *sql.DB) (bucket string, err error) {
 	return bucket, err
 }
 
-// empty is the version of a database in which nothing is.
+// empty is the version of an empty database.
 const empty = 0
 
-// identify refuses a database that is not ours, and returns the version of its schema. What SQLite would run when a
-// table is read is not ours either: triggers, views, and virtual tables but the index.
+// identify refuses a database of another program, and returns the version of its schema. It also refuses anything that
+// SQLite would run when a table is read: triggers, views, and virtual tables other than the index.
 func identify(ctx context.Context, db *sql.DB) (version int, err error) {
 	var application, tables, programs int
 	err = db.QueryRowContext(ctx, `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema),
@@ -151,12 +151,12 @@ func identify(ctx context.Context, db *sql.DB) (version int, err error) {
 	case version < firstVersion:
 		return 0, damaged(fmt.Errorf("schema version %d", version))
 	case programs > 0:
-		return 0, damaged(errors.New("it holds triggers, views or virtual tables that bucketocr does not make"))
+		return 0, damaged(errors.New("it has triggers, views or virtual tables that bucketocr does not create"))
 	}
 	return version, nil
 }
 
-// readRecords returns the records that a query finds: a query for id, rev and doc.
+// readRecords returns the records found by a query, which must select id, rev and doc.
 func readRecords(ctx context.Context, db *sql.DB, query string, args ...any) (ids []string, records []*document.Stored,
 	err error) {
 	err = eachRow(ctx, db, func(rows *sql.Rows) error {
@@ -180,7 +180,7 @@ func readRecords(ctx context.Context, db *sql.DB, query string, args ...any) (id
 	return ids, records, nil
 }
 
-// eachRow calls fn for each row of the query's answer.
+// eachRow calls fn for each row of the query's result.
 func eachRow(ctx context.Context, db *sql.DB, fn func(*sql.Rows) error, query string, args ...any) error {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -195,7 +195,7 @@ func eachRow(ctx context.Context, db *sql.DB, fn func(*sql.Rows) error, query st
 	return classify(ctx, rows.Err())
 }
 
-// Nanos returns the Unix time in ns as the database keeps it: the nearest that an int64 holds.
+// Nanos returns the Unix time in ns as stored in the database: the nearest that an int64 holds.
 func Nanos(t time.Time) int64 {
 	switch {
 	case t.After(time.Unix(0, math.MaxInt64)):

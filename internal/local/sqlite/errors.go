@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// unusable returns the sentence for a database that cannot be opened.
+// unusable returns the error for a database that cannot be opened.
 func unusable(path string, err error) error {
 	err = classify(context.Background(), err)
 	if errors.Is(err, document.ErrStoreMisconfigured) {
@@ -21,12 +21,12 @@ func unusable(path string, err error) error {
 	return fmt.Errorf("records in %s cannot be opened: %w", path, err)
 }
 
-// damaged marks what cannot be read as ours.
+// damaged returns the error for a database that bucketocr cannot have written.
 func damaged(cause error) error {
 	return fmt.Errorf("%w: the database is damaged or not bucketocr's: %w", document.ErrStoreMisconfigured, cause)
 }
 
-// classify wraps a database error in what it is about. A context that has ended is the reason of whatever failed.
+// classify wraps a database error in the matching error of package document. If ctx has ended, that is the error.
 func classify(ctx context.Context, err error) error {
 	if err == nil {
 		return nil

@@ -5,18 +5,18 @@ import (
 	"database/sql"
 )
 
-// File is the newest state that was noticed of a file in the bucket's folder: that it is there, or that it has gone.
+// File is the newest noticed state of a file in the bucket's folder, which may be that it has vanished.
 type File struct {
-	Generation int64 // the last one; that of a file that has gone is the one that ended
+	Generation int64 // the latest one, also of a vanished file
 	Modified   int64 // Unix time in ns
 	Size       int64 // bytes
 	Noticed    int64 // Unix time in ns
 	Gone       bool
-	Delivered  bool // the event of this state was taken over
+	Delivered  bool // the event of this state was processed
 }
 
-// Files is what is known of the files of the bucket's folder, by name. It lies in the database of the records, so that
-// an event and the record that it led to are kept or lost together.
+// Files is the noticed states of the files in the bucket's folder, by name. They are in the database of the records, so
+// that an event and its record are kept or lost together.
 type Files struct{ store *Store }
 
 // Files returns the files of the store's bucket.
@@ -24,7 +24,7 @@ func (s *Store) Files() Files { return Files{s} }
 
 const fileColumns = "name, generation, mtime, size, noticed, gone, delivered"
 
-// All returns all files, those that have gone included. It is for the start: its error says what to do.
+// All returns all files, including vanished ones. It is for the start: its error says what to do.
 func (f Files) All(ctx context.Context) (map[string]File, error) {
 	all := map[string]File{}
 	err := f.scan(ctx, func(name string, file File) { all[name] = file }, "SELECT "+fileColumns+" FROM objects")
@@ -34,7 +34,7 @@ func (f Files) All(ctx context.Context) (map[string]File, error) {
 	return all, nil
 }
 
-// Get returns the state of one file, zero where none was ever noticed.
+// Get returns the state of one file, zero if none was ever noticed.
 func (f Files) Get(ctx context.Context, name string) (File, error) {
 	var found File
 	err := f.scan(ctx, func(_ string, file File) { found = file }, "SELECT "+fileColumns+" FROM objects WHERE name = ?",
@@ -42,7 +42,7 @@ func (f Files) Get(ctx context.Context, name string) (File, error) {
 	return found, err
 }
 
-// List returns at most limit files that are there, in the order of their names: those after a name and with a prefix.
+// List returns at most limit existing files after a name and with a prefix, in the order of their names.
 func (f Files) List(ctx context.Context, after, prefix string, limit int) (names []string, files []File, err error) {
 	const query = "SELECT " + fileColumns + ` FROM objects
 		WHERE gone = 0 AND name > ?1 AND substr(name, 1, length(?2)) = ?2 ORDER BY name LIMIT ?3`
@@ -52,7 +52,7 @@ func (f Files) List(ctx context.Context, after, prefix string, limit int) (names
 	return names, files, err
 }
 
-// scan calls take for each file that the query for all columns finds.
+// scan calls take for each file found by a query for fileColumns.
 func (f Files) scan(ctx context.Context, take func(name string, file File), query string, args ...any) error {
 	return eachRow(ctx, f.store.read, func(rows *sql.Rows) error {
 		var name string
@@ -97,7 +97,7 @@ func putFiles(ctx context.Context, tx *sql.Tx, states map[string]File) error {
 	return nil
 }
 
-// SetDelivered notes that the event of a file's state was taken over.
+// SetDelivered notes that the event of a file's state was processed.
 func (f Files) SetDelivered(ctx context.Context, name string) error {
 	_, err := f.store.write.ExecContext(ctx, "UPDATE objects SET delivered = 1 WHERE name = ?", name)
 	return classify(ctx, err)

@@ -10,8 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// rollbackJournal is a journal of a transaction that began with a database of that many pages, and changed none of
-// them.
+// rollbackJournal returns the journal of a transaction that began with a database of that many pages, and changed none.
 func rollbackJournal(pages uint32) []byte {
 	const records, nonce, sector, pageSize = 0, 1, 512, 4096
 	b := []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}
@@ -21,7 +20,7 @@ func rollbackJournal(pages uint32) []byte {
 	return append(b, make([]byte, 2*sector-len(b))...)
 }
 
-// TestForeignJournalIsNotPlayedBack: not by whoever opens the database. Its first page would be all that is left.
+// TestForeignJournalIsNotPlayedBack: however the database is opened. Playing it back would leave only the first page.
 func TestForeignJournalIsNotPlayedBack(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "records.db")
@@ -37,7 +36,7 @@ func TestForeignJournalIsNotPlayedBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = OpenBeside(path)
-	wantError(t, err, "a rollback journal lies beside it", "run bucketocr up")
+	wantError(t, err, "there is a rollback journal beside it", "run bucketocr up")
 	if s, err = Open(path, "b"); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +46,7 @@ func TestForeignJournalIsNotPlayedBack(t *testing.T) {
 	}
 }
 
-// TestForeignProgramsAreRefused: a database brings data, and nothing that runs when that is read or written.
+// TestForeignProgramsAreRefused: a database may have data, but nothing that runs when data is read or written.
 func TestForeignProgramsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, statement := range map[string]string{

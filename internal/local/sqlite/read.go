@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Get is [document.Store].Get.
+// Get implements [document.Store].
 func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	var rev int64
 	var doc []byte
@@ -28,7 +28,7 @@ func (s *Store) Get(ctx context.Context, id string) (*document.Stored, error) {
 	return &document.Stored{Record: r, Version: rev, ReadAt: time.Now()}, nil
 }
 
-// Pages is [document.Store].Pages.
+// Pages implements [document.Store].
 func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]document.Page, error) {
 	const query = "SELECT doc FROM pages WHERE id = ? AND generation = ? ORDER BY page"
 	var pages []document.Page
@@ -50,15 +50,14 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]docum
 	return pages, nil
 }
 
-// Due is [document.Store].Due. Records due at the same time come in the order of their ids.
+// Due implements [document.Store]. Records due at the same time are in the order of their ids.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
 	const query = "SELECT id, rev, doc FROM records WHERE due <= ? ORDER BY due, id LIMIT ?"
 	_, due, err := readRecords(ctx, s.read, query, Nanos(now), max(limit, 0))
 	return due, err
 }
 
-// Reusable is [document.Store].Reusable. It has no index to go by: files of a folder have no MD5, so that none of their
-// records has a key.
+// Reusable implements [document.Store]. It has no index: files of a folder have no MD5, so their records have no key.
 func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, error) {
 	const query = "SELECT id, rev, doc FROM records WHERE doc ->> '$.reuseKey' = ? LIMIT 1"
 	_, found, err := readRecords(ctx, s.read, query, key)
@@ -70,10 +69,10 @@ func (s *Store) Reusable(ctx context.Context, key string) (*document.Stored, err
 
 var _ document.Lister = (*Store)(nil)
 
-// listBatch is how many records List reads at once. A batch is read whole before fn is called, which may write.
+// listBatch is how many records List reads at once. It reads a whole batch before it calls fn, which may write.
 const listBatch = 200
 
-// List is [document.Lister].List.
+// List implements [document.Lister].
 func (s *Store) List(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	const byID = "SELECT id, rev, doc FROM records WHERE id > ?1 AND (?2 = '' OR status = ?2) ORDER BY id LIMIT ?3"
 	if !q.DueBy.IsZero() {
@@ -109,7 +108,7 @@ func (s *Store) listDue(ctx context.Context, q document.Query, fn func(*document
 	}
 }
 
-// listNames has no index to go by: a folder holds thousands of files, not millions.
+// listNames lists records by name. It has no index: a folder has thousands of files, not millions.
 func (s *Store) listNames(ctx context.Context, q document.Query, fn func(*document.Stored) error) error {
 	const byName = `SELECT id, rev, doc FROM records WHERE doc ->> '$.name' >= ?1 AND (?2 = '' OR doc ->> '$.name' <= ?2)
 		AND (doc ->> '$.name', id) > (?3, ?4) ORDER BY doc ->> '$.name', id LIMIT ?5`
@@ -125,7 +124,7 @@ func (s *Store) listNames(ctx context.Context, q document.Query, fn func(*docume
 	}
 }
 
-// each calls fn for those of a batch that q selects.
+// each calls fn for the records of a batch that q selects.
 func each(batch []*document.Stored, q document.Query, fn func(*document.Stored) error) error {
 	for _, r := range batch {
 		if q.Warning != "" && !slices.Contains(r.Warnings, q.Warning) || q.Model != "" && r.Model != q.Model ||
@@ -140,7 +139,7 @@ func each(batch []*document.Stored, q document.Query, fn func(*document.Stored) 
 	return nil
 }
 
-// Heads is [document.Lister].Heads.
+// Heads implements [document.Lister].
 func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, error) {
 	found := make([]*document.Stored, len(ids))
 	for i, id := range ids {
@@ -156,7 +155,7 @@ func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, er
 	return found, nil
 }
 
-// Tally is [document.Lister].Tally.
+// Tally implements [document.Lister].
 func (s *Store) Tally(ctx context.Context) (document.Tally, error) {
 	const query = `SELECT status, count(*), total(doc ->> '$.pagesDone'), total(doc ->> '$.usage.promptTokens'),
 		total(doc ->> '$.usage.completionTokens') FROM records GROUP BY status`
@@ -174,17 +173,17 @@ func (s *Store) Tally(ctx context.Context) (document.Tally, error) {
 	return t, err
 }
 
-// pollEvery is how late a process sees what another one commits.
+// pollEvery is the maximum delay until a process sees another one's commits.
 const pollEvery = 200 * time.Millisecond
 
-// watchBatch is how many records Watch reads at once: a record may be about a megabyte.
+// watchBatch is how many records, of up to about a megabyte, Watch reads at once.
 const watchBatch = 32
 
-// Watch is [document.Watcher].Watch: the records that there are come in the order of their last commits.
+// Watch implements [document.Watcher]. Existing records are in the order of their last commits.
 func (s *Store) Watch(ctx context.Context, fn func(id string, r *document.Record) error) error {
 	const query = "SELECT id, rev, doc FROM records WHERE rev > ? ORDER BY rev LIMIT ?"
 	for seen := int64(0); ; {
-		changed := s.woken() // before the query: what it misses wakes us
+		changed := s.woken() // before the query: later commits close it
 		ids, batch, err := readRecords(ctx, s.read, query, seen, watchBatch)
 		if ctx.Err() != nil {
 			return nil
@@ -207,7 +206,7 @@ func (s *Store) Watch(ctx context.Context, fn func(id string, r *document.Record
 	}
 }
 
-// wait returns when there may be news or ctx has ended.
+// wait returns when there may be changes or ctx has ended.
 func (s *Store) wait(ctx context.Context, changed <-chan struct{}) {
 	select {
 	case <-ctx.Done():

@@ -17,11 +17,11 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// maxIndexed bounds what is indexed of one text, in bytes: a transaction is not to take longer.
+// maxIndexed is how many bytes of a text are indexed, to limit the time of a transaction.
 const maxIndexed = 16 << 20
 
-// indexText brings the index in line with a record, in the transaction that writes it, after its pages. A database that
-// has no index yet stays as it is.
+// indexText updates the index for a record, in the transaction that writes it, after its pages. Without an index in the
+// database it does nothing.
 func indexText(ctx context.Context, tx *sql.Tx, id string, r *document.Record) error {
 	var version int
 	if err := tx.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version); err != nil ||
@@ -63,8 +63,8 @@ func indexText(ctx context.Context, tx *sql.Tx, id string, r *document.Record) e
 	return err
 }
 
-// markOf tells one text from another: a record is written more often than its text changes. A record that is not done
-// has none.
+// markOf returns a mark that identifies a record's text, nil unless the record is done. A record is written more often
+// than its text changes.
 func markOf(r *document.Record) []byte {
 	if r.Status != document.StatusDone {
 		return nil
@@ -86,7 +86,7 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// pagesText returns the texts of pages, one after the other, cut where there is more than maxIndexed.
+// pagesText returns the concatenated texts of pages, cut at maxIndexed.
 func pagesText(ctx context.Context, db querier, id string, generation int64) (string, error) {
 	rows, err := db.QueryContext(ctx,
 		"SELECT doc ->> '$.text' FROM pages WHERE id = ? AND generation = ? ORDER BY page", id, generation)
@@ -108,7 +108,7 @@ func pagesText(ctx context.Context, db querier, id string, generation int64) (st
 
 var tag = regexp.MustCompile(`</?[A-Za-z][^<>]*>`)
 
-// plainText is a text without its HTML tags: the names of tags are no words of it.
+// plainText returns a text without HTML tags, whose names are not words of the text.
 func plainText(text string) string {
 	text = text[:min(len(text), maxIndexed)]
 	if strings.ContainsAny(text, "<&") {
@@ -117,8 +117,7 @@ func plainText(text string) string {
 	return strings.ToValidUTF8(text, " ")
 }
 
-// migrate gives a database of the first version an index of the texts in it, wholly or not at all. It reads all of
-// them.
+// migrate adds the index to a database of the first version, in one transaction. It reads all texts.
 func migrate(ctx context.Context, db *sql.DB) error {
 	const query = "SELECT id, doc FROM records WHERE id > ? AND status = 'done' ORDER BY id LIMIT 50"
 	tx, err := db.BeginTx(ctx, nil)
@@ -167,17 +166,16 @@ func batch(ctx context.Context, tx *sql.Tx, query, after string) (ids []string, 
 	return ids, records, rows.Err()
 }
 
-// Found is a document whose text holds the words that were searched for.
+// Found is a document whose text has the words of a search.
 type Found struct {
 	ID string
 
-	// Line is the line that holds most of the words, in parts: the second, fourth and so on are words that were
-	// searched for. Nil where there was too much to look through.
+	// Line is the line with most of the words, in parts: the second, fourth and so on are words of the search. Nil if
+	// the texts were too long to look through.
 	Line []string
 }
 
-// Indexed reports whether the texts can be searched: a database of an older bucketocr gets its index when [Open] opens
-// it.
+// Indexed reports whether the texts can be searched: a database of an older bucketocr gets its index from [Open].
 func (s *Store) Indexed(ctx context.Context) (bool, error) {
 	var version int
 	err := s.read.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version)
@@ -185,15 +183,15 @@ func (s *Store) Indexed(ctx context.Context) (bool, error) {
 }
 
 const (
-	maxQuery = 200     // runes of a query that are looked at
+	maxQuery = 200     // runes of a query that count
 	maxWords = 12      // of a query
-	lineRoom = 8 << 20 // bytes of texts that are looked through for the lines of one answer
+	lineRoom = 8 << 20 // bytes of texts searched for the lines of one answer
 )
 
-// Search returns the finished documents whose texts have all words of a query, in any order, those written last first,
-// at most limit; more reports whether there are others. A word finds those that begin with it, whatever their case and
-// accents; one with other signs in it, like 12-b, is found as it is written. Nothing in a query is an operator. A query
-// without a letter or digit finds nothing.
+// Search returns at most limit finished documents whose texts have all words of a query, in any order, those written
+// last first; more reports whether there are others. A word matches words that begin with it, ignoring case and
+// accents; a word with punctuation, like 12-b, matches as a phrase. A query has no operators. A query without a letter
+// or digit finds nothing.
 func (s *Store) Search(ctx context.Context, query string, limit int) (found []Found, more bool, err error) {
 	match, words := parseQuery(query)
 	if match == "" {
@@ -228,7 +226,7 @@ func (s *Store) Search(ctx context.Context, query string, limit int) (found []Fo
 	return found, more, nil
 }
 
-// searchedText is what is indexed of a record, as it is now; empty where it has no text any more.
+// searchedText returns the current text of a record, as indexed; empty if it no longer has any.
 func (s *Store) searchedText(ctx context.Context, id string) (string, error) {
 	var text sql.NullString
 	var inPages, generation sql.NullInt64
@@ -243,8 +241,7 @@ func (s *Store) searchedText(ctx context.Context, id string) (string, error) {
 	return pagesText(ctx, s.read, id, generation.Int64)
 }
 
-// parseQuery returns a query as FTS5 wants it, each word quoted, so that nothing in it is an operator, and the words,
-// folded.
+// parseQuery returns a query in FTS5's syntax, with each word quoted so that none is an operator, and the folded words.
 func parseQuery(query string) (match string, words []string) {
 	runes := []rune(strings.ToValidUTF8(query, " "))
 	query = strings.Map(func(r rune) rune {
@@ -269,7 +266,7 @@ func parseQuery(query string) (match string, words []string) {
 
 func notInWord(r rune) bool { return !unicode.In(r, unicode.L, unicode.N, unicode.Co, unicode.Mn) }
 
-// fold returns a word without what the index does not tell apart: case and accents.
+// fold returns a word without case and accents, which the index does not distinguish.
 func fold(word string) string {
 	if isASCII(word) {
 		return strings.ToLower(word)
@@ -292,10 +289,10 @@ func isASCII(s string) bool {
 	return true
 }
 
-// lineRunes bounds a line that is shown.
+// lineRunes limits the length of a shown line.
 const lineRunes = 160
 
-// lineOf returns the line of a text that has most of the words, the first of several, in parts; nil where none has any.
+// lineOf returns the first line of a text with most of the words, in parts; nil if no line has any.
 func lineOf(text string, words []string) []string {
 	best, most := "", 0
 	for line := range strings.Lines(text) {
@@ -312,7 +309,7 @@ func lineOf(text string, words []string) []string {
 	return split(strings.Join(strings.Fields(printable(plainText(best))), " "), words)
 }
 
-// countIn returns how many of the words a line has.
+// countIn returns how many of the words are in a line.
 func countIn(line string, words []string) int {
 	has := make([]bool, len(words))
 	n := 0
@@ -328,7 +325,7 @@ func countIn(line string, words []string) int {
 	return n
 }
 
-// printable is a line without what does not print and what turns the direction of writing.
+// printable returns a line without characters that do not print or change the direction of writing.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -341,7 +338,7 @@ func printable(line string) string {
 	}, line)
 }
 
-// split cuts a line where the words are, and to lineRunes around the first of them.
+// split splits a line at the words, and trims it to lineRunes around the first of them.
 func split(line string, words []string) []string {
 	parts := []string{""}
 	add := func(piece string, hit bool) {
@@ -380,7 +377,7 @@ func begins(token string, words []string) bool {
 	return false
 }
 
-// trim cuts the parts of a line to about lineRunes, so that the first word that was searched for is among them.
+// trim trims the parts of a line to about lineRunes, including the first word of the search.
 func trim(parts []string) []string {
 	const before = 40
 	if lead := []rune(parts[0]); len(lead) > before && len(parts) > 1 {

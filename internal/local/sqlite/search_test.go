@@ -15,13 +15,13 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// finished is a done record with a text.
+// finished returns a done record with a text.
 func finished(s *Store, name, text string) document.Record {
 	return document.Record{Bucket: s.Bucket(), Name: name, Generation: 7, Status: document.StatusDone, Pages: 1,
 		PagesDone: 1, Text: text, Finished: time.Now()}
 }
 
-// search returns the names of the records that a query finds, and the lines, with what was found in brackets.
+// search returns the names of the records that a query finds, and the lines, with the matches in brackets.
 func search(t testing.TB, s *Store, query string) (names []string, lines []string) {
 	t.Helper()
 	found, more, err := s.Search(t.Context(), query, 500)
@@ -46,8 +46,8 @@ func search(t testing.TB, s *Store, query string) (names []string, lines []strin
 	return names, lines
 }
 
-// TestSearch: a query finds the texts that have all its words, whatever their case and accents, and shows the line with
-// them; what looks like an operator is a word like any other.
+// TestSearch: a query finds the texts that have all its words, ignoring case and accents, and shows the line with them;
+// operators are ordinary words.
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -104,9 +104,8 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// TestIndexFollowsTheRecord: what is found is the text as it is now: not that of an older reading, of one that is read
-// again from the start, or of one that was deleted; and a record that is written without its text changing is not
-// indexed again.
+// TestIndexFollowsTheRecord: searches find the current text, not that of an older reading, of a record retried from the
+// start, or of a deleted one; a record written with an unchanged text is not indexed again.
 func TestIndexFollowsTheRecord(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -185,7 +184,7 @@ func TestCommitAndIndexAreOne(t *testing.T) {
 	}
 }
 
-// downgrade makes a database one of the version before there was an index.
+// downgrade converts a database to the version without an index.
 func downgrade(t *testing.T, s *Store) {
 	t.Helper()
 	execSQL(t, s, "DROP TABLE texts")
@@ -193,8 +192,7 @@ func downgrade(t *testing.T, s *Store) {
 	execSQL(t, s, fmt.Sprint("PRAGMA user_version = ", firstVersion))
 }
 
-// TestOlderDatabaseGetsTheIndex: when it is opened to work in it, wholly or not at all. Beside a working process it is
-// used as it is.
+// TestOlderDatabaseGetsTheIndex: when it is opened with Open, completely or not at all. OpenBeside uses it unchanged.
 func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -263,7 +261,7 @@ func TestCancelledMigration(t *testing.T) {
 	}
 }
 
-// TestLine: it is bounded, has the first word in it, and nothing that does not print.
+// TestLine: a line is limited in length, contains the first word, and has only printable characters.
 func TestLine(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, query, want string }{
@@ -281,7 +279,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// FuzzSearch: no query is an error, or does anything but find.
+// FuzzSearch: no query is an error, or changes anything.
 func FuzzSearch(f *testing.F) {
 	s := open(f, f.TempDir())
 	put(f, s, finished(s, "a", "the quick brown fox\n<b>jumps</b> over 12-b\n東京 Łódź"))

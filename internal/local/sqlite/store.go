@@ -13,19 +13,19 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// Store is the records of one bucket: a [document.Store], [document.Watcher] and [document.Lister], and in the same
-// database the [Files]. All methods may be called concurrently. Times are kept to the nanosecond and come back in UTC;
-// empty slices and maps come back nil.
+// Store is the records of one bucket: a [document.Store], [document.Watcher] and [document.Lister], with the [Files] in
+// the same database. All methods may be called concurrently. Times are kept to the nanosecond and returned in UTC;
+// empty slices and maps are returned as nil.
 //
-// Errors are as [document.Store] says: [document.ErrStoreUnavailable] where the disk is full or fails or the store is
-// closed, [document.ErrStoreMisconfigured] where the database is damaged or may not be written,
-// [document.ErrStoreRejected] where a document is over 1 GB or holds a time beyond the year 9999.
+// Errors are those of [document.Store]: [document.ErrStoreUnavailable] if the disk is full or fails or the store is
+// closed, [document.ErrStoreMisconfigured] if the database is damaged or not writable, [document.ErrStoreRejected] if a
+// document is over 1 GB or has a time beyond the year 9999.
 type Store struct {
 	path   string
 	bucket string
 	read   *sql.DB
 	write  *sql.DB             // one connection
-	end    func(*sql.Tx) error // (*sql.Tx).Commit, but in tests
+	end    func(*sql.Tx) error // (*sql.Tx).Commit, except in tests
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each commit
@@ -36,20 +36,21 @@ var (
 	_ document.Watcher = (*Store)(nil)
 )
 
-// journal ends the name of a database's rollback journal. Ours has none: it is in WAL mode, and what a process that was
-// killed while it made an empty database leaves is not needed. One that came from elsewhere would be played back before
-// the first read: it overwrites or cuts off the database, and may name a further file for SQLite to remove.
+// journal is the suffix of a database's rollback journal. Ours has none: it is in WAL mode, and the journal of a
+// process that was killed while it created an empty database is not needed. A journal from elsewhere would be played
+// back before the first read: it overwrites or truncates the database, and may name a further file for SQLite to
+// remove.
 const journal = "-journal"
 
 var errForeignJournal = errors.New(
-	"a rollback journal lies beside it, which is not read: run bucketocr up there first, which removes it")
+	"there is a rollback journal beside it, which is not read: run bucketocr up there first, which removes it")
 
-// readers is how many reads run at once.
+// readers is the number of connections for reading.
 const readers = 4
 
-// Open opens the database at path to read and write it, and makes it where it is missing: for the bucket of the given
-// name, which it keeps. The caller is the only one that opens it so; see [OpenBeside] for the others. It has checked
-// that path and the files beside it are regular files of its own, or none. The error says what to do.
+// Open opens the database at path for reading and writing, and creates it if it is missing, for the bucket of the given
+// name, which it stores. Only one process may open it this way; see [OpenBeside] for others. The caller must have
+// checked that path and the files beside it are its own regular files, or missing. The error says what to do.
 func Open(path, bucket string) (*Store, error) {
 	s := newStore(path)
 	if err := os.Remove(path + journal); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -69,14 +70,14 @@ func Open(path, bucket string) (*Store, error) {
 	return s, nil
 }
 
-// prepare makes sure that the database is ours and of this schema; an empty one and an older one become so. It returns
-// the bucket's name: the given one for a new database, else the one it was made with.
+// prepare makes sure that the database is bucketocr's and has this schema, to which an empty or older one is converted.
+// It returns the bucket's name: the given one for a new database, otherwise the stored one.
 func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
 	version, err := identify(ctx, db)
 	if err != nil {
 		return "", err
 	}
-	// Only now: this writes to the file. The file remembers it.
+	// This writes to the file, so it is done only now. The file keeps the mode.
 	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return "", err
 	}
@@ -92,9 +93,9 @@ func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
 	return bucketOf(ctx, db)
 }
 
-// OpenBeside opens the database at path to read and change it beside the process that opened it with [Open], if there
-// is one: every change is atomic and conditional on the state that it builds on. Watch sees the other's commits at most
-// 200 ms late. It may be called any number of times. A database that is not there is [fs.ErrNotExist].
+// OpenBeside opens the database at path for reading and changing it beside the process that opened it with [Open], if
+// there is one: every change is atomic and conditional on the state that it builds on. Watch sees the other's commits
+// at most 200 ms late. It may be called any number of times. If there is no database, the error is [fs.ErrNotExist].
 func OpenBeside(path string) (*Store, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -131,15 +132,15 @@ func newStore(path string) *Store {
 // Bucket returns the name of the bucket that the database was made for.
 func (s *Store) Bucket() string { return s.bucket }
 
-// Close ends the store. What runs at that time fails with [document.ErrStoreUnavailable]; Watch wants its context ended
-// first. It may be called twice.
+// Close closes the store. Calls under way fail with [document.ErrStoreUnavailable]; the context of Watch must be ended
+// first. It may be repeated.
 func (s *Store) Close() error {
-	return errors.Join(s.read.Close(), s.write.Close()) // the last one leaves one file, the log merged into it
+	return errors.Join(s.read.Close(), s.write.Close()) // closing the last connection merges the log into the file
 }
 
 // ExpireLeases ends the leases of all records in processing now, so that the sweep takes them over at once and counts
-// the interruption. It is for a process that holds the folder alone and has not begun to work: those leases are a dead
-// process's. It returns how many there were; after an error it may be called again.
+// the interruption. It is for a process that has locked the folder and has not begun to work: those leases are a dead
+// process's. It returns their number; after an error it may be repeated.
 func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
 	ids, _, err := readRecords(ctx, s.read, "SELECT id, rev, doc FROM records WHERE status = 'processing' ORDER BY id")
 	if err != nil {
@@ -170,7 +171,7 @@ func expireLease(old *document.Record) (*document.Change, error) {
 // Commit applies the change in one transaction; see [document.Store].
 func (s *Store) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored,
 	error) {
-	version := int64(0) // of no record
+	version := int64(0) // for no record
 	if from != nil {
 		version = from.Version
 	}
@@ -217,7 +218,7 @@ func encodePages(pages []document.Page, now time.Time) ([]page, error) {
 	return encoded, nil
 }
 
-// transact runs fn in one transaction that holds the write lock, and wakes the watchers where it commits.
+// transact runs fn in one transaction that holds the write lock, and wakes the watchers after a commit.
 func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) (int64, error)) (rev int64, err error) {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -230,7 +231,7 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) (int64, error)) (
 		return 0, classify(ctx, err)
 	}
 	err = s.end(tx)
-	s.wake() // even where the answer is an error: the commit may have been applied
+	s.wake() // even after an error: the commit may have been applied
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", document.ErrAnswerLost, classify(ctx, err))
 	}
@@ -285,21 +286,21 @@ func dropPages(ctx context.Context, tx *sql.Tx, id string, generation int64, num
 	return nil
 }
 
-// ClearPages is [document.Store].ClearPages. The record is looked at in the statement that deletes.
+// ClearPages implements [document.Store]. The statement that deletes also checks the record.
 func (s *Store) ClearPages(ctx context.Context, id string, keep int64) error {
 	_, err := s.write.ExecContext(ctx, `DELETE FROM pages WHERE id = ?1 AND (?2 = 0 OR generation != ?2)
 		AND generation NOT IN (SELECT doc ->> '$.generation' FROM records WHERE id = ?1 AND status != 'deleted')`, id, keep)
 	return classify(ctx, err)
 }
 
-// page is a page document ready to be written.
+// page is an encoded page document.
 type page struct {
 	generation int64
 	number     int
 	doc        string
 }
 
-// stamped returns the record of the change as it will be stored.
+// stamped returns the change's record as it will be stored.
 func stamped(c *document.Change, now time.Time) *document.Record {
 	r := *c.Record
 	r.Updated = now

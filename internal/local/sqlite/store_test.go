@@ -25,7 +25,7 @@ func open(t testing.TB, dir string) *Store {
 	return s
 }
 
-// databaseIn is the path of the database in a directory.
+// databaseIn returns the path of the database in a directory.
 func databaseIn(dir string) string { return filepath.Join(dir, "records.db") }
 
 func shut(t testing.TB, s *Store) {
@@ -35,7 +35,7 @@ func shut(t testing.TB, s *Store) {
 	}
 }
 
-// put stores r as it is under its own id.
+// put stores r unchanged under its own id.
 func put(t testing.TB, s *Store, r document.Record, pages ...document.Page) *document.Stored {
 	t.Helper()
 	got, err := document.Update(t.Context(), s, r.Object().ID(), document.Unread(),
@@ -48,7 +48,7 @@ func put(t testing.TB, s *Store, r document.Record, pages ...document.Page) *doc
 	return got
 }
 
-// get reads the record of a name, which has to be there.
+// get reads the record of a name, which must exist.
 func get(t testing.TB, s *Store, name string) *document.Stored {
 	t.Helper()
 	got, err := s.Get(t.Context(), document.Object{Bucket: s.Bucket(), Name: name}.ID())
@@ -58,13 +58,13 @@ func get(t testing.TB, s *Store, name string) *document.Stored {
 	return got
 }
 
-// retrying is a small record in the bucket of s.
+// retrying returns a small retrying record in the bucket of s.
 func retrying(s *Store, name string) document.Record {
 	return document.Record{Bucket: s.Bucket(), Name: name, Generation: 7, Status: document.StatusRetrying,
 		Due: time.Unix(1, 0)}
 }
 
-// sameState reports whether two answers, each with its own time, are of one state.
+// sameState reports whether two answers, each with its own time, hold the same state.
 func sameState(a, b *document.Stored) bool {
 	return a.Version == b.Version && reflect.DeepEqual(a.Record, b.Record)
 }
@@ -74,7 +74,7 @@ func TestRecords(t *testing.T) {
 	documenttest.Records(t, func(t *testing.T) document.Store { return open(t, t.TempDir()) })
 }
 
-// Another process commits between the reading and the commit: the function sees it and nothing of it is lost.
+// Another process commits between the read and the commit: the function sees that change, and nothing is lost.
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -177,7 +177,7 @@ func TestDueBeyondTime(t *testing.T) {
 	}
 }
 
-// Watch reads in batches; more records than one of them all come, once, in the order of their commits.
+// Watch reads in batches; more records than one batch are all reported, once, in the order of their commits.
 func TestWatchManyBatches(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())

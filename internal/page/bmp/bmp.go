@@ -1,8 +1,8 @@
-// Package bmp decodes BMP files: of Windows and OS/2, of 1 to 32 bits a pixel, with palettes, bit fields or run
-// lengths, also without the header of a file.
+// Package bmp decodes BMP files of Windows and OS/2: 1 to 32 bits per pixel, with palettes, bit fields or run-length
+// encoding, with or without a file header.
 //
-// Files, in reading order: decode.go the picture, runs.go its pixels in runs, pixels.go those that are stored as they
-// are, canvas.go what they are put on, bmp.go the header.
+// Files, in reading order: decode.go the picture, runs.go run-length encoded pixels, pixels.go uncompressed pixels,
+// canvas.go the decoded picture, bmp.go the header.
 package bmp
 
 import (
@@ -12,51 +12,51 @@ import (
 	"slices"
 )
 
-// HeadSize is how many bytes Read looks at, at most.
+// HeadSize is the most bytes that Read needs.
 const HeadSize = arrayHead + fileHead + 124 + 4*4
 
 const (
-	arrayHead = 14 // of OS/2's file of several pictures
+	arrayHead = 14 // of an OS/2 bitmap array
 	fileHead  = 14
 )
 
-// What Read fails with, beside Unsupported.
+// Errors of Read, in addition to Unsupported.
 var (
 	ErrCut    = errors.New("bmp: the file is cut off")
 	ErrBroken = errors.New("bmp: the header is broken")
 )
 
-// Unsupported names the kind of file that is not read.
+// Unsupported names an unsupported kind of BMP.
 type Unsupported string
 
 func (u Unsupported) Error() string { return "bmp: unsupported: " + string(u) }
 
-// How pixels are stored.
+// Compressions.
 const (
 	plain = iota
 	runs8
 	runs4
 	bitFields
-	runs24 // of OS/2; of Windows a JPEG
+	runs24 // in OS/2; in Windows an embedded JPEG
 	embeddedPNG
 	alphaFields
 )
 
-// Picture is what the header says.
+// Picture is a BMP's header.
 type Picture struct {
-	Width, Height int // in pixels, over 0
+	Width, Height int // in pixels, positive
 	topDown       bool
-	depth         int // bits a pixel
+	depth         int // bits per pixel
 	compression   int
 	masks         [4]uint32 // of red, green, blue and alpha
-	palette       int       // where it is
-	entrySize     int       // of its colours in bytes
-	colours       int       // as declared; 0: as many as can be told apart
-	pixels        int       // where they are; 0: after the palette
+	palette       int       // its offset
+	entrySize     int       // of a palette entry in bytes
+	colours       int       // as declared; 0: 1<<depth
+	pixels        int       // their offset; 0: after the palette
 }
 
-// Is reports whether a file begins like a BMP: with a file's header or, as on a clipboard, without. Two letters are no
-// proof, so it also looks at the header after them.
+// Is reports whether a file begins like a BMP: with a file header or, as from a clipboard, without. It also checks the
+// header after the magic, since two letters prove nothing.
 func Is(b []byte) bool {
 	if len(b) >= arrayHead && string(b[:2]) == "BA" {
 		b = b[arrayHead:]
@@ -68,7 +68,7 @@ func Is(b []byte) bool {
 	return isBare(b)
 }
 
-// isBare reports whether a file is a BMP without a file's header.
+// isBare reports whether a file is a BMP without a file header.
 func isBare(b []byte) bool {
 	if len(b) < 40 {
 		return false
@@ -79,11 +79,11 @@ func isBare(b []byte) bool {
 		slices.Contains([]uint16{1, 2, 4, 8, 16, 24, 32}, depth)
 }
 
-// Read reads the header of a file that begins with b, all of it or HeadSize bytes. Errors are ErrCut, ErrBroken or
-// Unsupported.
+// Read reads the header of a file, of which b holds at least the first HeadSize bytes, or all of it. Errors are ErrCut,
+// ErrBroken or Unsupported.
 func Read(b []byte) (*Picture, error) {
 	le := binary.LittleEndian
-	p, at := &Picture{entrySize: 4}, 0 // at is the header's place
+	p, at := &Picture{entrySize: 4}, 0 // at is the header's offset
 	if len(b) >= arrayHead && string(b[:2]) == "BA" {
 		at = arrayHead
 	}
@@ -101,7 +101,7 @@ func Read(b []byte) (*Picture, error) {
 	if len(b) < at+size {
 		return nil, ErrCut
 	}
-	h := make([]byte, 124) // what a shorter one does not have is 0
+	h := make([]byte, 124) // fields that a shorter one lacks are 0
 	copy(h, b[at:at+size])
 	p.palette = at + size
 	var width, height int64
@@ -129,7 +129,7 @@ func Read(b []byte) (*Picture, error) {
 			n = 4
 		}
 		if size < 52 {
-			p.palette += 4 * n // they follow the header
+			p.palette += 4 * n // the masks follow the header
 		}
 		if len(b) < at+40+4*n {
 			return nil, ErrCut
@@ -142,7 +142,8 @@ func Read(b []byte) (*Picture, error) {
 	return p, nil
 }
 
-// checkKind refuses what is not read, by the header's size too: OS/2 has other numbers for compression than Windows.
+// checkKind returns an error for kinds that are not supported. OS/2 and Windows number their compressions differently;
+// the header's size tells them apart.
 func (p *Picture) checkKind(size int) error {
 	os2 := size == 64 || size > 12 && size < 40
 	switch {
@@ -153,7 +154,7 @@ func (p *Picture) checkKind(size int) error {
 	case p.compression == embeddedPNG:
 		return Unsupported("that contains a PNG")
 	case p.compression > alphaFields:
-		return Unsupported("with a compression of its own")
+		return Unsupported("with an unknown compression")
 	}
 	depths := [...][]int{plain: {1, 2, 4, 8, 16, 24, 32}, runs8: {8}, runs4: {4}, bitFields: {16, 24, 32}, runs24: {24},
 		embeddedPNG: nil, alphaFields: {16, 24, 32}}
@@ -163,7 +164,7 @@ func (p *Picture) checkKind(size int) error {
 	case p.depth == 0 || p.depth > 64 || slices.Contains(depths[plain], p.depth):
 		return ErrBroken
 	}
-	return Unsupported(fmt.Sprintf("with %d bits a pixel", p.depth))
+	return Unsupported(fmt.Sprintf("with %d bits per pixel", p.depth))
 }
 
 func (p *Picture) defaultMasks() {
@@ -172,7 +173,7 @@ func (p *Picture) defaultMasks() {
 	}
 }
 
-// PixelSize is how many bytes a decoded pixel takes.
+// PixelSize returns the size of a decoded pixel in bytes.
 func (p *Picture) PixelSize() int {
 	if p.depth <= 8 {
 		return 1

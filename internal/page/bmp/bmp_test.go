@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// off is the largest difference of a picture on white from one in grays.
+// off returns the largest difference of a picture on white from a gray one.
 func off(m image.Image, want *image.Paletted) int {
 	most := 0
 	for y := range want.Rect.Dy() {
@@ -27,7 +27,7 @@ func off(m image.Image, want *image.Paletted) int {
 	return most
 }
 
-// TestEveryKindIsRead: of each kind the same picture comes out, but for the bits that it does not have.
+// TestEveryKindIsRead: each kind of file decodes to the same picture, within its bits.
 func TestEveryKindIsRead(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(61, 40)
@@ -52,7 +52,8 @@ func TestEveryKindIsRead(t *testing.T) {
 	}
 }
 
-// TestPixelsAreNotWhereThePaletteIs: a header that puts the pixels where the palette begins does not count the palette.
+// TestPixelsAreNotWhereThePaletteIs: if the header's offset of the pixels is that of the palette, the pixels follow the
+// palette.
 func TestPixelsAreNotWhereThePaletteIs(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(61, 40)
@@ -75,7 +76,7 @@ func TestPixelsAreNotWhereThePaletteIs(t *testing.T) {
 	}
 }
 
-// TestCutOffRowsAreWhite: of a file that is cut off the rows that are there are right, and the others white.
+// TestCutOffRowsAreWhite: in a file that is cut off, the complete rows are right, and the others white.
 func TestCutOffRowsAreWhite(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(61, 40)
@@ -131,7 +132,7 @@ func TestAlphaIsUsedWhereItIsMeant(t *testing.T) {
 	}
 }
 
-// TestEndBeforeTheLastRow: where runs end by a mark nothing is missing, and what they leave out is white.
+// TestEndBeforeTheLastRow: if runs end with a mark, no row is missing, and skipped pixels are white.
 func TestEndBeforeTheLastRow(t *testing.T) {
 	t.Parallel()
 	file := pagetest.BMP{Header: 40, Depth: 8, Compression: 1}.Write(pagetest.FourGrays(4, 4))
@@ -149,7 +150,7 @@ func TestEndBeforeTheLastRow(t *testing.T) {
 	}
 }
 
-func TestHeadersThatAreNotRead(t *testing.T) {
+func TestUnsupportedAndBrokenHeaders(t *testing.T) {
 	t.Parallel()
 	small := pagetest.FourGrays(9, 9)
 	for _, c := range []struct {
@@ -191,7 +192,7 @@ func TestIsNeedsMoreThanTwoLetters(t *testing.T) {
 	}
 }
 
-// FuzzDecode: any bytes are decoded or not, without a panic, in the memory that the header's size takes.
+// FuzzDecode: no bytes cause a panic, or take more memory than the declared size needs.
 func FuzzDecode(f *testing.F) {
 	m := pagetest.FourGrays(17, 9)
 	for _, kind := range pagetest.BMPs() {

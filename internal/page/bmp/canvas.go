@@ -6,16 +6,16 @@ import (
 	"math/bits"
 )
 
-// canvas is where pixels are put.
+// canvas is a picture that is being decoded.
 type canvas struct {
 	p        *Picture
 	indices  *image.Paletted
 	colours  *image.NRGBA
-	alpha    bool // some pixel is not wholly transparent
+	alpha    bool // some pixel is not fully transparent
 	channels [4]channel
 }
 
-// channel is a part of a pixel.
+// channel extracts one channel of a pixel.
 type channel struct {
 	mask  uint32
 	shift int
@@ -28,7 +28,7 @@ func newChannel(mask uint32) channel {
 	return c
 }
 
-// of returns a pixel's part in 8 bits.
+// of returns the channel of a pixel, scaled to 8 bits.
 func (c *channel) of(pixel uint32) byte {
 	if c.most == 0 {
 		return 0
@@ -36,7 +36,7 @@ func (c *channel) of(pixel uint32) byte {
 	return byte((uint64(pixel&c.mask)>>c.shift*255 + c.most/2) / c.most)
 }
 
-// canvas returns a white one.
+// canvas returns a white canvas.
 func (p *Picture) canvas(file []byte) *canvas {
 	c, r := &canvas{p: p}, image.Rect(0, 0, p.Width, p.Height)
 	if p.depth > 8 {
@@ -52,7 +52,7 @@ func (p *Picture) canvas(file []byte) *canvas {
 	palette := p.paletteOf(file)
 	white := palette.Index(color.White)
 	if len(palette) < 1<<8 {
-		for len(palette) < 1<<p.depth { // numbers without a colour
+		for len(palette) < 1<<p.depth { // indices without a colour
 			palette = append(palette, color.Black)
 		}
 		if len(palette) < 1<<8 {
@@ -67,7 +67,7 @@ func (p *Picture) canvas(file []byte) *canvas {
 	return c
 }
 
-// image returns the finished picture. Where all is transparent, alpha is not meant.
+// image returns the finished picture. If all of it is transparent, its alpha values are ignored.
 func (c *canvas) image() image.Image {
 	if c.indices != nil {
 		return c.indices
@@ -80,7 +80,7 @@ func (c *canvas) image() image.Image {
 	return c.colours
 }
 
-// row returns the place of a row, counted in the order in which rows are stored.
+// row returns where the y-th stored row belongs in the picture.
 func (c *canvas) row(y int) int {
 	if c.p.topDown {
 		return y

@@ -6,8 +6,8 @@ import (
 	"image/color"
 )
 
-// Decode decodes the picture of a file, whose header was read from its first bytes. It returns how many rows are there;
-// the others are white. The error is ctx's.
+// Decode decodes the picture of a file, whose header was read from its first bytes. It returns the number of rows that
+// the file has; the others are white. The error is ctx's.
 func (p *Picture) Decode(ctx context.Context, file []byte) (img image.Image, rows int, err error) {
 	c := p.canvas(file)
 	switch p.compression {
@@ -19,10 +19,10 @@ func (p *Picture) Decode(ctx context.Context, file []byte) (img image.Image, row
 	return c.image(), rows, err
 }
 
-// pixelsOf returns the bytes of the pixels.
+// pixelsOf returns the bytes that hold the pixels.
 func (p *Picture) pixelsOf(file []byte) []byte {
 	at := p.pixels
-	if p.depth <= 8 && at == p.palette { // a header that does not count the palette, of which there is one all the same
+	if p.depth <= 8 && at == p.palette { // the offset ignores the palette, which is there nevertheless
 		at = 0
 	}
 	if after := p.palette + p.entrySize*len(p.paletteOf(file)); at < p.palette || at >= len(file) && after < len(file) {
@@ -31,7 +31,7 @@ func (p *Picture) pixelsOf(file []byte) []byte {
 	return file[min(at, len(file)):]
 }
 
-// paletteOf returns the colours, of as many as are there before the pixels.
+// paletteOf returns the palette, which ends at the pixels at the latest.
 func (p *Picture) paletteOf(file []byte) color.Palette {
 	if p.depth > 8 {
 		return nil

@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 )
 
-// readRows reads pixels that are stored as they are, and returns how many rows there are.
+// readRows reads uncompressed pixels and returns the number of complete rows.
 func (p *Picture) readRows(ctx context.Context, b []byte, c *canvas) (rows int, err error) {
-	// The last row may lack the bytes that fill it up.
+	// The last row may lack its padding.
 	size, used := (int64(p.Width)*int64(p.depth)+31)/32*4, (int64(p.Width)*int64(p.depth)+7)/8
 	for rows < p.Height && int64(len(b)) >= used {
 		if err := ctx.Err(); err != nil {
@@ -26,7 +26,7 @@ func (p *Picture) readRows(ctx context.Context, b []byte, c *canvas) (rows int, 
 	return rows, nil
 }
 
-// unpack reads numbers of so many bits.
+// unpack reads a row of palette indices of depth bits each.
 func unpack(row, b []byte, depth int) {
 	each := 8 / depth
 	for x := range row {
@@ -34,7 +34,7 @@ func unpack(row, b []byte, depth int) {
 	}
 }
 
-// fill reads a row of colours.
+// fill reads a row of colours of 16, 24 or 32 bits.
 func (c *canvas) fill(row, b []byte) {
 	size := c.p.depth / 8
 	usual := c.p.masks == [4]uint32{0xff0000, 0xff00, 0xff, 0} && size > 2

@@ -2,15 +2,15 @@ package bmp
 
 import "context"
 
-// What follows a count of 0 is one of these, or a number of pixels that are stored as they are.
+// The byte after a count of 0: one of these, or the number of literal pixels that follow.
 const (
 	endOfRow     = 0
 	endOfPicture = 1
 	move         = 2
 )
 
-// readRuns reads pixels that are stored in runs. It returns how many rows are there: all, where the end is marked.
-// Pixels that a file leaves out stay white.
+// readRuns reads run-length encoded pixels. It returns the number of complete rows: all of them if the end is marked.
+// Pixels that the file skips stay white.
 func (p *Picture) readRuns(ctx context.Context, b []byte, c *canvas) (rows int, err error) {
 	r := runs{c: c, b: b, size: max(p.depth/8, 1)}
 	for steps := 0; r.y < p.Height; steps++ {
@@ -24,7 +24,7 @@ func (p *Picture) readRuns(ctx context.Context, b []byte, c *canvas) (rows int, 
 		count, kind := int(head[0]), int(head[1])
 		switch {
 		case count > 0:
-			r.b = b[len(b)-len(r.b)-1:] // kind is the first pixel
+			r.b = b[len(b)-len(r.b)-1:] // kind is the first byte of the pixel
 			if !r.run(count) {
 				return r.rows(), nil
 			}
@@ -47,15 +47,15 @@ func (p *Picture) readRuns(ctx context.Context, b []byte, c *canvas) (rows int, 
 	return r.rows(), nil
 }
 
-// runs is the place where the next pixel goes, and what it is read from.
+// runs is the state of run-length decoding: the remaining bytes and the position of the next pixel.
 type runs struct {
 	c    *canvas
 	b    []byte
-	size int // of a pixel, of 8 bits or more
+	size int // of a pixel in bytes, at least 1
 	x, y int
 }
 
-// rows returns how many rows are there. The last of a file may lack its mark.
+// rows returns the number of complete rows. The last row may lack its end mark.
 func (r *runs) rows() int {
 	if r.x >= r.c.p.Width {
 		return min(r.y+1, r.c.p.Height)
@@ -74,7 +74,7 @@ func (r *runs) take(n int) []byte {
 	return b
 }
 
-// run repeats a pixel, or two of 4 bits in turn.
+// run puts a pixel count times, or two pixels of 4 bits alternately.
 func (r *runs) run(count int) bool {
 	pixel := r.take(r.size)
 	for i := range count {
@@ -86,7 +86,7 @@ func (r *runs) run(count int) bool {
 	return true
 }
 
-// literal reads pixels, which fill an even number of bytes.
+// literal reads literal pixels, which are padded to an even number of bytes.
 func (r *runs) literal(count int) bool {
 	n := count * r.size
 	if r.c.p.depth == 4 {
@@ -107,7 +107,8 @@ func (r *runs) literal(count int) bool {
 	return true
 }
 
-// put puts the next pixel, of two in 4 bits the first where i is even. What is right of the picture is dropped.
+// put puts the next pixel. Of two pixels of 4 bits it puts the first if i is even. Pixels to the right of the picture
+// are dropped.
 func (r *runs) put(pixel []byte, i int) {
 	if p := r.c.p; r.x < p.Width && r.y < p.Height {
 		switch y := r.c.row(r.y); p.depth {

@@ -2,10 +2,10 @@ package ccitt
 
 import "math/bits"
 
-// reader reads bits from the high end of each byte. After the last byte there are zeros without end.
+// reader reads bits, the highest of each byte first. After the last byte it returns zeros.
 type reader struct {
 	data []byte
-	at   int    // of the next byte that is not in held
+	at   int    // index of the next byte that is not in held
 	held uint64 // the next bits, at its high end
 	n    int    // how many of them are valid
 }
@@ -22,19 +22,19 @@ func (r *reader) peek(n int) uint32 {
 	return uint32(r.held >> (64 - n))
 }
 
-// skip reads n bits that were peeked at.
+// skip consumes n bits that were peeked at.
 func (r *reader) skip(n int) {
 	r.held <<= n
 	r.n -= n
 }
 
-// read returns how many bits are read.
+// read returns the number of bits consumed.
 func (r *reader) read() int { return 8*r.at - r.n }
 
-// ended reports whether all bits are read.
+// ended reports whether all bits are consumed.
 func (r *reader) ended() bool { return r.read() >= 8*len(r.data) }
 
-// skipZeros reads zeros up to the next bit that is none, or to the end, and returns how many.
+// skipZeros consumes zeros up to the next 1 or the end, and returns their number.
 func (r *reader) skipZeros() (n int) {
 	for !r.ended() {
 		const step = 32
@@ -47,7 +47,7 @@ func (r *reader) skipZeros() (n int) {
 	return n
 }
 
-// align reads up to a multiple of so many bits, 8 or 16.
+// align consumes bits up to a multiple of to, which is 8 or 16.
 func (r *reader) align(to int) {
 	rest := -r.read() & (to - 1)
 	r.peek(rest)

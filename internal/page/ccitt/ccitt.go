@@ -1,6 +1,7 @@
-// Package ccitt decodes fax: the codings of T.4 (Group 3, in one and in two dimensions, with any fill before the end of
-// a row) and T.6 (Group 4), and those of TIFF that have no code for the end of a row. It is as lenient as libtiff: rows
-// that are broken or missing cost themselves. Nothing here keeps state, and all may be called concurrently.
+// Package ccitt decodes fax images: T.4 (Group 3, one- and two-dimensional, with any fill before the end of a row), T.6
+// (Group 4), and TIFF's variants without codes for the end of a row. It is as lenient as libtiff: rows before a fault
+// are decoded, and in Group 3 those after it, too. The package keeps no state; all functions may be called
+// concurrently.
 //
 // Files, in reading order: ccitt.go pictures and rows, bits.go reading bits, codes.go the tables of codes.
 package ccitt
@@ -10,35 +11,35 @@ import (
 	"errors"
 )
 
-// Coding is how rows follow each other.
+// Coding says how rows are coded and separated.
 type Coding int
 
 const (
 	Group3 Coding = iota // T.4: each row begins with a code, which may be missing where TwoDimensional is not set
 	Group4               // T.6
-	Bytes                // rows of T.4 in one dimension, each beginning with a byte
-	Words                // the same, with two bytes
+	Bytes                // one-dimensional rows of T.4, each beginning at a byte
+	Words                // the same, each beginning at a multiple of two bytes
 )
 
-// Format is what has to be known of a picture beside its bytes. Bits count from the high end of a byte.
+// Format describes how a picture is coded. The highest bit of each byte comes first.
 type Format struct {
 	Coding         Coding
-	Width          int  // pixels of a row, over 0
-	TwoDimensional bool // Group3: each row says which of the two it is
-	Uncompressed   bool // it may have pixels that are not coded, which are not decoded here: see ErrUncompressed
+	Width          int  // pixels per row, positive
+	TwoDimensional bool // Group3: a bit before each row tells whether it is one- or two-dimensional
+	Uncompressed   bool // the picture may use uncompressed mode, which is not supported: see ErrUncompressed
 }
 
 var (
-	// ErrDamaged says that rows are missing or broken. Those that were decoded show.
+	// ErrDamaged means that rows are missing or broken; the others were decoded.
 	ErrDamaged = errors.New("ccitt: rows are missing or broken")
-	// ErrUncompressed says that a picture has pixels that are not coded.
+	// ErrUncompressed means that a picture uses uncompressed mode.
 	ErrUncompressed = errors.New("ccitt: uncompressed mode")
 )
 
-// Decode fills dst with rows of (Width+7)/8 bytes, a bit each pixel, 0 for white, and returns how many it has decoded
-// before the picture ended or broke off. Of a row that is broken, where later ones can still be read, the rest is
-// white. Errors: ErrDamaged, ErrUncompressed, or ctx's, which is asked every few rows. It allocates no more than 8
-// bytes a pixel of a row.
+// Decode fills dst with rows of (Width+7)/8 bytes, one bit per pixel, 0 for white, and returns the number of rows that
+// it decoded before the picture ended or became unreadable. The rest of a broken row is white, if later rows can still
+// be read. Errors: ErrDamaged, ErrUncompressed, or ctx's, which is checked every few rows. It allocates at most 8 bytes
+// per pixel of a row.
 func (f Format) Decode(ctx context.Context, dst, data []byte) (rows int, err error) {
 	d := decoder{Format: f, reader: reader{data: data}, codes: tables()}
 	stride := (f.Width + 7) / 8
@@ -74,18 +75,18 @@ func (f Format) Decode(ctx context.Context, dst, data []byte) (rows int, err err
 	return rows, err
 }
 
-// decoder decodes a picture row by row. A row is where its colour changes, from left to right, beginning with white: at
-// 0 too where its first pixel is black.
+// decoder decodes a picture row by row. A row is stored as the positions where its colour changes, from left to right.
+// It begins with white, so a row whose first pixel is black has a change at 0.
 type decoder struct {
 	Format
 	reader
 	*codes
 	above, row   []int32
-	marked       bool // Group3: rows begin with a code, so what follows a broken one can be found
-	uncompressed bool // met
+	marked       bool // Group3: rows begin with a code, so the row after a broken one can be found
+	uncompressed bool // uncompressed mode was met
 }
 
-// begin reads what comes before a row, and reports whether there is one.
+// begin reads the codes before a row. ok is false if there are no more rows.
 func (d *decoder) begin() (oneDimensional, ok bool) {
 	if d.Coding == Group4 {
 		return false, !d.ended() && d.peek(2*eolBits) != 1<<eolBits|1
@@ -95,7 +96,7 @@ func (d *decoder) begin() (oneDimensional, ok bool) {
 		if d.marked {
 			d.sync()
 		}
-		for d.endOfRow() { // at the end of the picture six times
+		for d.endOfRow() { // the picture ends with six of them
 			d.marked = true
 			if d.TwoDimensional {
 				oneDimensional = d.peek(1) == 1
@@ -106,7 +107,7 @@ func (d *decoder) begin() (oneDimensional, ok bool) {
 	return oneDimensional, !d.ended()
 }
 
-// end reads what comes after a row.
+// end skips the padding after a row.
 func (d *decoder) end() {
 	switch d.Coding {
 	case Bytes:
@@ -116,8 +117,8 @@ func (d *decoder) end() {
 	}
 }
 
-// endOfRow reads the code that ends a row, and the fill before it, if that is what comes next. Fill up to the end of
-// the data is read too.
+// endOfRow consumes the code that ends a row, and the fill before it, and reports whether there was one. It also
+// consumes fill that lasts to the end of the data.
 func (d *decoder) endOfRow() bool {
 	before := d.reader
 	zeros := d.skipZeros()
@@ -132,28 +133,28 @@ func (d *decoder) endOfRow() bool {
 	return false
 }
 
-// sync goes on to the next code that ends a row.
+// sync skips to the next code that ends a row.
 func (d *decoder) sync() {
 	for !d.ended() && d.peek(eolBits-1) != 0 {
 		d.skip(1)
 	}
 }
 
-// colour is that of the pixel after what is decoded of the row: 0 white, 1 black.
+// colour returns the current colour of the row: 0 white, 1 black.
 func (d *decoder) colour() int { return len(d.row) & 1 }
 
-// change changes the colour at x, which is not left of the last change. In a row of two dimensions, two at the same
-// place both count for the row below, as libtiff and the writers of such rows have it.
+// change changes the colour at x, which is not left of the last change. In a two-dimensional row, two changes at the
+// same position both count for the row below, as in libtiff and the programs that write such rows.
 func (d *decoder) change(x int) {
 	if x < d.Width {
 		d.row = append(d.row, int32(x))
 	}
 }
 
-// crowded reports whether a row has more changes than pixels, which only runs without a pixel can cause.
+// crowded reports whether a row has more changes than pixels, which only empty runs can cause.
 func (d *decoder) crowded() bool { return len(d.row) > d.Width+2 }
 
-// run reads the length of a run of a colour. A negative one is none.
+// run reads the length of a run of a colour, -1 if there is no valid code.
 func (d *decoder) run(colour int) int {
 	for sum := 0; ; {
 		c := d.runs[colour][d.peek(runBits)]
@@ -174,7 +175,7 @@ func (d *decoder) oneDimensional() bool {
 			return false
 		}
 		x += n
-		if last := len(d.row) - 1; last >= 0 && int(d.row[last]) == x { // a run of no pixels
+		if last := len(d.row) - 1; last >= 0 && int(d.row[last]) == x { // an empty run
 			d.row = d.row[:last]
 			continue
 		}
@@ -183,9 +184,9 @@ func (d *decoder) oneDimensional() bool {
 	return true
 }
 
-// twoDimensional decodes a row by the one above it. The names are those of T.6.
+// twoDimensional decodes a row relative to the one above it. Variables are named as in T.6.
 func (d *decoder) twoDimensional() bool {
-	next := 0 // the first change above that lies right of a0
+	next := 0 // the first change above that is right of a0
 	above := func(i int) int {
 		if i < len(d.above) {
 			return int(d.above[i])
@@ -233,7 +234,7 @@ func (d *decoder) twoDimensional() bool {
 	return true
 }
 
-// paint draws a row of so many pixels.
+// paint draws a row of width pixels.
 func paint(dst []byte, row []int32, width int) {
 	clear(dst)
 	for i := 0; i < len(row); i += 2 {

@@ -19,7 +19,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// lines is a picture of random runs, each row a little like the one above it.
+// lines returns a picture of random runs, each row similar to the one above it.
 func lines(w, h int, seed uint64) *image.Gray {
 	r := rand.New(rand.NewPCG(seed, 7))
 	m := image.NewGray(image.Rect(0, 0, w, h))
@@ -39,7 +39,7 @@ func lines(w, h int, seed uint64) *image.Gray {
 	return m
 }
 
-// packed is a picture as Decode returns it.
+// packed returns a picture in Decode's format.
 func packed(m *image.Gray) []byte {
 	stride := (m.Rect.Dx() + 7) / 8
 	b := make([]byte, stride*m.Rect.Dy())
@@ -68,7 +68,7 @@ var codings = map[string]struct {
 	"rows that begin with two bytes": {32771, pagetest.FaxOptions{}, ccitt.Format{Coding: ccitt.Words}},
 }
 
-// TestEveryCodingComesBack: pictures of all widths, in all codings, of runs of all lengths.
+// TestEveryCodingComesBack: pictures of all widths and run lengths decode as they were encoded, in all codings.
 func TestEveryCodingComesBack(t *testing.T) {
 	t.Parallel()
 	for name, c := range codings {
@@ -87,8 +87,8 @@ func TestEveryCodingComesBack(t *testing.T) {
 	}
 }
 
-// TestCodesAreThoseOfT4: golang.org/x/image/ccitt, which has its own table, reads a run of each length and colour as we
-// do.
+// TestCodesAreThoseOfT4: golang.org/x/image/ccitt, which has its own tables, decodes a run of each length and colour in
+// the same way.
 func TestCodesAreThoseOfT4(t *testing.T) {
 	t.Parallel()
 	const w = 2700
@@ -118,8 +118,7 @@ func TestCodesAreThoseOfT4(t *testing.T) {
 	}
 }
 
-// TestBrokenRowCostsItself: in Group 3 the rows after one that is broken are found again, where they are coded by
-// themselves.
+// TestBrokenRowCostsItself: in Group 3 the rows after a broken one are found again, if they are one-dimensional.
 func TestBrokenRowCostsItself(t *testing.T) {
 	t.Parallel()
 	const w, rows = 400, 30
@@ -139,7 +138,7 @@ func TestBrokenRowCostsItself(t *testing.T) {
 			if errors.Is(err, ccitt.ErrDamaged) {
 				told++
 			}
-			// Where a code is lost that ends a row, or there is one too many, the rows move.
+			// If an end code is lost or added, the rows move.
 			if n < rows-1 || !bytes.Equal(row(got, n-1), row(want, rows-1)) &&
 				!bytes.Equal(row(got, n-1), row(want, rows-2)) {
 				t.Fatalf("%s, bit %d: %d rows, %v", name, bit, n, err)
@@ -154,9 +153,8 @@ func TestBrokenRowCostsItself(t *testing.T) {
 	}
 }
 
-// TestRunsOfNoPixelsChangeNothing: they divide a run that is too long for one code, and are no change for the row
-// below.
-func TestRunsOfNoPixelsChangeNothing(t *testing.T) {
+// TestEmptyRunsChangeNothing: an empty run that divides a run too long for one code is not a change for the row below.
+func TestEmptyRunsChangeNothing(t *testing.T) {
 	t.Parallel()
 	const eol, v0 = "000000000001", "1"
 	digits := eol + "1" + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 0) + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 8) +
@@ -172,14 +170,13 @@ func TestRunsOfNoPixelsChangeNothing(t *testing.T) {
 	}
 }
 
-// TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions: some writers begin a row with two of them, and refer to them in the
-// row below.
-func TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions(t *testing.T) {
+// TestEmptyRunsCountInTwoDimensionalRows: some programs begin a row with two empty runs, to which the row below refers.
+func TestEmptyRunsCountInTwoDimensionalRows(t *testing.T) {
 	t.Parallel()
 	const horizontal, pass, v0 = "001", "0001", "1"
 	nothing := horizontal + ccitt.RunCodes(0, 0) + ccitt.RunCodes(1, 0)
 	digits := nothing + horizontal + ccitt.RunCodes(0, 8) + ccitt.RunCodes(1, 4) + v0 +
-		pass + horizontal + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 4) + v0 // passing over nothing
+		pass + horizontal + ccitt.RunCodes(0, 4) + ccitt.RunCodes(1, 4) + v0 // passing over no pixels
 	for _, crowd := range []string{"", strings.Repeat(nothing, 1000)} {
 		all := crowd + digits
 		data := make([]byte, (len(all)+7)/8)
@@ -197,7 +194,7 @@ func TestRunsOfNoPixelsCountBelowRowsOfTwoDimensions(t *testing.T) {
 	}
 }
 
-// TestMissingRowsAreTold: those that are there are shown, however many are not.
+// TestMissingRowsAreTold: missing rows are reported, and all others decoded.
 func TestMissingRowsAreTold(t *testing.T) {
 	t.Parallel()
 	const w, rows, missing = 100, 20, 7
@@ -246,7 +243,7 @@ func TestDecodingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// FuzzDecode: any bytes end soon, in little memory, within the rows that there is room for.
+// FuzzDecode: any bytes are decoded quickly, in little memory, and within the given rows.
 func FuzzDecode(f *testing.F) {
 	for _, c := range codings {
 		data := pagetest.Fax(lines(77, 9, 1), c.compression, 9, c.options).Strips[0]
@@ -274,7 +271,7 @@ func FuzzDecode(f *testing.F) {
 		if most := time.Second + time.Duration(len(data))*10*time.Microsecond; took > most {
 			t.Fatalf("%v for %d bytes", took, len(data))
 		}
-		for y := range rows { // what lies right of a row is white
+		for y := range rows { // bits to the right of a row are white
 			if rest := stride*8 - format.Width; bits.TrailingZeros8(dst[y*stride+stride-1]) < rest {
 				t.Fatal("pixels right of the picture")
 			}

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// The codes of T.4, tables 2 and 3: those of the runs of 0 to 63 pixels, which end a run, those of 64, 128 and so on to
-// 1728, which make it longer, and those of 1792 to 2560, which both colours share.
+// The codes of T.4, tables 2 and 3: terminating codes for runs of 0 to 63 pixels, make-up codes for 64, 128 and so on
+// to 1728, and make-up codes for 1792 to 2560, which both colours share.
 const (
 	whiteEnds = `
 	00110101 000111 0111 1000 1011 1100 1110 1111 10011 10100 00111 01000 001000 000011 110100 110101 101010 101011 0100111
@@ -37,11 +37,11 @@ const (
 	000000011100 000000011101 000000011110 000000011111`
 )
 
-// modeCodes are those of T.4, table 4, by mode. The last one is how an extension begins.
+// modeCodes lists the codes of T.4, table 4, by mode. The last one begins an extension.
 const modeCodes = "0001 001 0000010 000010 010 1 011 000011 0000011 0000001"
 
-// Modes of coding in two dimensions. Vertical ones differ from modeV0 by how far the change lies to the right of that
-// above.
+// Modes of two-dimensional coding. A vertical mode differs from modeV0 by how many pixels the change is to the right of
+// the one above.
 const (
 	modePass = iota
 	modeHorizontal
@@ -58,16 +58,16 @@ const (
 // eolBits is the length of the code that ends a row: eleven or more bits of 0, and one of 1.
 const eolBits = 12
 
-// code is what the next bits mean: a number and how many bits it takes, 0 where they are no code.
+// code is a decoded code: its value and its length in bits, 0 if the bits are not a code.
 type code struct {
 	value int16
 	bits  uint8
 }
 
-// Longest codes, in bits.
+// Lengths of the longest codes, in bits.
 const runBits, modeBits = 13, 7
 
-// codes are the tables, by the next bits.
+// codes holds the decoding tables, indexed by the next bits.
 type codes struct {
 	runs  [2][1 << runBits]code // of white and of black
 	modes [1 << modeBits]code
@@ -83,7 +83,7 @@ var tables = sync.OnceValue(func() *codes {
 	return t
 })
 
-// enter enters a list of codes, whose values begin with first and grow by step.
+// enter adds a list of codes to a table. Their values begin with first and increase by step.
 func enter(table []code, width int, list string, first, step int) {
 	for i, digits := range strings.Fields(list) {
 		n, err := strconv.ParseUint(digits, 2, width)
@@ -97,8 +97,7 @@ func enter(table []code, width int, list string, first, step int) {
 	}
 }
 
-// RunCodes returns the codes of a run as T.4 writes them, in digits, for those who encode. The colour is 0 for white
-// and 1 for black.
+// RunCodes returns the codes of a run as binary digits, for encoders. The colour is 0 for white and 1 for black.
 func RunCodes(colour, length int) string {
 	ends, makeUp := whiteEnds, whiteMakeUp
 	if colour == 1 {

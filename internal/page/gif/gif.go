@@ -1,5 +1,5 @@
-// Package gif decodes the first picture of a GIF, as far as it goes. It is as liberal as browsers: a picture may be
-// larger than its screen, and lack its colours or its end.
+// Package gif decodes the first picture of a GIF. It is as lenient as browsers: a picture may be larger than its
+// screen, and its palette or its end may be missing.
 //
 // Files, in reading order: gif.go the blocks up to the picture, lzw.go its pixels.
 package gif
@@ -12,27 +12,27 @@ import (
 	"image/color"
 )
 
-// Source is a file that is read from front to back.
+// Source reads a file from front to back.
 type Source interface {
 	// Next returns the next n bytes, which are valid until the next call, or an error.
 	Next(n int) ([]byte, error)
 }
 
-// What Read fails with, beside the source's errors.
+// Errors of Read, in addition to the source's.
 var (
 	ErrNoPicture = errors.New("gif: no picture")
 	ErrBroken    = errors.New("gif: broken before its picture")
 )
 
-// Picture is what is said before the pixels.
+// Picture holds the headers before the pixels.
 type Picture struct {
-	Width, Height int // of the screen, which is as large as its first picture at least
+	Width, Height int // of the screen, enlarged to hold its first picture
 
 	frame       image.Rectangle
 	interlaced  bool
 	palette     color.Palette
-	transparent int // number of a colour; below 0: none
-	codeSize    int // bits of a pixel
+	transparent int // index of a colour; negative: none
+	codeSize    int // bits per pixel
 }
 
 // Blocks.
@@ -76,7 +76,7 @@ func Read(s Source) (*Picture, error) {
 	return nil, ErrBroken
 }
 
-// readPalette reads a table of colours if flags say that there is one.
+// readPalette reads a palette if flags announce one.
 func (p *Picture) readPalette(s Source, flags byte) error {
 	if flags&0x80 == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (p *Picture) readPalette(s Source, flags byte) error {
 	return nil
 }
 
-// readExtension reads a label and blocks, up to an empty one.
+// readExtension reads a label and blocks up to an empty one, and keeps the transparent colour.
 func (p *Picture) readExtension(s Source) error {
 	b, err := s.Next(1)
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *Picture) readExtension(s Source) error {
 	}
 }
 
-// readFrame reads what is said about the picture itself.
+// readFrame reads the header and the palette of the picture itself.
 func (p *Picture) readFrame(s Source) error {
 	b, err := s.Next(9)
 	if err != nil {
@@ -142,8 +142,8 @@ func (p *Picture) readFrame(s Source) error {
 	return nil
 }
 
-// Decode decodes the pixels that follow what Read has read. It returns the screen, white where nothing is, and how many
-// rows of the picture are there. The error is ctx's.
+// Decode decodes the pixels that follow the part that Read has read. It returns the screen, which is white outside the
+// picture, and how many of all rows of the picture the file has. The error is ctx's.
 func (p *Picture) Decode(ctx context.Context, pixels []byte) (m *image.Paletted, there, all int, err error) {
 	palette, white := p.colours()
 	m = image.NewPaletted(image.Rect(0, 0, p.Width, p.Height), palette)
@@ -172,8 +172,8 @@ func (p *Picture) Decode(ctx context.Context, pixels []byte) (m *image.Paletted,
 	return m, y, h, nil
 }
 
-// colours returns the colours to draw with, and the number of white or the lightest of them. What is transparent is
-// white.
+// colours returns the palette to draw with, in which the transparent colour is white, and the index of white or its
+// lightest colour.
 func (p *Picture) colours() (color.Palette, byte) {
 	all := p.palette
 	if all == nil { // a ramp of grays
@@ -188,7 +188,7 @@ func (p *Picture) colours() (color.Palette, byte) {
 	if p.transparent >= 0 {
 		all[p.transparent] = color.White
 	} else if len(all) < 256 && all.Convert(color.White) != color.Color(color.RGBA{255, 255, 255, 255}) {
-		for len(all) < min(1<<p.codeSize, 255) { // numbers without a colour
+		for len(all) < min(1<<p.codeSize, 255) { // indices without a colour
 			all = append(all, color.Black)
 		}
 		all = append(all, color.White)
@@ -196,7 +196,7 @@ func (p *Picture) colours() (color.Palette, byte) {
 	return all, byte(all.Index(color.White))
 }
 
-// row returns the place of the nth row of a picture of h.
+// row returns the position of the n-th stored row of a picture of h rows.
 func (p *Picture) row(n, h int) int {
 	if !p.interlaced {
 		return n
@@ -211,10 +211,10 @@ func (p *Picture) row(n, h int) int {
 	return 0
 }
 
-// passes are the rows of an interlaced picture in their order.
+// passes lists the rows of an interlaced picture in the order in which they are stored.
 var passes = [...]struct{ first, step int }{{0, 8}, {4, 8}, {2, 4}, {1, 2}}
 
-// coarsen gives each row of an interlaced picture that is not among the first ones the pixels of the one above.
+// coarsen fills the rows of an interlaced picture that are missing with the row above.
 func (p *Picture) coarsen(m *image.Paletted, there, h int) {
 	known := make([]bool, h)
 	for n := range there {

@@ -25,7 +25,7 @@ func decode(file []byte) (m *image.Paletted, there, all int, err error) {
 	return p.Decode(context.Background(), file[s.At:])
 }
 
-// same reports whether two pictures are, on white, in the rows from 0 to bottom.
+// same reports whether two pictures are equal on white, in the rows from 0 to bottom.
 func same(a, b image.Image, bottom int) bool {
 	for y := range bottom {
 		for x := range b.Bounds().Dx() {
@@ -39,7 +39,7 @@ func same(a, b image.Image, bottom int) bool {
 	return a.Bounds().Size() == b.Bounds().Size()
 }
 
-// TestEveryKindIsRead: of each kind the same picture comes out.
+// TestEveryKindIsRead: each kind of file decodes to the same picture.
 func TestEveryKindIsRead(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(301, 200)
@@ -51,7 +51,7 @@ func TestEveryKindIsRead(t *testing.T) {
 	}
 }
 
-// TestDecodesAsTheStandardLibrary compares files that that reads, of other programs.
+// TestDecodesAsTheStandardLibrary compares the results for other programs' files with image/gif.
 func TestDecodesAsTheStandardLibrary(t *testing.T) {
 	t.Parallel()
 	names, _ := filepath.Glob("../testdata/*.gif")
@@ -70,7 +70,7 @@ func TestDecodesAsTheStandardLibrary(t *testing.T) {
 	}
 }
 
-// TestPictureIsOnItsScreen: around it is white.
+// TestPictureIsOnItsScreen: the screen around the picture is white.
 func TestPictureIsOnItsScreen(t *testing.T) {
 	t.Parallel()
 	small := pagetest.FourGrays(40, 30)
@@ -86,8 +86,8 @@ func TestPictureIsOnItsScreen(t *testing.T) {
 	}
 }
 
-// TestColoursThatAreMissingAreGrays: a file without a palette is shown in grays.
-func TestColoursThatAreMissingAreGrays(t *testing.T) {
+// TestMissingPaletteIsGray: a file without a palette decodes to grays.
+func TestMissingPaletteIsGray(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(40, 30)
 	m, _, _, err := decode(pagetest.GIF{NoPalette: true}.Write(want))
@@ -103,8 +103,8 @@ func TestColoursThatAreMissingAreGrays(t *testing.T) {
 	}
 }
 
-// TestCutOffRowsAreWhite: of a file that is cut off or broken the rows before that are right, and the others white; of
-// an interlaced one they are like those above.
+// TestCutOffRowsAreWhite: in a file that is cut off or broken, the rows before the fault are right, and the others
+// white, or, if interlaced, like those above.
 func TestCutOffRowsAreWhite(t *testing.T) {
 	t.Parallel()
 	want := pagetest.FourGrays(301, 200)
@@ -154,7 +154,7 @@ func TestNoPicture(t *testing.T) {
 	}
 }
 
-// FuzzDecode: any bytes are decoded or not, without a panic.
+// FuzzDecode: no bytes cause a panic.
 func FuzzDecode(f *testing.F) {
 	for _, kind := range pagetest.GIFs(image.Pt(17, 9)) {
 		f.Add(kind.Write(pagetest.FourGrays(17, 9)))

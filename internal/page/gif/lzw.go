@@ -1,23 +1,23 @@
 package gif
 
-// maxWidth is the largest number of bits of a code.
+// maxWidth is the length of the longest code in bits.
 const maxWidth = 12
 
-// codes reads pixels that are compressed with LZW, in blocks of up to 255 bytes.
+// codes decompresses LZW from blocks of up to 255 bytes.
 type codes struct {
-	b     []byte // from the next byte on
-	block int    // bytes that are left of the block
+	b     []byte // the remaining bytes
+	block int    // remaining bytes of the block
 	acc   uint32
-	n     int // bits of acc
+	n     int // number of valid bits in acc
 
-	size, width, next int // bits of a pixel and of a code, and the next code that is made
-	last              int // the code before; below 0: none
+	size, width, next int // bits per pixel and per code, and the next code to be defined
+	last              int // the previous code; negative: none
 	first             byte
 	ended             bool
 
-	before [1 << maxWidth]uint16 // of a code that was made, all but its last pixel, as a code
+	before [1 << maxWidth]uint16 // of each defined code: the code for all but its last pixel
 	pixel  [1 << maxWidth]byte   // and its last pixel
-	stack  []byte                // pixels to come, the next one last
+	stack  []byte                // pending pixels, the next one last
 }
 
 func newCodes(b []byte, size int) *codes {
@@ -26,10 +26,10 @@ func newCodes(b []byte, size int) *codes {
 	return c
 }
 
-// clear forgets the codes that were made.
+// clear forgets the defined codes.
 func (c *codes) clear() { c.width, c.next, c.last = c.size+1, 1<<c.size+2, -1 }
 
-// read reads pixels, and returns how many there are before the end.
+// read fills row with pixels and returns how many there were before the end.
 func (c *codes) read(row []byte) int {
 	n := 0
 	for n < len(row) {
@@ -45,7 +45,7 @@ func (c *codes) read(row []byte) int {
 	return n
 }
 
-// fill reads the next code's pixels, and reports whether there is one.
+// fill puts the pixels of the next code on the stack, and reports whether there is one.
 func (c *codes) fill() bool {
 	for !c.ended {
 		code, ok := c.code()
@@ -56,7 +56,7 @@ func (c *codes) fill() bool {
 		case code == clearCode:
 			c.clear()
 		case code > c.next || code == c.next && c.last < 0 || code > clearCode && c.last < 0:
-			c.ended = true // none that there can be
+			c.ended = true // not a valid code
 		default:
 			c.take(code)
 			return true
@@ -65,10 +65,11 @@ func (c *codes) fill() bool {
 	return false
 }
 
-// take puts a code's pixels on the stack, and makes the next code of the one before and the first of them.
+// take puts a code's pixels on the stack, and defines the next code: the previous code, followed by the first of these
+// pixels.
 func (c *codes) take(code int) {
 	at := code
-	if code == c.next { // the code before, and its first pixel again
+	if code == c.next { // the previous code, followed by its own first pixel
 		c.stack = append(c.stack, c.first)
 		at = c.last
 	}
@@ -86,7 +87,6 @@ func (c *codes) take(code int) {
 	c.last = code
 }
 
-// code returns the next code; false if there is none.
 func (c *codes) code() (int, bool) {
 	for c.n < c.width {
 		for c.block == 0 {

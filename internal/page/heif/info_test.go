@@ -84,7 +84,7 @@ func TestDecoders(t *testing.T) {
 		if e == nil {
 			continue // built without
 		}
-		if err := e.Start(); err != nil {
+		if err := e.Start(nil); err != nil {
 			t.Fatal(name, err)
 		}
 		if _, err := e.Decode([]byte("nothing"), 64<<20); !errors.Is(err, ErrBroken) {

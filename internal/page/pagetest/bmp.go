@@ -7,26 +7,26 @@ import (
 	"slices"
 )
 
-// BMP is a file to be written, of a picture in at most 16 colours. All that is 0 is as Windows has it.
+// BMP describes a file to write, of a picture in at most 16 colours. Zero values mean what Windows writes.
 type BMP struct {
-	Header      int // bytes of the header: 12 and 16 to 64 OS/2, 40, 52, 56, 108 and 124 Windows
-	Depth       int // bits a pixel
+	Header      int // size of the header in bytes: 12 and 16 to 64 are OS/2's, 40, 52, 56, 108 and 124 Windows'
+	Depth       int // bits per pixel
 	Compression int
 	Masks       []uint32 // red, green, blue and perhaps alpha
 	TopDown     bool
 	Gap         int  // bytes before the pixels
-	Colours     int  // as the header declares them
+	Colours     int  // as declared in the header
 	Entries     int  // of the palette
 	NoOffset    bool // the header does not say where the pixels are
-	Bare        bool // no header of a file
-	Array       bool // in OS/2's file of several pictures
-	NoEnd       bool // of runs
-	Skips       bool // runs leave pixels out that have the last colour
-	Fourth      byte // of a pixel of 32 bits without masks
-	Alpha       byte // of all pixels with such a mask
+	Bare        bool // no file header
+	Array       bool // in an OS/2 bitmap array
+	NoEnd       bool // runs lack the end mark
+	Skips       bool // runs skip pixels of the last colour
+	Fourth      byte // fourth byte of a 32-bit pixel without masks
+	Alpha       byte // alpha of all pixels, if there is a mask for it
 }
 
-// Write writes the file of a picture.
+// Write returns the file of a picture.
 func (f BMP) Write(m *image.Paletted) []byte {
 	le := binary.LittleEndian
 	w, h := m.Rect.Dx(), m.Rect.Dy()
@@ -106,14 +106,14 @@ func (f BMP) pixels(m *image.Paletted) (b []byte) {
 	}
 	switch runs := f.Compression == 1 || f.Compression == 2 || f.Compression == 4; {
 	case runs && f.NoEnd:
-		b = b[:len(b)-2] // of the last row, too
+		b = b[:len(b)-2] // without the end of the last row, too
 	case runs:
 		b = append(b, 0, 1)
 	}
 	return b
 }
 
-// row is a row without compression.
+// row returns an uncompressed row.
 func (f BMP) row(m *image.Paletted, row []byte) []byte {
 	var b []byte
 	acc, n := 0, 0
@@ -135,7 +135,7 @@ func (f BMP) row(m *image.Paletted, row []byte) []byte {
 	return b
 }
 
-// pixel is a pixel of more than 8 bits.
+// pixel returns a pixel of more than 8 bits.
 func (f BMP) pixel(m *image.Paletted, index byte) []byte {
 	c := color.RGBAModel.Convert(m.Palette[index]).(color.RGBA)
 	masks := f.Masks
@@ -157,8 +157,8 @@ func (f BMP) pixel(m *image.Paletted, index byte) []byte {
 	return binary.LittleEndian.AppendUint32(nil, pixel)[:f.Depth/8]
 }
 
-// runs is row y in runs: in turn of equal pixels, of pixels as they are, and, where pixels of the last colour are left
-// out, moves.
+// runs returns row y in runs of equal pixels, alternating with literal pixels, and with moves if pixels of the last
+// colour are skipped.
 func (f BMP) runs(m *image.Paletted, row []byte, y int) (b []byte) {
 	last := byte(len(m.Palette) - 1)
 	for x := 0; x < len(row); {
@@ -206,7 +206,7 @@ func (f BMP) runs(m *image.Paletted, row []byte, y int) (b []byte) {
 	return append(b, 0, 0)
 }
 
-// BMPs are files of every kind that is read, of a picture in at most 16 colours of 4 grays, white being the last.
+// BMPs returns every supported kind of file, by name. The picture must have 4 grays, white being the last.
 func BMPs() map[string]BMP {
 	rgb565, rgb555 := []uint32{0xf800, 0x7e0, 0x1f}, []uint32{0x7c00, 0x3e0, 0x1f}
 	rgb, bgr := []uint32{0xff0000, 0xff00, 0xff}, []uint32{0xff, 0xff00, 0xff0000}
@@ -249,7 +249,7 @@ func BMPs() map[string]BMP {
 	}
 }
 
-// FourGrays is paper in 4 grays, white being the last.
+// FourGrays returns Paper in 4 grays, white being the last.
 func FourGrays(width, height int) *image.Paletted {
 	paper := Paper(width, height, 5)
 	m := image.NewPaletted(paper.Rect,

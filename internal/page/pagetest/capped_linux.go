@@ -13,17 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Apart says whether Capped uses a process of its own.
+// Apart reports whether Capped runs the test in a separate process.
 const Apart = true
 
-// capped tells a test program that it is the process whose memory counts.
+// capped is the variable that tells a test program that its memory is measured.
 const capped = "PAGETEST_CAPPED"
 
-// Capped calls f in a process of its own, a second run of the test program with this test alone, whose garbage
-// collector has nine tenths of limit, as in the function. The test fails if the most memory that this process has had
-// at any time, and the most that one of those had that it started, are together over limit. The kernel keeps both
-// marks, so that no peak is too short to be seen, and no privilege is needed. f starts one process at a time, and end
-// ends it.
+// Capped calls f in a separate process: a second run of the test program with only this test, and GOMEMLIMIT at nine
+// tenths of limit, as in the function. The test fails if the peak memory of that process and the largest peak of its
+// child processes add up to more than limit. The kernel records both peaks, so even the shortest one counts. f must run
+// one child at a time; end must end it.
 func Capped(t *testing.T, limit int64, f, end func()) {
 	t.Helper()
 	if os.Getenv(capped) != "" {
@@ -44,8 +43,7 @@ func Capped(t *testing.T, limit int64, f, end func()) {
 	}
 }
 
-// peaks returns the most bytes that this process has had in memory, and the largest of those that it started and that
-// have ended.
+// peaks returns the peak memory of this process, and the largest one of its ended children, in bytes.
 func peaks(t *testing.T) (own, others int64) {
 	t.Helper()
 	status, err := os.Open("/proc/self/status")

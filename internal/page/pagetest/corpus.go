@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// CorpusFile is a small file of some kind. Its name begins with its format and a hyphen.
+// CorpusFile is a small test file. Its name begins with its format and a hyphen.
 type CorpusFile struct {
 	Name  string
 	Data  []byte
-	Shows image.Image // what its pages show; nil where only another program can tell
+	Shows image.Image // what its pages show; nil if only another program can tell
 }
 
-// Corpus returns files of every kind that is read, each of a page with text.
+// Corpus returns files of every supported kind, each with a page of text.
 func Corpus() []CorpusFile {
 	paper := Paper(420, 560, 16)
 	c := &corpus{gray: paper, coloured: Photo(paper), few: FourGrays(420, 560)}
@@ -30,7 +30,7 @@ func Corpus() []CorpusFile {
 	return c.files
 }
 
-// corpus is a corpus under way: one page as three pictures, and what the files that are added next show.
+// corpus collects files: it holds one page as three pictures, and the picture that the next files show.
 type corpus struct {
 	gray     *image.Gray
 	coloured *image.RGBA
@@ -183,7 +183,7 @@ func (c *corpus) pdfs() {
 	}
 }
 
-// sorted yields a map in the order of its keys.
+// sorted iterates over a map in the order of its keys.
 func sorted[V any](m map[string]V) func(yield func(string, V) bool) {
 	return func(yield func(string, V) bool) {
 		for _, key := range slices.Sorted(maps.Keys(m)) {
@@ -194,7 +194,7 @@ func sorted[V any](m map[string]V) func(yield func(string, V) bool) {
 	}
 }
 
-// subsampledOf is a picture as YCbCr whose colours are those of four pixels each.
+// subsampledOf returns a picture as YCbCr in which four pixels share a chroma sample.
 func subsampledOf(m image.Image) *image.YCbCr {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 95}); err != nil {

@@ -8,18 +8,19 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/ccitt"
 )
 
-// FaxOptions are variants of a fax. With none of them it is Group 3 in one dimension, or what its compression says.
+// FaxOptions selects a variant of a fax. The zero value is the usual form of its compression, one-dimensional in Group
+// 3.
 type FaxOptions struct {
 	TwoDimensional bool // Group 3
-	Fill           bool // Group 3: each row ends with a byte
-	NoEnds         bool // Group 3: rows without the code that ends them
-	BlackIsZero    bool // the page means black by 0, and a white run is still of 0
+	Fill           bool // Group 3: each row ends at a byte boundary
+	NoEnds         bool // Group 3: rows lack their end codes
+	BlackIsZero    bool // the page declares 0 as black, though white runs still consist of 0
 	LowFirst       bool // the lowest bit of each byte comes first
-	Missing        int  // rows that are left out at the end of each strip
+	Missing        int  // number of rows missing at the end of each strip
 }
 
-// Fax is a picture of pixels that are black where the gray is under 128, with a compression of 2 (rows of bytes), 3
-// (Group 3), 4 (Group 4) or 32771 (rows of pairs of bytes), in strips of rows.
+// Fax encodes a picture, black where the gray is below 128, in strips of rows. The compression is 2 (rows begin at a
+// byte), 3 (Group 3), 4 (Group 4) or 32771 (rows begin at a pair of bytes).
 func Fax(m *image.Gray, compression, rows int, o FaxOptions) Picture {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	p := described(w, h, rows, 1, 1, 0, compression)
@@ -48,7 +49,7 @@ func Fax(m *image.Gray, compression, rows int, o FaxOptions) Picture {
 	return p
 }
 
-// faxEncoder collects digits.
+// faxEncoder collects bits as digits.
 type faxEncoder struct{ strings.Builder }
 
 const endOfRow = "000000000001"
@@ -107,7 +108,7 @@ func (e *faxEncoder) group3(above, row []int, byAbove bool, o FaxOptions) {
 	}
 }
 
-// changeAfter is where a row has another pixel than a colour, from x on.
+// changeAfter returns the position of the first pixel from x on that does not have the colour.
 func changeAfter(row []int, x, colour int) int {
 	for x < len(row) && row[x] == colour {
 		x++
@@ -123,7 +124,7 @@ func (e *faxEncoder) oneDimensional(row []int) {
 	}
 }
 
-// twoDimensional codes a row by the one above it. The names are those of T.6.
+// twoDimensional codes a row relative to the one above it. Variables are named as in T.6.
 func (e *faxEncoder) twoDimensional(above, row []int) {
 	vertical := []string{"0000010", "000010", "010", "1", "011", "000011", "0000011"}
 	for a0, colour := -1, 0; a0 < len(row); {

@@ -27,7 +27,7 @@ func EncodeJPEG(m image.Image) []byte {
 	return b.Bytes()
 }
 
-// WithPNGChunk puts a chunk after a PNG's IHDR.
+// WithPNGChunk inserts a chunk after a PNG's IHDR.
 func WithPNGChunk(file []byte, kind string, body []byte) []byte {
 	const end = 8 + 8 + 13 + 4
 	c := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
@@ -36,7 +36,7 @@ func WithPNGChunk(file []byte, kind string, body []byte) []byte {
 	return bytes.Join([][]byte{file[:end], c, file[end:]}, nil)
 }
 
-// WithPNGSize writes another size into a PNG's header, and its checksum.
+// WithPNGSize replaces the size in a PNG's header, and its checksum.
 func WithPNGSize(file []byte, w, h uint32) []byte {
 	file = bytes.Clone(file)
 	binary.BigEndian.PutUint32(file[16:], w)
@@ -45,18 +45,18 @@ func WithPNGSize(file []byte, w, h uint32) []byte {
 	return file
 }
 
-// JPEGSegment is a JPEG segment.
+// JPEGSegment returns a JPEG segment.
 func JPEGSegment(marker byte, body []byte) []byte {
 	n := len(body) + 2
 	return append([]byte{0xff, marker, byte(n >> 8), byte(n)}, body...)
 }
 
-// WithJPEGSegments puts segments after a JPEG's first marker.
+// WithJPEGSegments inserts segments after a JPEG's first marker.
 func WithJPEGSegments(file []byte, segments ...[]byte) []byte {
 	return bytes.Join([][]byte{file[:2], bytes.Join(segments, nil), file[2:]}, nil)
 }
 
-// WithJPEGSize writes another size into a JPEG's frame.
+// WithJPEGSize replaces the size in a JPEG's frame.
 func WithJPEGSize(file []byte, w, h uint16) []byte {
 	file = bytes.Clone(file)
 	for i := 2; i+9 < len(file); i += 2 + int(binary.BigEndian.Uint16(file[i+2:])) {
@@ -69,13 +69,13 @@ func WithJPEGSize(file []byte, w, h uint16) []byte {
 	panic("no frame")
 }
 
-// ByteOrder is that of Exif and TIFF.
+// ByteOrder is a byte order of Exif and TIFF.
 type ByteOrder interface {
 	binary.ByteOrder
 	binary.AppendByteOrder
 }
 
-// Exif is a minimal Exif block that holds an orientation.
+// Exif returns a minimal Exif block with an orientation.
 func Exif(order ByteOrder, o uint16) []byte {
 	b := []byte("II*\x00")
 	if order.String() == "BigEndian" {
@@ -93,12 +93,12 @@ func Exif(order ByteOrder, o uint16) []byte {
 	return order.AppendUint32(b, 0)
 }
 
-// ExifSegment is the JPEG segment of such a block.
+// ExifSegment returns the JPEG segment of such a block.
 func ExifSegment(o uint16) []byte {
 	return JPEGSegment(0xe1, append([]byte("Exif\x00\x00"), Exif(binary.BigEndian, o)...))
 }
 
-// FixPNGSums writes the right checksum after each chunk of a PNG.
+// FixPNGSums corrects the checksums of all chunks of a PNG.
 func FixPNGSums(file []byte) []byte {
 	file = bytes.Clone(file)
 	for i := 8; i+12 <= len(file); {

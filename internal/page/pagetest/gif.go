@@ -6,20 +6,20 @@ import (
 	"image/color"
 )
 
-// GIF is a file to be written, of a picture in few colours.
+// GIF describes a file to write, of a picture in few colours.
 type GIF struct {
-	Screen      image.Point // its size
-	At          image.Point // where the picture is on it
-	CodeSize    int         // bits of a pixel; 0: as many as the colours take
+	Screen      image.Point // size of the screen
+	At          image.Point // position of the picture on the screen
+	CodeSize    int         // bits per pixel; 0: as many as the colours need
 	NoPalette   bool
 	Local       bool // the palette is the picture's own
-	Transparent int  // number of a colour, from 1; 0: none
+	Transparent int  // index of a colour plus 1; 0: none
 	Interlaced  bool
-	NoClear     bool // the codes do not begin with the one that clears
+	NoClear     bool // the codes do not begin with a clear code
 	Stray       bool // bytes between the blocks
 }
 
-// Write writes the file of a picture.
+// Write returns the file of a picture.
 func (f GIF) Write(m *image.Paletted) []byte {
 	le := binary.LittleEndian
 	bits := 1
@@ -74,7 +74,7 @@ func (f GIF) Write(m *image.Paletted) []byte {
 	return append(b, 0, 0x3b)
 }
 
-// compressed is the pixels in LZW.
+// compressed returns the pixels in LZW.
 func (f GIF) compressed(m *image.Paletted, size int) (b []byte) {
 	acc, n, width := uint64(0), 0, size+1
 	put := func(code int) {
@@ -126,7 +126,7 @@ func (f GIF) compressed(m *image.Paletted, size int) (b []byte) {
 	return append(b, byte(acc))
 }
 
-// GIFs are files of every kind that is read, of a picture of this size.
+// GIFs returns every supported kind of file of a picture of this size, by name.
 func GIFs(size image.Point) map[string]GIF {
 	return map[string]GIF{
 		"usual": {Screen: size}, "own palette": {Screen: size, Local: true},

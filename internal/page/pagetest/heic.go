@@ -6,22 +6,21 @@ import (
 	"encoding/binary"
 )
 
-// Grid is how a phone stores a photograph: in tiles, each coded by itself, and beside it a thumbnail, a depth map and
-// Exif.
+// Grid describes a photograph as phones store it: in separately coded tiles, with a thumbnail, a depth map and Exif.
 type Grid struct {
 	Columns, Rows         int
 	TileWidth, TileHeight int
-	Width, Height         int // of the whole, which the tiles may stick out of
-	Turn                  int // quarters against the clock
-	Mirror                int // 0 exchanges top and bottom, 1 left and right, -1 nothing
-	Crop                  int // pixels that are cut off on each side; 0 leaves the mark out
+	Width, Height         int // of the picture, which the tiles may exceed
+	Turn                  int // quarter turns anticlockwise
+	Mirror                int // 0 swaps top and bottom, 1 left and right; -1: none
+	Crop                  int // pixels cropped on each side; 0: no such property
 	Exif                  []byte
-	Alpha                 bool   // the tiles also say how transparent the picture is: what is black is clear
-	Kind                  string // what the tiles are said to be coded as, "" being hvc1
+	Alpha                 bool   // the tiles are also the alpha channel: black is transparent
+	Kind                  string // declared coding of the tiles; "": hvc1
 }
 
-// HEIC makes such a file from one that holds the tiles one after the other, as heif-enc writes it when it is given
-// several pictures. The thumbnail and the depth map are the last tile.
+// HEIC returns such a file. tiles is a file with one picture per tile, as heif-enc writes for several inputs. The
+// thumbnail and the depth map show the last tile.
 func HEIC(tiles []byte, g Grid) []byte {
 	t := readTiles(tiles)
 	f := &heif{}
@@ -61,7 +60,7 @@ func HEIC(tiles []byte, g Grid) []byte {
 	return f.bytes()
 }
 
-// HEICOverlay makes a file whose picture is the first tile of a file, put at a place of any sign on a red ground.
+// HEICOverlay returns a file whose picture is the first tile on a red background, at (x, y), which may be negative.
 func HEICOverlay(tiles []byte, tileWidth, tileHeight, width, height int, x, y int16) []byte {
 	t := readTiles(tiles)
 	f := &heif{}
@@ -72,7 +71,7 @@ func HEICOverlay(tiles []byte, tileWidth, tileHeight, width, height int, x, y in
 	return f.bytes()
 }
 
-// HEICSequence makes a file that holds no still, only a sequence, of the first picture of a file of tiles.
+// HEICSequence returns a file without stills that holds a sequence of the first tile.
 func HEICSequence(tiles []byte, width, height int) []byte {
 	t := readTiles(tiles)
 	brands := box("ftyp", []byte("msf1\x00\x00\x00\x00hevcmsf1"))
@@ -89,7 +88,7 @@ func HEICSequence(tiles []byte, width, height int) []byte {
 	return bytes.Join([][]byte{brands, moov(len(brands) + len(moov(0)) + 8), box("mdat", t.coded[0])}, nil)
 }
 
-// heif is a file in the making.
+// heif is a file under construction.
 type heif struct {
 	primary             uint16
 	items               [][]byte // infe
@@ -136,7 +135,7 @@ func (f *heif) bytes() []byte {
 	return bytes.Join([][]byte{brands, meta, box("mdat", f.data...)}, nil)
 }
 
-// meta is the file's table of contents, its data beginning at a place.
+// meta returns the file's table of contents, for data that begins at an offset.
 func (f *heif) meta(at int) []byte {
 	places := be16([]byte{0, 0, 0, 0, 0x44, 0}, len(f.data))
 	for i, d := range f.data {
@@ -170,10 +169,10 @@ func be32(b []byte, numbers ...int) []byte {
 	return b
 }
 
-// tiled is what each picture of a file is coded with and as.
+// tiled holds the decoder configuration and the coded data of each picture in a file.
 type tiled struct{ config, coded [][]byte }
 
-// readTiles knows what heif-enc writes, no more.
+// readTiles reads files that heif-enc wrote, and no others.
 func readTiles(b []byte) (t tiled) {
 	for at := 0; ; {
 		i := bytes.Index(b[at:], []byte("hvcC"))
@@ -185,7 +184,7 @@ func readTiles(b []byte) (t tiled) {
 	}
 	places := b[bytes.Index(b, []byte("iloc"))+4:]
 	for n := range int(binary.BigEndian.Uint16(places[6:])) {
-		// its number (2), its file (2), where it begins (4), the count of its parts (2), and of one part
+		// item ID (2), file (2), base offset (4), number of extents (2), and one extent
 		p := places[8+18*n:]
 		from := binary.BigEndian.Uint32(p[4:]) + binary.BigEndian.Uint32(p[10:])
 		t.coded = append(t.coded, b[from:from+binary.BigEndian.Uint32(p[14:])])

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// TileBomb is a TIFF of one gray page in tiles of 16 x 16 pixels, all of which are the same bytes of the file: a JPEG
-// and padding after it, or, with PackBits, so much padding that says nothing before the samples.
+// TileBomb returns a TIFF of one gray page in tiles of 16 x 16 pixels, which all refer to the same bytes of the file: a
+// JPEG followed by padding, or, with PackBits, as many no-operations before the samples.
 func TileBomb(side, padding int, packBits bool) []byte {
 	m := image.NewGray(image.Rect(0, 0, 16, 16))
 	m.Pix[5] = 200
@@ -20,7 +20,7 @@ func TileBomb(side, padding int, packBits bool) []byte {
 	}
 	tiles := (side + 15) / 16 * ((side + 15) / 16)
 	p.Tags = slices.DeleteFunc(p.Tags, func(t Tag) bool { return t.ID == 278 })
-	const at = 8 // where the first piece of a file lies
+	const at = 8 // offset of the first piece
 	p = p.With(322, 4, 16).With(323, 4, 16).
 		With(324, 4, slices.Repeat([]uint32{at}, tiles)...).With(325, 4,
 		slices.Repeat([]uint32{uint32(len(piece))}, tiles)...)
@@ -29,16 +29,15 @@ func TileBomb(side, padding int, packBits bool) []byte {
 	return file
 }
 
-// EndlessJPEG is a progressive JPEG, gray, of side x side pixels, with so many scans, each of which takes a few bytes
-// and has a decoder walk over all blocks of the picture.
+// EndlessJPEG returns a gray progressive JPEG of side x side pixels. Each scan takes a few bytes, but makes a decoder
+// visit all blocks of the picture.
 func EndlessJPEG(side uint16, scans int) []byte {
 	b := []byte{0xff, 0xd8}
 	b = append(b, JPEGSegment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...))...)
 	frame := binary.BigEndian.AppendUint16([]byte{8}, side)
 	frame = append(binary.BigEndian.AppendUint16(frame, side), 1, 1, 0x11, 0)
 	b = append(b, JPEGSegment(0xc2, frame)...)
-	// One code of one bit, 0: for DC no difference, for AC the end of 2^14 blocks and as many more as the next 14 bits
-	// say.
+	// A single code, the bit 0: for DC no difference, for AC an end-of-block run of 2^14 plus the next 14 bits.
 	b = append(b, JPEGSegment(0xc4, append(append([]byte{0, 1}, make([]byte, 15)...), 0))...)
 	b = append(b, JPEGSegment(0xc4, append(append([]byte{0x10, 1}, make([]byte, 15)...), 0xe0))...)
 	blocks := (int(side) + 7) / 8 * ((int(side) + 7) / 8)

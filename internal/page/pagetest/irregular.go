@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// IrregularPNGs are changes to a PNG with a palette and transparency that other programs read over. The picture stays
-// the same.
+// IrregularPNGs returns changes to a PNG with a palette and transparency that other programs tolerate. The picture
+// stays the same.
 func IrregularPNGs() map[string]func(file []byte) []byte {
 	return map[string]func([]byte) []byte{
 		"wrong sum of a comment": func(b []byte) []byte {
@@ -48,7 +48,7 @@ func IrregularPNGs() map[string]func(file []byte) []byte {
 	}
 }
 
-// WithTransparency is a PNG whose chunk of transparency is another one.
+// WithTransparency replaces the tRNS chunk of a PNG.
 func WithTransparency(b, body []byte) []byte {
 	from := bytes.Index(b, []byte("tRNS")) - 4
 	n := int(binary.BigEndian.Uint32(b[from:]))
@@ -58,8 +58,8 @@ func WithTransparency(b, body []byte) []byte {
 	return slices.Concat(b[:from], chunk, b[from+12+n:])
 }
 
-// IrregularJPEGs are changes to a baseline JPEG of three channels, with the standard's tables, that other programs read
-// over. The picture stays the same.
+// IrregularJPEGs returns changes to a baseline JPEG of three channels, with the standard's tables, that other programs
+// tolerate. The picture stays the same.
 func IrregularJPEGs() map[string]func(file []byte) []byte {
 	frame := func(b []byte) int { return bytes.Index(b, []byte{0xff, 0xc0, 0}) }
 	scan := func(b []byte) int { return bytes.Index(b, []byte{0xff, 0xda, 0}) }
@@ -101,9 +101,9 @@ func IrregularJPEGs() map[string]func(file []byte) []byte {
 	}
 }
 
-// BlockJPEG is a baseline JPEG of flat blocks, the value of each in each channel being what it says, in as many units
-// as it says down and across, with the sampling factors of its channels and an Adobe segment with a transform, if that
-// is not negative. Each row of units ends with a restart.
+// BlockJPEG returns a baseline JPEG of across x down units of flat blocks, with the given sampling factors per channel.
+// value returns the sample of a block. If transform is not negative, there is an Adobe segment with it. Each row of
+// units ends with a restart marker.
 func BlockJPEG(across, down int, sampling [][2]int, transform int, value func(channel, x, y int) byte) []byte {
 	b := []byte{0xff, 0xd8}
 	if transform >= 0 {
@@ -122,7 +122,7 @@ func BlockJPEG(across, down int, sampling [][2]int, transform int, value func(ch
 		scan = append(scan, byte(i+1), 0)
 	}
 	b = append(b, JPEGSegment(0xc0, frame)...)
-	// Differences of up to 8 bits, each size a code of four; no block has more than its DC coefficient.
+	// DC differences of up to 8 bits, whose sizes have codes of four bits; blocks have no AC coefficients.
 	dc := append([]byte{0, 0, 0, 0, 9}, make([]byte, 12)...)
 	b = append(b, JPEGSegment(0xc4, append(dc, 0, 1, 2, 3, 4, 5, 6, 7, 8))...)
 	b = append(b, JPEGSegment(0xc4, append(append([]byte{0x10, 1}, make([]byte, 15)...), 0))...)
@@ -176,7 +176,7 @@ func (w *bitWriter) put(v, n int) {
 	}
 }
 
-// bytes fills the last one up and returns all.
+// bytes pads the last byte and returns all bytes.
 func (w *bitWriter) bytes() []byte {
 	for w.n > 0 {
 		w.put(1, 1)

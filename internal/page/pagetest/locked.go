@@ -8,11 +8,11 @@ import (
 	"fmt"
 )
 
-// padding is what a PDF fills passwords up with.
+// padding extends passwords in a PDF.
 const padding = "\x28\xBF\x4E\x5E\x4E\x75\x8A\x41\x64\x00\x4E\x56\xFF\xFA\x01\x08\x2E\x2E\x00\xB6\xD0\x68\x3E\x80\x2F\x0C\xA9\xFE\x64\x53\x69\x7A"
 
-// Locked is a PDF of one page that is encrypted (revision 2). It opens with the password; an empty one is what files
-// have that only forbid to print.
+// Locked returns an encrypted PDF of one page (revision 2). It opens with the password, which is empty in files that
+// only forbid printing.
 func Locked(password string, page PDFPage) []byte {
 	const id, owner, permissions = "0123456789abcdef", "the owner's entry is not looked at", -4
 	sum := md5.New()
@@ -30,7 +30,7 @@ func Locked(password string, page PDFPage) []byte {
 		id, id, permissions, owner[:32], crypt(key, []byte(padding))))
 }
 
-// objectKey is the key of an object's streams.
+// objectKey returns the key of an object's streams.
 func objectKey(key []byte, number byte) []byte {
 	sum := md5.Sum(append(append([]byte(nil), key...), number, 0, 0, 0, 0))
 	return sum[:len(key)+5]
@@ -46,8 +46,8 @@ func crypt(key, b []byte) []byte {
 	return out
 }
 
-// LockedAttachments is a PDF of one page that says of how it is encrypted that only its attachments are, and how
-// content is ("Identity": not at all). No password that it takes is known.
+// LockedAttachments returns a PDF of one page that declares its attachments as encrypted, and a filter for its content
+// ("Identity": not encrypted). Its password is unknown.
 func LockedAttachments(content string, page PDFPage) []byte {
 	b := PDF("", []PDFPage{page})
 	filters := fmt.Sprintf(
@@ -58,7 +58,7 @@ func LockedAttachments(content string, page PDFPage) []byte {
 	return bytes.Replace(b, []byte("trailer\n<<"), []byte(encrypt), 1)
 }
 
-// Headless is a PDF of one page without the first line that says that it is one.
+// Headless returns a PDF of one page with other bytes in place of its first line.
 func Headless(front string, page PDFPage) []byte {
 	return bytes.Replace(PDF("", []PDFPage{page}), []byte("%PDF-1.7\n"), []byte(front), 1)
 }

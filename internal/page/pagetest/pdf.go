@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// PDFPage is one page of a PDF: its box in points, its content and what else its dictionary and resources hold.
+// PDFPage is a page of a PDF: its size in points, its content, and additions to its dictionary and resources.
 type PDFPage struct {
 	Width, Height int
 	Content       string
 	Dict          string // "/Rotate 90"
-	Fonts         string // beside /F1, which is Helvetica: "/F2 6 0 R"
-	Resources     string // beside the fonts
+	Fonts         string // in addition to /F1, which is Helvetica: "/F2 6 0 R"
+	Resources     string // in addition to the fonts
 }
 
-// Text is a page of A4 with lines of text.
+// Text returns a page of A4 with lines of text.
 func Text(lines ...string) PDFPage {
 	var b strings.Builder
 	b.WriteString("BT /F1 14 Tf 18 TL 60 780 Td\n")
@@ -26,21 +26,22 @@ func Text(lines ...string) PDFPage {
 	return PDFPage{Width: 595, Height: 842, Content: b.String()}
 }
 
-// Scan is a page of width x height points with the picture all over it that is the object of that number.
+// Scan returns a page of width x height points that is covered by a picture, the object with that number.
 func Scan(width, height int, object int) PDFPage {
 	return PDFPage{Width: width, Height: height, Content: fmt.Sprintf("%d 0 0 %d 0 0 cm /Im Do\n", width, height),
 		Resources: fmt.Sprintf("/XObject << /Im %d 0 R >>", object)}
 }
 
-// FirstFree is the number of the first object beside n pages.
+// FirstFree returns the number of the first object after those of n pages.
 func FirstFree(n int) int { return 4 + 2*n }
 
-// Stream is an object with a body.
+// Stream returns a stream object.
 func Stream(dict string, body []byte) string {
 	return fmt.Sprintf("<< %s /Length %d >>\nstream\n%s\nendstream", dict, len(body), body)
 }
 
-// PDF is a file of pages; more are objects beside them, numbered from FirstFree; catalog is added to its dictionary.
+// PDF returns a file of pages. more are further objects, numbered from FirstFree; catalog is added to the catalog's
+// dictionary.
 func PDF(catalog string, pages []PDFPage, more ...string) []byte {
 	var kids []string
 	for i := range pages {
@@ -60,7 +61,7 @@ func PDF(catalog string, pages []PDFPage, more ...string) []byte {
 	return Objects(append(objects, more...)...)
 }
 
-// Objects is a PDF file of objects, the first of which is its catalog.
+// Objects returns a PDF file of objects, the first of which is the catalog.
 func Objects(objects ...string) []byte { return file(objects, "") }
 
 func file(objects []string, trailer string) []byte {
@@ -80,11 +81,11 @@ func file(objects []string, trailer string) []byte {
 	return b.Bytes()
 }
 
-// A font that is not in the file takes one object or more; what they return goes to PDF as objects, the first of which
-// is the font.
+// The functions below return the objects of a font that is not embedded, to be passed to PDF. The first object is the
+// font.
 
-// SimpleFont is a font of one byte a character, each as wide as the font is high: characters from code 128 on are the
-// glyphs of these names.
+// SimpleFont returns a font with one byte per character, whose glyphs are as wide as high. The characters from code 128
+// on have the glyphs of these names.
 func SimpleFont(name string, glyphs ...string) []string {
 	return []string{
 		fmt.Sprintf("<< /Type /Font /Subtype /TrueType /BaseFont /%s /Encoding << /BaseEncoding /WinAnsiEncoding /Differences [128 /%s] >> "+
@@ -92,8 +93,8 @@ func SimpleFont(name string, glyphs ...string) []string {
 			strings.Repeat("1000 ", len(glyphs)))}
 }
 
-// CIDFont is a font of East Asia by Adobe's collection of characters (Japan1), whose codes are read as encoding says
-// (90ms-RKSJ-H), each character as wide as the font is high. Its number is that of its first object.
+// CIDFont returns an East Asian font of an Adobe character collection (Japan1) with an encoding (90ms-RKSJ-H), whose
+// glyphs are as wide as high. number is that of its first object.
 func CIDFont(number int, collection, encoding string, toUnicode ...string) []string {
 	unicode := ""
 	if len(toUnicode) > 0 {
@@ -108,7 +109,7 @@ func CIDFont(number int, collection, encoding string, toUnicode ...string) []str
 			"/CapHeight 700 /StemV 80 >>"}, toUnicode...)
 }
 
-// ToUnicode is the object that says which character each code of two bytes from 1 on is.
+// ToUnicode returns an object that maps codes of two bytes, from 1 on, to characters.
 func ToUnicode(characters string) string {
 	var lines []string
 	for _, r := range characters {
@@ -119,14 +120,14 @@ func ToUnicode(characters string) string {
 		len(lines), strings.Join(lines, "\n")))
 }
 
-// Row is a page with a row of n characters of 20 points in the font that is the object of that number, from its left
-// edge to its right.
+// Row returns a page with a row of n characters of 20 points, from its left edge to its right. font is the number of
+// the font's object.
 func Row(font, n int, codes []byte) PDFPage {
 	return PDFPage{Width: 20 * n, Height: 40, Content: fmt.Sprintf("BT /F2 20 Tf 0 12 Td <%x> Tj ET", codes),
 		Fonts: fmt.Sprintf("/F2 %d 0 R", font)}
 }
 
-// Rows is a page of A4 with twenty rows of characters of 12 points in that font.
+// Rows returns a page of A4 with twenty rows of characters of 12 points. font is the number of the font's object.
 func Rows(font int, codes []byte) PDFPage {
 	return PDFPage{Width: 595, Height: 842,
 		Content: "BT /F2 12 Tf 18 TL 60 780 Td\n" + strings.Repeat(fmt.Sprintf("<%x> Tj T*\n", codes), 20) + "ET\n",

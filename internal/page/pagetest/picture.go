@@ -1,11 +1,9 @@
-// Package pagetest makes pictures and files for the tests of several packages: PNG, JPEG, TIFF, PDF and HEIC, of any
-// number of pages, sound or with anything wrong. What it makes is the same every time, from seeds: no licence to ask
-// about, any size. It panics where that cannot be done.
+// Package pagetest generates pictures and files for tests: PNG, JPEG, TIFF, PDF and HEIC, of any size and number of
+// pages, valid or with faults. The results are reproducible, and need no licence. Functions panic on errors.
 //
-// Files, in reading order: corpus.go files of every kind, irregular.go those that break rules, locked.go, hostile.go
-// and pdf.go PDFs, picture.go pictures of text, fax.go and samples.go how pages of a TIFF are stored, gif.go, bmp.go,
-// tiff.go, heic.go, file.go PNG, JPEG and Exif; and capped_linux.go and capped_other.go, which bound the memory of a
-// test.
+// Files, in reading order: corpus.go files of every kind, irregular.go irregular files, hostile.go expensive files,
+// locked.go and pdf.go PDFs, picture.go pictures of text, fax.go and samples.go kinds of TIFF pages, gif.go, bmp.go,
+// tiff.go, heic.go, file.go PNG, JPEG and Exif; capped_linux.go and capped_other.go bound the memory of a test.
 package pagetest
 
 import (
@@ -22,7 +20,7 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// face is the font of all pictures, size pixels to the letter.
+// face returns the font of all pictures, with letters of size pixels.
 func face(size float64) font.Face {
 	f, err := opentype.Parse(goregular.TTF)
 	if err != nil {
@@ -35,7 +33,7 @@ func face(size float64) font.Face {
 	return face
 }
 
-// Sheet is lines of text, size pixels to the letter, black on white, on paper as large as they need.
+// Sheet draws lines of text with letters of size pixels, black on white. The picture is as large as they need.
 func Sheet(size int, lines ...string) *image.Gray {
 	face := face(float64(size))
 	width, pitch := 0, size*3/2
@@ -52,7 +50,7 @@ func Sheet(size int, lines ...string) *image.Gray {
 	return img
 }
 
-// Paper draws a page of text, size pixels to the letter, black on white and anti-aliased.
+// Paper draws a page of text with letters of size pixels, black on white and anti-aliased.
 func Paper(w, h int, size float64) *image.Gray {
 	img := image.NewGray(image.Rect(0, 0, w, h))
 	draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
@@ -69,7 +67,7 @@ func Paper(w, h int, size float64) *image.Gray {
 
 var words = []string{"the", "invoice", "Quantity", "of", "paper", "délivré", "page", "total", "sum", "and", "KILOGRAM"}
 
-// Scanned is paper as a scanner sees it: with noise of the given strength.
+// Scanned returns a page as a scanner sees it, with noise of the given strength.
 func Scanned(img *image.Gray, noise float64) *image.Gray {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := image.NewGray(img.Rect)
@@ -79,7 +77,7 @@ func Scanned(img *image.Gray, noise float64) *image.Gray {
 	return out
 }
 
-// Photo is paper as a phone sees it: on a table, shaded, tinted and noisy.
+// Photo returns a page as a phone sees it: on a table, shaded, tinted and noisy.
 func Photo(img *image.Gray) *image.RGBA {
 	r := rand.New(rand.NewPCG(3, 4))
 	b := img.Bounds()
@@ -98,7 +96,7 @@ func Photo(img *image.Gray) *image.RGBA {
 	return out
 }
 
-// Screen is a window with text, coloured bars and a few flat areas.
+// Screen returns a page as a window on a screen, with coloured bars.
 func Screen(img *image.Gray) *image.RGBA {
 	b := img.Bounds()
 	out := image.NewRGBA(b)
@@ -114,7 +112,7 @@ func Screen(img *image.Gray) *image.RGBA {
 // Clamp rounds v to the nearest byte.
 func Clamp(v float64) byte { return byte(math.Round(max(0, min(255, v)))) }
 
-// Turned is a picture that is turned clockwise by so many quarters of a turn.
+// Turned returns a picture turned clockwise by quarter turns.
 func Turned(m *image.Gray, quarters int) *image.Gray {
 	for range quarters % 4 {
 		w, h := m.Rect.Dx(), m.Rect.Dy()

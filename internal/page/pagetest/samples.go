@@ -11,23 +11,23 @@ import (
 	"slices"
 )
 
-// Storage is how a TIFF stores the samples of a picture, by the numbers of its tags. Of what is 0 it is the usual: 8
-// bits, no compression, strips of all rows.
+// Storage says how a TIFF stores the samples of a picture, by the values of its tags. Zero values mean the usual: 8
+// bits, no compression, one strip.
 type Storage struct {
-	Order       binary.AppendByteOrder // as that of the file; nil: little-endian
+	Order       binary.AppendByteOrder // must be the file's; nil: little-endian
 	Colour      int                    // 0 and 1 gray, 2 RGB, 5 CMYK, 6 YCbCr, 8 and 9 Lab (of gray pictures)
 	Bits        int                    // 1 to 16, 24 or 32
-	Alpha       int                    // another channel: 1 multiplied with the colours, 2 apart
+	Alpha       int                    // an alpha channel: 1 premultiplied, 2 straight
 	Compression int                    // 5 LZW, 8 deflate, 32773 PackBits
-	Differences bool                   // instead of samples, of 8 bits
-	Apart       bool                   // a plane for each channel
-	Tile        int                    // pixels of the side of a tile; 0: strips
-	Rows        int                    // of a strip
+	Differences bool                   // store differences of 8-bit samples
+	Apart       bool                   // store each channel in a separate plane
+	Tile        int                    // side of a tile in pixels; 0: strips
+	Rows        int                    // rows per strip
 	LowFirst    bool                   // the lowest bit of each byte comes first
-	NoEnd       bool                   // LZW without the code that ends a strip
+	NoEnd       bool                   // LZW without the end code of a strip
 }
 
-// Samples is a picture, stored in such a way.
+// Samples returns a page that stores a picture in this way.
 func Samples(m image.Image, s Storage) Picture {
 	if s.Order == nil {
 		s.Order = binary.LittleEndian
@@ -76,7 +76,7 @@ func Samples(m image.Image, s Storage) Picture {
 	return p
 }
 
-// pixel returns the samples of a pixel, of 32 bits each; right of and below the picture those of its edge.
+// pixel returns the samples of a pixel, of 32 bits each. Outside the picture it repeats the edge.
 func (s Storage) pixel(m image.Image, x, y int) (samples []uint32) {
 	b := m.Bounds()
 	c := color.NRGBAModel.Convert(m.At(b.Min.X+min(x, b.Dx()-1), b.Min.Y+min(y, b.Dy()-1))).(color.NRGBA)
@@ -106,12 +106,12 @@ func (s Storage) pixel(m image.Image, x, y int) (samples []uint32) {
 		values = append(values, c.A)
 	}
 	for _, v := range values {
-		samples = append(samples, uint32(v)<<24|uint32(^v)*0x010101) // of more than 8 bits the low ones tell nothing
+		samples = append(samples, uint32(v)<<24|uint32(^v)*0x010101) // bits below the highest 8 are noise
 	}
 	return samples
 }
 
-// lightness is the L of Lab of an sRGB gray.
+// lightness returns the L of Lab of an sRGB gray.
 func lightness(v byte) byte {
 	linear := float64(v) / 255
 	if linear <= 0.04045 {
@@ -177,7 +177,7 @@ func (s Storage) piece(m image.Image, x, y, w, h int, channels []int) []byte {
 	return b
 }
 
-// packBits codes runs of three and more, and all else as it is.
+// packBits codes runs of three or more bytes; all others are literal.
 func packBits(b []byte) (out []byte) {
 	run := func(i int) int {
 		n := 1
@@ -202,7 +202,7 @@ func packBits(b []byte) (out []byte) {
 	return out
 }
 
-// LZW encodes bytes as TIFF does, with or without the code that ends them.
+// LZW compresses bytes as in TIFF, with or without the end code.
 func LZW(b []byte, end bool) (out []byte) {
 	held, n, width := uint32(0), 0, 9
 	put := func(code int) {
@@ -251,7 +251,7 @@ func LZW(b []byte, end bool) (out []byte) {
 	return out
 }
 
-// Indexed is a picture of numbers of colours, of so many bits, with another channel for transparency where it says so.
+// Indexed returns a page of palette indices of bitsEach bits, optionally with an alpha channel.
 func Indexed(m *image.Paletted, bitsEach int, alpha bool) Picture {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	n := 1
@@ -291,7 +291,7 @@ func Indexed(m *image.Paletted, bitsEach int, alpha bool) Picture {
 	return p
 }
 
-// Sampled is YCbCr that is not a JPEG, with samples of colour shared by pixels as in the picture, in strips of rows.
+// Sampled returns a page of YCbCr without JPEG, with the chroma subsampling of the picture, in strips of rows.
 func Sampled(m *image.YCbCr, rows int) Picture {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	across, down := 1, 1
@@ -318,12 +318,12 @@ func Sampled(m *image.YCbCr, rows int) Picture {
 	return p
 }
 
-// OldJPEG is a file of one page in the kind of JPEG that TIFF had at first: its tables where tags say, and the picture
-// in a strip, or else all of it as one JPEG that a tag names.
+// OldJPEG returns a file of one page of old-style JPEG. Tags refer to its tables, and the scan is in a strip; or,
+// without tables, a tag refers to a complete JPEG.
 func OldJPEG(m *image.YCbCr, tables bool) []byte {
 	file := EncodeJPEG(m)
 	p := described(m.Rect.Dx(), m.Rect.Dy(), m.Rect.Dy(), 8, 3, 6, 6).With(530, 3, 2, 2)
-	const at = 8 // where the first bytes of a file lie
+	const at = 8 // offset of the first bytes
 	from := at
 	if !tables {
 		p = p.With(513, 4, at).With(514, 4, uint32(len(file)))

@@ -9,34 +9,34 @@ import (
 	"slices"
 )
 
-// Tag is an entry of a TIFF directory. Kind is 1 for bytes, 3 for 16 and 4 for 32 bits, 5 for fractions, two values
-// each, 7 for anything.
+// Tag is an entry of a TIFF directory. Kind is 1 for bytes, 3 for 16 and 4 for 32 bits, 5 for fractions of two values
+// each, 7 for any bytes.
 type Tag struct {
 	ID, Kind uint16
 	Values   []uint32
 }
 
-// Picture is one page of a TIFF: its tags, without those that say where the strips lie, and the strips.
+// Picture is a page of a TIFF: its strips, and its tags without those that locate the strips.
 type Picture struct {
 	Tags     []Tag
 	Strips   [][]byte
 	Tiled    bool
-	NoCounts bool // the page does not say how many bytes each strip has
+	NoCounts bool // the page does not declare the sizes of its strips
 }
 
-// With is the picture with a tag added or replaced.
+// With returns the picture with a tag added or replaced.
 func (p Picture) With(id, kind uint16, values ...uint32) Picture {
 	p.Tags = append(slices.DeleteFunc(slices.Clone(p.Tags), func(t Tag) bool { return t.ID == id }),
 		Tag{id, kind, values})
 	return p
 }
 
-// TIFF is a file of pictures, directories last, in the byte order of the first argument.
+// TIFF returns a file of pictures, with the directories last.
 func TIFF(order binary.AppendByteOrder, pictures ...Picture) []byte {
 	return tiffFile(order, false, pictures)
 }
 
-// BigTIFF is the same in the variant for files of any size.
+// BigTIFF is like TIFF, in the variant for files over 4 GiB.
 func BigTIFF(order binary.AppendByteOrder, pictures ...Picture) []byte {
 	return tiffFile(order, true, pictures)
 }
@@ -46,7 +46,7 @@ func tiffFile(order binary.AppendByteOrder, big bool, pictures []Picture) []byte
 	if order == binary.AppendByteOrder(binary.BigEndian) {
 		b = []byte("MM")
 	}
-	link := 4 // where the place of the next directory has to be written
+	link := 4 // where to write the offset of the next directory
 	if big {
 		b = order.AppendUint16(order.AppendUint16(order.AppendUint16(b, 43), 8), 0)
 		link = 8
@@ -126,14 +126,14 @@ func appendValues(order binary.AppendByteOrder, b []byte, t Tag) []byte {
 	return b
 }
 
-// described is a picture's usual tags.
+// described returns a picture with the usual tags.
 func described(w, h, rows, bits, channels, colour, compression int) Picture {
 	p := Picture{}.With(256, 4, uint32(w)).With(257, 4, uint32(h)).With(259, 3, uint32(compression)).
 		With(262, 3, uint32(colour)).With(277, 3, uint32(channels)).With(278, 4, uint32(rows))
 	return p.With(258, 3, slices.Repeat([]uint32{uint32(bits)}, channels)...)
 }
 
-// Gray is a picture of bytes, uncompressed, in strips of rows.
+// Gray returns an uncompressed page of gray bytes, in strips of rows.
 func Gray(m *image.Gray, rows int) Picture {
 	p := described(m.Rect.Dx(), m.Rect.Dy(), rows, 8, 1, 1, 1)
 	for y := 0; y < m.Rect.Dy(); y += rows {
@@ -142,7 +142,7 @@ func Gray(m *image.Gray, rows int) Picture {
 	return p
 }
 
-// Bilevel is a picture of bits, uncompressed, black at 0.
+// Bilevel returns an uncompressed page of bits, 0 for black.
 func Bilevel(m *image.Gray) Picture {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	p := described(w, h, h, 1, 1, 1, 1)
@@ -158,7 +158,7 @@ func Bilevel(m *image.Gray) Picture {
 	return p
 }
 
-// CMYK is a picture of four inks, uncompressed.
+// CMYK returns an uncompressed page of four inks.
 func CMYK(m image.Image) Picture {
 	b := m.Bounds()
 	p := described(b.Dx(), b.Dy(), b.Dy(), 8, 4, 5, 1)
@@ -173,7 +173,7 @@ func CMYK(m image.Image) Picture {
 	return p
 }
 
-// JPEG is a picture as scanners write it: strips of rows, each a JPEG without its tables, which are in a tag.
+// JPEG returns a page as scanners write it: strips of rows, each a JPEG without its tables, which are in a tag.
 func JPEG(m interface {
 	image.Image
 	SubImage(image.Rectangle) image.Image
@@ -196,7 +196,7 @@ func JPEG(m interface {
 	return p
 }
 
-// apart divides a JPEG into its tables and the rest, each of them a JPEG in form.
+// apart divides a JPEG into its tables and the rest, both in the form of a JPEG.
 func apart(file []byte) (tables []uint32, rest []byte) {
 	t, rest := []byte{0xff, 0xd8}, []byte{0xff, 0xd8}
 	i := 2

@@ -38,8 +38,8 @@ var (
 	ErrCrash  = errors.New("PDFium crashed")
 )
 
-// Engine draws pages. It starts on first use, which takes seconds, and stays. Each call has an instance of its own, so
-// that none can do harm to the next. Not safe for concurrent use.
+// Engine draws pages. It starts on first use, which takes seconds where it is not kept, and stays. Each call has an
+// instance of its own, so that none can do harm to the next. Not safe for concurrent use.
 //
 // While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a
 // process of its own: see package sandbox.
@@ -50,22 +50,38 @@ type Engine struct {
 	glyphs *textlayer.Glyphs // once they are needed
 }
 
-// Start does beforehand what the first call would do: PDFium is compiled for this machine.
-func (e *Engine) Start() (err error) {
+// Start does beforehand what the first call would do: PDFium is loaded from the folder, or compiled for this machine
+// and kept there.
+func (e *Engine) Start(f *wasm.Folder) error { return e.start(f.Start) }
+
+// Load is Start, but returns wasm.ErrNotKept where Start would compile.
+func (e *Engine) Load(f *wasm.Folder) error { return e.start(f.Load) }
+
+// Kept reports whether Load is likely to succeed.
+func (e *Engine) Kept(f *wasm.Folder) bool { return f.Has(name, nil) }
+
+// name is that of the engine in a folder. PDFium's module is out of reach there, but is named by that of Go which it
+// comes in.
+const name = "pdf"
+
+func (e *Engine) start(how wasm.Starter) (err error) {
 	if e.pool != nil {
 		return nil
 	}
 	if e.fonts, err = newFonts(); err != nil {
 		return err
 	}
-	e.pool, err = webassembly.Init(webassembly.Config{
-		Context:  wasm.WithMemory(context.Background(), func() *wasm.Memory { return e.next }),
-		MaxTotal: 1, Stdout: io.Discard, Stderr: io.Discard,
-		FSConfig: wazero.NewFSConfig().WithFSMount(e.fonts, "/"), // nothing else: nil would show it the whole disk
-		RuntimeConfig: wazero.NewRuntimeConfig().
-			WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling),
+	c := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
+	return how(name, nil, c, func(c wazero.RuntimeConfig) error {
+		e.pool, err = webassembly.Init(webassembly.Config{
+			Context:  wasm.WithMemory(context.Background(), func() *wasm.Memory { return e.next }),
+			MaxTotal: 1, Stdout: io.Discard, Stderr: io.Discard,
+			// Nothing else: nil would show it the whole disk.
+			FSConfig:      wazero.NewFSConfig().WithFSMount(e.fonts, "/"),
+			RuntimeConfig: c,
+		})
+		return err
 	})
-	return err
 }
 
 // Count returns the number of pages of the file b, with at most room bytes of memory.
@@ -159,7 +175,7 @@ func size(i pdfium.Pdfium, page requests.Page, edge int) (w, h int, err error) {
 
 // call opens b in an instance of room bytes and has f work with it.
 func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPDF_DOCUMENT) error) (err error) {
-	if err := e.Start(); err != nil {
+	if err := e.Start(nil); err != nil {
 		return fmt.Errorf("pdf: start of PDFium: %w", err)
 	}
 	if e.next, err = wasm.NewMemory(room); err != nil {

@@ -161,7 +161,7 @@ func TestTextIsFoundWhetherItIsSeenOrNot(t *testing.T) {
 
 // TestFontsAreLeftAloneWhereNoneIsNeeded: a file whose pages need no substitute does not pay for any.
 func TestFontsAreLeftAloneWhereNoneIsNeeded(t *testing.T) {
-	if err := engine.Start(); err != nil {
+	if err := engine.Start(nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -79,20 +79,21 @@ func (c *Child) Started(op string) bool {
 	return c.started[op]
 }
 
-// Start makes a call without arguments, once for each process. It returns how long it waited for its turn, too.
-func (c *Child) Start(ctx context.Context, op string) (waited time.Duration, err error) {
+// Start makes a call, once of its op for each process, unless it failed. It returns how long it waited for its turn,
+// too.
+func (c *Child) Start(ctx context.Context, m Message) (waited time.Duration, err error) {
 	waited, err = c.take(ctx)
 	if err != nil {
 		return waited, err
 	}
 	defer func() { <-c.turn }()
-	if c.Started(op) {
+	if c.Started(m.Op) {
 		return waited, nil
 	}
-	if _, err = c.call(ctx, Message{Op: op}); err == nil {
+	if _, err = c.call(ctx, m); err == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.started[op] = true
+		c.started[m.Op] = true
 	}
 	return waited, err
 }

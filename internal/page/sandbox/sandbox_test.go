@@ -134,7 +134,7 @@ func TestDeathOfTheChildFailsOneCall(t *testing.T) {
 		{"spin", Limits{Processor: time.Hour, Clock: 50 * time.Millisecond}, ErrSlow},
 		{"die", Limits{}, ErrDied},
 	} {
-		if _, err := c.Start(t.Context(), "echo"); err != nil || !c.Started("echo") {
+		if _, err := c.Start(t.Context(), Message{Op: "echo"}); err != nil || !c.Started("echo") {
 			t.Fatal(err)
 		}
 		c.Limit(call.limits)
@@ -214,7 +214,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 		if _, _, err := c.Call(ctx, Message{Op: "echo"}); err != context.Canceled {
 			t.Errorf("after %s, with an ended context: %v", op, err)
 		}
-		if _, err := c.Start(ctx, "echo"); err != context.Canceled || len(c.turn) != 0 {
+		if _, err := c.Start(ctx, Message{Op: "echo"}); err != context.Canceled || len(c.turn) != 0 {
 			t.Errorf("after %s, start with an ended context: %v", op, err)
 		}
 	}
@@ -311,7 +311,7 @@ func TestStartNeverPanicsBesideDeaths(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 10 {
-				if _, err := c.Start(t.Context(), "echo"); err != nil {
+				if _, err := c.Start(t.Context(), Message{Op: "echo"}); err != nil {
 					t.Error(err)
 				}
 				c.Started("echo")

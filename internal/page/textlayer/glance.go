@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Glance looks at characters without their drawing, which costs more: it returns a doubt that needs none.
+// Glance returns a doubt that can be found without a drawing, which costs more to make.
 func Glance(chars []Char) Doubt {
 	visible := 0
 	for _, c := range chars {
@@ -30,17 +30,17 @@ func Glance(chars []Char) Doubt {
 	return words(chars)
 }
 
-// leastSize is the size of type in pixels below which letters are too small to compare.
+// leastSize is the font size in pixels below which characters are too small to compare.
 const leastSize = 13
 
-// ligatures are characters that stand for several. Those without a character of their own have a private one here.
+// ligatures maps a ligature to its letters. Ligatures that Unicode does not have are private characters.
 var ligatures = map[rune]string{'ﬀ': "ff", 'ﬁ': "fi", 'ﬂ': "fl", 'ﬃ': "ffi", 'ﬄ': "ffl",
 	privateFirst: "Th", privateFirst + 1: "ft", privateFirst + 2: "tt", privateFirst + 3: "ti", privateFirst + 4: "fj",
 	privateLast: "tf"}
 
 const privateFirst, privateLast = '\ue000', '\ue005'
 
-// Spelled returns the characters that one stands for.
+// Spelled returns the letters of a ligature, or the character itself.
 func Spelled(r rune) string {
 	if s, ok := ligatures[r]; ok {
 		return s
@@ -48,7 +48,7 @@ func Spelled(r rune) string {
 	return string(r)
 }
 
-// joined returns characters with those as one that one ligature stands for: they have the same place.
+// joined replaces the letters of a ligature, which have the same position, by the ligature.
 func joined(chars []Char) (all []Char) {
 	for i := 0; i < len(chars); i++ {
 		c := chars[i]
@@ -73,7 +73,7 @@ func spells(chars []Char, s string) bool {
 	return true
 }
 
-// bullets are what begins the items of a list; the private one is Word's, in Symbol.
+// bullets begin the items of a list. The private character is Word's, in the font Symbol.
 const bullets = "•◦▪‣●○■□–·∙\uf0b7"
 
 const (
@@ -81,7 +81,7 @@ const (
 	marks      = ".,:;!?()[]{}/\\-–—‐‑'\"‘’‚“”„‹›«»*+=<>%&@#§$€£¥©®™°^_~|¡¿†‡…`´·•"
 )
 
-// plain returns what a character is written as; "" for one that is not compared with its drawing.
+// plain returns the text of a character, "" if it cannot be compared with its drawing.
 func plain(r rune) string {
 	switch {
 	case r >= privateFirst && r <= privateLast:
@@ -96,7 +96,7 @@ func plain(r rune) string {
 	return ""
 }
 
-// isKnown reports whether a character is among those of which is known how they look.
+// isKnown reports whether it is known how a character looks.
 func isKnown(r rune) bool {
 	_, found := slices.BinarySearch(knownRunes, r)
 	return found
@@ -104,7 +104,7 @@ func isKnown(r rune) bool {
 
 var knownRunes = known()
 
-// Known returns the characters that others are compared with, sorted.
+// Known returns the known characters, sorted.
 func Known() []rune { return slices.Clone(knownRunes) }
 
 func known() []rune {
@@ -112,7 +112,7 @@ func known() []rune {
 	for r := rune('!'); r <= '~'; r++ {
 		all = append(all, r)
 	}
-	for r := rune(0xc0); r <= 0x17f; r++ { // Latin of Europe
+	for r := rune(0xc0); r <= 0x17f; r++ { // European Latin
 		if r != '×' && r != '÷' && r != 'ŉ' && r != 'ſ' {
 			all = append(all, r)
 		}
@@ -139,8 +139,8 @@ func known() []rune {
 	return slices.Compact(all)
 }
 
-// single returns characters without those that are printed twice in one place, to look bold. Others that lie on each
-// other are in doubt.
+// single removes characters that are printed twice in the same place to look bold. It returns a doubt if others
+// overlap.
 func single(chars []Char) ([]Char, Doubt) {
 	drop := make([]bool, len(chars))
 	var order []int
@@ -184,8 +184,7 @@ func single(chars []Char) ([]Char, Doubt) {
 	return kept, ""
 }
 
-// words looks whether the text is of words or numbers, as far as their letters show: in other letters than its own it
-// is not.
+// words returns a doubt if the text does not look like words and numbers, as when it is encoded with the wrong letters.
 func words(chars []Char) Doubt {
 	var all, odd, single, humped int
 	var word []rune
@@ -224,10 +223,10 @@ func words(chars []Char) Doubt {
 	return ""
 }
 
-// vowels are those of the alphabets that are known, without their marks as far as these are common.
+// vowels holds those of the known alphabets, with common diacritics.
 const vowels = "aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿāăąēĕėęěĩīĭįıōŏőœũūŭůűųŷаеёиоуыэюяіїєαεηιουωάέήίόύώ"
 
-// isOdd reports whether a word of small letters has none or too few vowels to be spoken.
+// isOdd reports whether a word in lower case has too few vowels to be pronounced.
 func isOdd(word []rune) bool {
 	run, spoken := 0, false
 	for _, r := range word {

@@ -8,12 +8,13 @@ import (
 	"unicode"
 )
 
-// Sheets are drawings of the known characters in one font each: cells of cellSide pixels with a character of CellSize.
+// A sheet is a drawing of the known characters in one font: square cells of cellSide pixels, each with a character of
+// CellSize pixels.
 const (
 	CellSize = 40
 	cellSide = 64
 	cellLeft = 12
-	cellBase = 44 // of the base line below the cell's top
+	cellBase = 44 // the baseline, below the cell's top
 )
 
 // SheetSide returns the side of a sheet of n characters, in pixels.
@@ -21,37 +22,37 @@ func SheetSide(n int) int { return cellSide * sheetCells(n) }
 
 func sheetCells(n int) int { return int(math.Ceil(math.Sqrt(float64(n)))) }
 
-// Cell returns where character i of n has its origin on a sheet.
+// Cell returns the origin of character i on a sheet of n.
 func Cell(i, n int) (x, y int) {
 	cells := sheetCells(n)
 	return i%cells*cellSide + cellLeft, i/cells*cellSide + cellBase
 }
 
-// glyphSide is the side of the square in which characters are compared, a margin of one included.
+// glyphSide is the side of the square in which characters are compared, including a margin of one pixel.
 const glyphSide = 18
 
-// look is how a character looks: its ink in a square, and where that lies.
+// look describes how a character looks: its ink, scaled to a square, and its vertical position.
 type look struct {
 	ink         [glyphSide * glyphSide]float32 // with a mean of 0 and a sum of squares of 1
-	top, bottom float32                        // above the base line, in units of the font's size
+	top, bottom float32                        // above the baseline, in units of the font size
 }
 
-// Glyphs are how characters look. Once it is settled it does not change, and may be used concurrently.
+// Glyphs knows how characters look. After Settle it may be used concurrently.
 type Glyphs struct {
 	looks  map[rune][]look
-	sheet  int             // how many fonts were learned
-	near   map[rune][]rune // those that a character could be taken for, and should not be
-	cases  map[rune][]rune // the same letter, small or not
-	marked map[rune][]rune // those that differ by a mark alone
+	sheet  int             // number of fonts learned
+	near   map[rune][]rune // characters that a character must not be mistaken for
+	cases  map[rune][]rune // the same letter in the other case
+	marked map[rune][]rune // characters that differ only by a diacritic
 }
 
-// NewGlyphs returns none.
+// NewGlyphs returns an empty Glyphs.
 func NewGlyphs() *Glyphs {
 	return &Glyphs{looks: map[rune][]look{}, near: map[rune][]rune{}, marked: map[rune][]rune{},
 		cases: map[rune][]rune{}}
 }
 
-// Learn takes over a sheet.
+// Learn adds the looks of a sheet's characters.
 func (g *Glyphs) Learn(sheet *image.Gray, runes []rune) {
 	for i, r := range runes {
 		x, y := Cell(i, len(runes))
@@ -66,10 +67,10 @@ func (g *Glyphs) Learn(sheet *image.Gray, runes []rune) {
 	g.sheet++
 }
 
-// sameLook is how alike two characters of one font are that cannot be told apart.
+// sameLook is the likeness above which two characters of a font are indistinguishable.
 const sameLook = 0.93
 
-// Settle ends learning.
+// Settle ends learning and computes which characters can be confused.
 func (g *Glyphs) Settle() {
 	runes := Known()
 	for i, a := range runes {
@@ -94,7 +95,7 @@ func (g *Glyphs) Settle() {
 	}
 }
 
-// sameLook reports whether two characters cannot be told apart in one of the fonts.
+// sameLook reports whether two characters are indistinguishable in any of the fonts.
 func (g *Glyphs) sameLook(a, b rune) bool {
 	for s := range g.sheet {
 		if g.looks[a][s].like(&g.looks[b][s], 1) > sameLook {
@@ -104,7 +105,7 @@ func (g *Glyphs) sameLook(a, b rune) bool {
 	return false
 }
 
-// resembling are characters of which each looks like any other in some font or other.
+// resembling lists groups of characters that look alike in some font.
 var resembling = []string{"1lI|!¡Jjİ", "0Oo°ºОоΟο", "-‐‑–—_~", "'’‘‚,´`‹›", "\"“”„«»", ".·•", "*×", "µμ", "ßβ", "ſf",
 	"ªa"}
 
@@ -119,10 +120,10 @@ func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 // isWord reports whether a character may be in a word or number.
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || ligatures[r] != "" }
 
-// isCommon reports whether a character is one without marks.
+// isCommon reports whether a character is ASCII or a letter without diacritics.
 func isCommon(r rune) bool { return r <= '~' || baseOf(r) == r && unicode.IsLetter(r) }
 
-// sameAlphabet reports whether characters are of one alphabet, or not both of one.
+// sameAlphabet reports whether two characters are of the same alphabet, or at least one is not a letter.
 func sameAlphabet(a, b rune) bool {
 	for _, table := range []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic} {
 		if unicode.Is(table, a) != unicode.Is(table, b) {
@@ -132,7 +133,7 @@ func sameAlphabet(a, b rune) bool {
 	return true
 }
 
-// bases are letters, each with those that have a mark more.
+// bases lists the letters that differ from a base letter by a diacritic.
 var bases = map[rune]string{
 	'a': "àáâãäåāăąά", 'c': "çćĉċč", 'd': "ďđ", 'e': "èéêëēĕėęě", 'g': "ĝğġģ", 'h': "ĥħ", 'i': "ìíîïĩīĭįı", 'j': "ĵ",
 	'k': "ķĸ", 'l': "ĺļľŀł", 'n': "ñńņňŋ", 'o': "òóôõöøōŏő", 'r': "ŕŗř", 's': "śŝşšș", 't': "ţťŧț", 'u': "ùúûüũūŭůűų",
@@ -150,7 +151,7 @@ var baseByMarked = func() map[rune]rune {
 	return all
 }()
 
-// baseOf returns a letter without its mark.
+// baseOf returns a letter without its diacritic.
 func baseOf(r rune) rune {
 	if base, ok := baseByMarked[r]; ok {
 		return base
@@ -158,19 +159,18 @@ func baseOf(r rune) rune {
 	return r
 }
 
-// like returns how alike two looks are, from some -1 to 1, where the second is of a font in which all is so many times
-// as large.
+// like returns the likeness of two looks, from about -1 to 1. Characters of l's font are larger by scale.
 func (l *look) like(m *look, scale float32) float32 {
 	var sum float32
 	for i, v := range l.ink {
 		sum += v * m.ink[i]
 	}
-	const play = 0.05 // of the size
+	const play = 0.05 // of the font size
 	off := func(a, b float32) float32 { return max(0, max(a-b, b-a)-play) }
 	return sum - off(l.top/scale, m.top) - off(l.bottom/scale, m.bottom)
 }
 
-// lookAt looks at what is drawn within a box, but not within others. It reports whether there is anything.
+// lookAt returns the look of the drawing within a box, except for parts in other boxes. ok is false if there is none.
 func lookAt(m *image.Gray, box Rect, base, size float64, but ...Rect) (l look, ok bool) {
 	d := darknessIn(m, box, but...)
 	if d == nil {
@@ -205,8 +205,8 @@ func lookAt(m *image.Gray, box Rect, base, size float64, but ...Rect) (l look, o
 	return l, true
 }
 
-// darkness is how much each pixel of a part of a drawing differs from what is around it, from 0 to 1, cut to where it
-// does.
+// darkness holds the contrast of each pixel in a part of a drawing with its surroundings, from 0 to 1. Its bounds are
+// those of the ink.
 type darkness struct {
 	x0, y0, x1, y1 int
 	stride, ox, oy int
@@ -216,7 +216,7 @@ type darkness struct {
 func (d *darkness) w() int { return d.x1 - d.x0 }
 func (d *darkness) h() int { return d.y1 - d.y0 }
 
-// mean returns the mean of a square, of which outside there is nothing.
+// mean returns the mean of a square. It is 0 outside the bounds.
 func (d *darkness) mean(x, y, side float64) float64 {
 	var sum float64
 	for py := max(d.y0, int(math.Floor(y))); py < d.y1 && float64(py) < y+side; py++ {
@@ -230,11 +230,11 @@ func (d *darkness) mean(x, y, side float64) float64 {
 }
 
 const (
-	leastContrast = 48   // of 255, between a character and what is around it
-	inkOf         = 0.35 // of the greatest difference: what a character's edges are found by
+	leastContrast = 48   // of 255, between a character and its surroundings
+	inkOf         = 0.35 // of the greatest contrast: pixels with less are outside a character's bounds
 )
 
-// darknessIn looks at what is within a box; nil where nothing can be seen.
+// darknessIn returns the darkness within a box, without that in other boxes; nil if nothing is visible.
 func darknessIn(m *image.Gray, box Rect, but ...Rect) *darkness {
 	b := m.Bounds()
 	d := &darkness{x0: max(b.Min.X, int(math.Floor(box.X0+0.2))), y0: max(b.Min.Y, int(math.Floor(box.Y0+0.2))),
@@ -276,7 +276,7 @@ func darknessIn(m *image.Gray, box Rect, but ...Rect) *darkness {
 	return d
 }
 
-// surround returns the middle value of the pixels on the edge of a box, as far as it is in the picture.
+// surround returns the median of the pixels on the edge of a box, clipped to the picture.
 func surround(m *image.Gray, x0, y0, x1, y1 int) byte {
 	b := m.Bounds()
 	x0, y0, x1, y1 = max(x0, b.Min.X), max(y0, b.Min.Y), min(x1, b.Max.X-1), min(y1, b.Max.Y-1)
@@ -291,7 +291,7 @@ func surround(m *image.Gray, x0, y0, x1, y1 int) byte {
 	return edge[len(edge)/2]
 }
 
-// Darkest returns a drawing on white, each pixel by its darkest colour.
+// Darkest returns a drawing on white in gray, each pixel being the darkest of its channels.
 func Darkest(m *image.RGBA) *image.Gray {
 	g := image.NewGray(image.Rect(0, 0, m.Rect.Dx(), m.Rect.Dy()))
 	for y := range g.Rect.Dy() {
@@ -305,31 +305,31 @@ func Darkest(m *image.RGBA) *image.Gray {
 	return g
 }
 
-// Measured on 9 fonts: what a character that says the truth may be short of, and what one that does not is not.
+// Thresholds of likeness, measured on 9 fonts, that separate characters which look like their text from others.
 const (
-	leastLike  = 0.38 // of a character with its own look in some known font
-	leastMark  = 0.20 // of one that is not a letter or digit: these differ more
-	mostWorse  = 0.06 // that another character may be more like it than its own,
-	mostDigit  = 0.03 // of digits among themselves
-	mostCase   = 0.12 // of a letter that is small or not
-	mostMarked = 0.30 // and that its own with a mark, or without
-	sameGlyph  = 0.90 // of two characters of one font that say the same
+	leastLike  = 0.38 // the least likeness to its own look in some known font
+	leastMark  = 0.20 // the same for other than letters and digits, which vary more
+	mostWorse  = 0.06 // how much more it may be like another character than like its own,
+	mostDigit  = 0.03 // between digits,
+	mostCase   = 0.12 // between the cases of a letter,
+	mostMarked = 0.30 // and between a letter with and without a diacritic
+	sameGlyph  = 0.90 // the likeness above which one of two equal characters of a font is enough
 )
 
 const (
-	// of one character in one font, which differ by where it lies between the pixels and what is around it
+	// different looks of a character in one font, which depend on its position between pixels and its surroundings
 	mostLooks  = 100
 	mostGlyphs = 3000 // on a page
 )
 
-// compare looks whether every character is drawn, and looks like what it says.
+// compare returns a doubt if a character is not drawn, or does not look like its text.
 func compare(chars []Char, m *image.Gray, known *Glyphs) Doubt {
 	type sort struct {
 		font string
 		r    rune
 	}
 	groups := map[string][]*glyph{}
-	bySort := map[sort][]*glyph{} // that look different
+	bySort := map[sort][]*glyph{} // glyphs that look different
 	looks := 0
 	for i := range chars {
 		c := &chars[i]
@@ -375,10 +375,10 @@ func compare(chars []Char, m *image.Gray, known *Glyphs) Doubt {
 type glyph struct {
 	char  *Char
 	look  look
-	alone look // without what others around have in its box; empty where they have nothing
+	alone look // without the parts of its box that are in neighbours' boxes; zero if there are none
 }
 
-// beside returns the boxes of the characters around one that have a part in its box.
+// beside returns the boxes of the neighbours that overlap a character's box.
 func beside(chars []Char, i int) (boxes []Rect) {
 	c := &chars[i]
 	for j := max(0, i-3); j < min(len(chars), i+4); j++ {
@@ -389,7 +389,7 @@ func beside(chars []Char, i int) (boxes []Rect) {
 	return boxes
 }
 
-// scale returns how much larger a font's characters are than those that they say they are.
+// scale returns how much larger the characters of a font are than the known ones, relative to the font size.
 func (k *Glyphs) scale(group []*glyph) float32 {
 	var all []float32
 	for _, g := range group {
@@ -413,7 +413,7 @@ func (k *Glyphs) scale(group []*glyph) float32 {
 	return max(0.3, min(3, all[len(all)/2]))
 }
 
-// exchanged reports whether two characters of a font look rather like each other than like themselves.
+// exchanged reports whether two characters of a font each look more like the other than like themselves.
 func (k *Glyphs) exchanged(group []*glyph, scale float32) bool {
 	rather := map[[2]rune]bool{}
 	for _, g := range group {
@@ -434,11 +434,11 @@ func (k *Glyphs) exchanged(group []*glyph, scale float32) bool {
 	return false
 }
 
-// judge returns a doubt where another character looks more like a glyph than its own.
+// judge returns a doubt if a glyph does not look like its character, or looks more like another one.
 func (k *Glyphs) judge(g *glyph, scale float32) Doubt {
 	r := g.char.Rune
 	if strings.ContainsRune(bullets, r) && len(k.looks[r]) == 0 {
-		return "" // it has the size of one
+		return "" // bullets without a known look are not compared
 	}
 	if !k.saysTheTruth(r, &g.look, scale) && (g.alone == look{} || !k.saysTheTruth(r, &g.alone, scale)) {
 		return Unlike
@@ -459,7 +459,7 @@ func (k *Glyphs) saysTheTruth(r rune, l *look, scale float32) bool {
 		!slices.ContainsFunc(k.cases[r], better(mostCase)) && !slices.ContainsFunc(k.marked[r], better(mostMarked))
 }
 
-// best returns how like a character in any known font a look is.
+// best returns the likeness of a look to a character in the most similar known font.
 func (k *Glyphs) best(r rune, l *look, scale float32) float32 {
 	best := float32(-1)
 	for i := range k.looks[r] {

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	edgeContrast = 40 // of 255, between two pixels, where something begins
-	leastRule    = 25 // pixels that a straight line has
-	// pixels of edges that are neither text nor straight lines nor dots: less than those of a full stop of 9 points
+	edgeContrast = 40 // of 255, between two pixels, that makes an edge
+	leastRule    = 25 // pixels of a straight line
+	// edge pixels that are neither text nor straight lines nor dots: fewer than those of a full stop of 9 points
 	mostUnsaid = 24
-	mostEdges  = 6000 // of these, dots included
+	mostEdges  = 6000 // the same, including dots
 )
 
-// unsaid looks for what is drawn beside the characters: of it only straight lines along the page are no text. It
-// returns the dots that may begin the items of a list.
+// unsaid returns a doubt if more than characters is drawn, except for horizontal and vertical lines. It returns the
+// dots that may begin the items of a list.
 func unsaid(chars []Char, m *image.Gray) (dots []Rect, doubt Doubt) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	e := &edges{w: w, h: h, drawing: m, said: make([]bool, w*h), left: map[int]bool{}}
@@ -46,12 +46,12 @@ func unsaid(chars []Char, m *image.Gray) (dots []Rect, doubt Doubt) {
 	return dots, ""
 }
 
-// edges are the pixels of a drawing that differ from the next one.
+// edges finds the pixels of a drawing that differ from the next one.
 type edges struct {
 	w, h    int
 	drawing *image.Gray
-	said    []bool       // a character is there
-	left    map[int]bool // those that nothing explains
+	said    []bool       // a character covers the pixel
+	left    map[int]bool // edge pixels that are neither text nor lines
 }
 
 func (e *edges) say(c *Char) {
@@ -65,13 +65,13 @@ func (e *edges) say(c *Char) {
 	}
 }
 
-// differs reports whether something begins between two pixels that is not a character.
+// differs reports whether there is an edge between two pixels that no character covers.
 func (e *edges) differs(i, j int) bool {
 	a, b := int(e.drawing.Pix[i]), int(e.drawing.Pix[j])
 	return max(a-b, b-a) > edgeContrast && !e.said[i] && !e.said[j]
 }
 
-// across looks at what begins between rows, down between columns.
+// across collects the edges between rows, down those between columns, without straight lines.
 func (e *edges) across() {
 	for y := range e.h - 1 {
 		n := 0
@@ -114,7 +114,7 @@ func (e *edges) leave(i int) {
 	}
 }
 
-// part takes what belongs together with an edge, and returns its box and how many pixels it has.
+// part removes all edge pixels connected with pixel i, and returns their box and number.
 func (e *edges) part(i int) (box Rect, n int) {
 	box = Rect{float64(i % e.w), float64(i / e.w), float64(i % e.w), float64(i / e.w)}
 	queue := []int{i}
@@ -137,7 +137,7 @@ func (e *edges) part(i int) (box Rect, n int) {
 	return box, n
 }
 
-// isDot reports whether a box is filled as a dot is.
+// isDot reports whether a box contains a filled dot.
 func (e *edges) isDot(b Rect) bool {
 	const least, most = 4, 20 // pixels
 	if min(b.width(), b.height()) < least || max(b.width(), b.height()) > most ||
@@ -152,13 +152,13 @@ func (e *edges) isDot(b Rect) bool {
 	return inner > 0.9
 }
 
-// marked gives the pieces that dots stand before their mark, and reports whether each dot stands before one.
+// marked makes dots the marks of the pieces that they precede, and reports whether each dot precedes one.
 func marked(pieces []*piece, dots []Rect) bool {
 	for _, d := range dots {
 		var found *piece
 		y := (d.Y0 + d.Y1) / 2
 		for _, p := range pieces {
-			const far = 3 // of the size
+			const far = 3 // in font sizes
 			if p.mark == "" && p.X0 > d.X1 && p.X0-d.X1 < far*p.size && y < p.base && y > p.base-0.6*p.size &&
 				(found == nil || p.X0 < found.X0) {
 				found = p

@@ -1,25 +1,25 @@
-// Package textlayer decides whether the text that a PDF holds is what its page shows, and writes it as Markdown. Text
-// is not relied on because it is there: a page may show more, less or other than its text says. So the page is drawn,
-// each character is compared with what is drawn in its place, and what is drawn beside them must not be more than
-// lines. Whatever stays in doubt is no text: the page is to be read as it looks.
+// Package textlayer decides whether the text embedded in a PDF is what its page shows, and writes it as Markdown.
+// Embedded text is not trusted, since a page may show more, less or something else. So the page is drawn, each
+// character is compared with the drawing at its position, and the rest of the drawing may only be straight lines. If
+// any doubt remains, the page's image has to be read instead.
 //
-// Files, in reading order: layer.go the line, markdown.go paragraphs, headings and lists, order.go in what order they
-// are read, lines.go pieces of lines, ink.go what is drawn, glyphs.go how characters look, glance.go what is seen
-// without a drawing, char.go characters, their places and what is doubted of them.
+// Files, in reading order: layer.go the sequence of steps, markdown.go paragraphs, headings and lists, order.go the
+// reading order, lines.go pieces of lines, ink.go drawing other than text, glyphs.go comparing characters with the
+// drawing, glance.go checks without a drawing, char.go characters, rectangles and doubts.
 package textlayer
 
 import (
 	"image"
 )
 
-// Page is a page with its drawing, in pixels of which the characters' places are.
+// Page is a page with its drawing. Positions of characters are in pixels of the drawing.
 type Page struct {
 	Chars   []Char
 	Drawing *image.Gray
 }
 
-// fits reports whether the characters take no more place than a page has for them, so that looking at each costs no
-// more than looking at the page.
+// fits reports whether the total area of the characters is within that of the page, which bounds the cost of comparing
+// them.
 func fits(chars []Char, page image.Rectangle) bool {
 	all := Rect{X1: float64(page.Dx()), Y1: float64(page.Dy())}
 	taken := 0.0
@@ -31,7 +31,7 @@ func fits(chars []Char, page image.Rectangle) bool {
 	return taken <= 1.5*all.area()
 }
 
-// Read returns a page as Markdown, or why that cannot be.
+// Read returns the page's text as Markdown, or a doubt.
 func Read(p Page, known *Glyphs) (markdown string, doubt Doubt) {
 	chars, doubt := single(joined(p.Chars))
 	if doubt != "" {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// typed are characters in a row of type, as many pixels as wide, and their drawing: bars.
+// typed returns a row of characters that are bars, and their drawing.
 func typed(text string, m *image.Gray, x, y float64) (chars []Char) {
 	const size, wide = 20, 12
 	for _, r := range text {
@@ -38,7 +38,7 @@ func white(w, h int) *image.Gray {
 	return m
 }
 
-// TestWordsDivideWhereThereAreGaps: also where the file has no spaces, and not where it is not clear.
+// TestWordsDivideWhereThereAreGaps: gaps divide words even without spaces in the file; unclear gaps are a doubt.
 func TestWordsDivideWhereThereAreGaps(t *testing.T) {
 	t.Parallel()
 	at := func(gaps ...float64) (chars []Char) {
@@ -72,7 +72,7 @@ func TestWordsDivideWhereThereAreGaps(t *testing.T) {
 	}
 }
 
-// TestWhatIsDrawnBesideTheTextIsFound: all but straight lines, and dots are told.
+// TestWhatIsDrawnBesideTheTextIsFound: all drawing but straight lines is a doubt; dots are returned.
 func TestWhatIsDrawnBesideTheTextIsFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -113,8 +113,8 @@ func fill(m *image.Gray, x0, y0, x1, y1 int) {
 	}
 }
 
-// TestLookingIsBounded: characters over and over the page are not looked at one by one.
-func TestLookingIsBounded(t *testing.T) {
+// TestComparingIsBounded: characters that cover the page many times are not compared one by one.
+func TestComparingIsBounded(t *testing.T) {
 	t.Parallel()
 	m := white(400, 400)
 	huge := make([]Char, 2000)
@@ -127,7 +127,7 @@ func TestLookingIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzRead reads characters of any kind in any place on any drawing: it ends, with text or a doubt.
+// FuzzRead: any characters at any position on any drawing lead to text or a doubt.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("abcdefgh12345678abcdefgh12345678"), []byte{0, 255, 7})
 	f.Add([]byte{}, []byte{})
@@ -159,7 +159,7 @@ func FuzzRead(f *testing.F) {
 		if text, doubt := Read(Page{Chars: chars, Drawing: m}, known); (text == "") == (doubt == "") {
 			t.Fatalf("%q, %q", text, doubt)
 		}
-		pieces, doubt := piecesOf(chars) // what is drawn mostly keeps it from this
+		pieces, doubt := piecesOf(chars) // with most drawings Read returns before this
 		if doubt != "" {
 			return
 		}

@@ -9,41 +9,41 @@ import (
 	"unicode/utf8"
 )
 
-// piece is a part of a line: characters beside each other with no wide gap between them.
+// piece is a part of a line: a sequence of characters without wide gaps.
 type piece struct {
-	Rect               // of the lines of its characters
-	base, size float64 // of most of them
+	Rect               // union of its characters' advances
+	base, size float64 // baseline and font size of most of them
 	text       strings.Builder
-	first      int       // place of its first character in the file
-	chars      int       // that can be seen
-	letters    int       // of these
-	fixed      int       // of these in type of one width
-	gaps       []between // that are wider than most between words
-	firstWord  float64   // how wide its first word is
-	open       bool      // its first word goes on
-	raised     bool      // it is in a raised part
-	soft       bool      // it ends with a hyphen that is there for the end of the line alone
-	second     float64   // where its second word begins
+	first      int       // index of its first character in the file
+	chars      int       // visible characters
+	letters    int       // among these
+	fixed      int       // among these in monospaced fonts
+	gaps       []between // wider than most gaps between words
+	firstWord  float64   // width of its first word
+	open       bool      // its first word has not ended yet
+	raised     bool      // it is within superscript
+	soft       bool      // it ends with a soft hyphen
+	second     float64   // X of its second word
 	last       Char
-	mark       string  // it is an item of a list, which begins with that
-	markAt     float64 // and there
+	mark       string  // bullet or number of a list item; "" if it is not one
+	markAt     float64 // X of the mark
 }
 
-// between is a part of a line.
+// between is a horizontal range of a line.
 type between struct{ x0, x1 float64 }
 
-// Gaps between characters, in parts of their size.
+// Gaps between characters, in font sizes.
 const (
-	noGap     = 0.12 // the most where no word ends
-	wordGap   = 0.25 // the least that no word has in it
-	someGap   = 0.08 // the least of a space that is in the file
-	wideGap   = 1.0  // from here on it is another piece,
-	wideSpace = 2.5  // but in a line that is stretched to its column by spaces that the file has
-	overlap   = 0.35 // the most that characters overlap
-	riverGap  = 0.6  // such gaps below each other are a table's
+	noGap     = 0.12 // the widest within a word
+	wordGap   = 0.25 // the narrowest that is never within a word
+	someGap   = 0.08 // the narrowest of a space that is in the file
+	wideGap   = 1.0  // wider gaps separate pieces,
+	wideSpace = 2.5  // or these, if the file has spaces, as in a justified line
+	overlap   = 0.35 // the most by which characters overlap
+	riverGap  = 0.6  // several such gaps below each other make a table
 )
 
-// piecesOf puts characters together, in their order in the file.
+// piecesOf joins characters to pieces, in the order of the file.
 func piecesOf(chars []Char) (all []*piece, doubt Doubt) {
 	var p *piece
 	unclear, seen := 0, 0
@@ -108,8 +108,9 @@ func piecesOf(chars []Char) (all []*piece, doubt Doubt) {
 	return all, ""
 }
 
-// placed says how a character lies to the piece before it: "level", "high" above it, "low" below, "foot" where the
-// piece is but a small number above it, or "" where it begins another piece.
+// placed returns the position of a character relative to the piece before it: "level"; "high" for superscript; "low"
+// for other small characters off the baseline; "foot" if the piece itself is a superscript number, as in a footnote; or
+// "" if the character begins another piece.
 func placed(p *piece, c *Char, far float64) string {
 	if p == nil {
 		return ""
@@ -135,7 +136,7 @@ func placed(p *piece, c *Char, far float64) string {
 	return ""
 }
 
-// raise has what the piece is so far lie above the line of a character.
+// raise makes the piece so far a superscript before a character.
 func (p *piece) raise(c *Char) {
 	number := p.text.String()
 	p.text.Reset()
@@ -143,7 +144,7 @@ func (p *piece) raise(c *Char) {
 	p.base, p.size = c.Y, c.Size
 }
 
-// space ends a word and begins or ends a raised part.
+// space ends a word, and begins or ends superscript.
 func (p *piece) space(ends bool, gap float64, c *Char, high bool) {
 	if p.raised && !high {
 		p.text.WriteString("</sup>")
@@ -196,10 +197,10 @@ func (p *piece) close() {
 	}
 }
 
-// number is one that may begin an item of a list.
+// number matches the number of a list item.
 var number = regexp.MustCompile(`\A\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]\z`)
 
-// isMark reports whether a piece is but what an item of a list begins with.
+// isMark reports whether a piece is only the bullet or number of a list item.
 func (p *piece) isMark() bool {
 	text := p.text.String()
 	if p.chars == 1 && strings.ContainsAny(text, bullets) {
@@ -220,12 +221,12 @@ func (p *piece) isMark() bool {
 	return true
 }
 
-// row is the pieces beside each other, from left to right.
+// row holds pieces beside each other, from left to right.
 type row []*piece
 
 func (r row) base() float64 { return r[0].base }
 
-// rowsOf puts pieces into rows, from top to bottom.
+// rowsOf groups pieces into rows, from top to bottom.
 func rowsOf(pieces []*piece) (rows []row) {
 	sorted := slices.Clone(pieces)
 	slices.SortStableFunc(sorted, func(a, b *piece) int { return cmp.Compare(a.base, b.base) })

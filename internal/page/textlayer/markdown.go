@@ -8,10 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// paragraph is lines that belong together.
 type paragraph struct {
 	lines []*piece
-	right float64 // where the lines of its block end at most
+	right float64 // right edge of its block
 }
 
 func (p *paragraph) size() float64 { return p.lines[0].size }
@@ -23,7 +22,7 @@ func (p *paragraph) chars() (n int) {
 	return n
 }
 
-// write writes blocks as Markdown.
+// write returns blocks as Markdown.
 func write(blocks []block) string {
 	var paragraphs []*paragraph
 	for _, b := range blocks {
@@ -36,11 +35,11 @@ func write(blocks []block) string {
 	return w.b.String()
 }
 
-// sameSize reports whether two sizes of type are meant to be the same.
+// sameSize reports whether two font sizes are practically the same.
 func sameSize(a, b float64) bool { return max(a, b) < 1.06*min(a, b) }
 
-// paragraphsOf divides a block where a line is apart from the one before it, of another size, further in, or an item of
-// a list.
+// paragraphsOf divides a block before each line that has a wider gap above it, another font size or an indent, or is a
+// list item.
 func paragraphsOf(b block) (all []*paragraph) {
 	pitch := pitchOf(b)
 	var p *paragraph
@@ -54,7 +53,7 @@ func paragraphsOf(b block) (all []*paragraph) {
 	return all
 }
 
-// pitchOf is the distance between most lines of a block, in parts of their size.
+// pitchOf returns the usual distance between the lines of a block, in font sizes.
 func pitchOf(b block) float64 {
 	var all []float64
 	for i, l := range b.lines[1:] {
@@ -74,20 +73,20 @@ func begins(p *paragraph, before, l *piece, pitch float64) bool {
 	in := 0.7 * l.size
 	d := l.base - before.base
 	switch {
-	case !sameSize(l.size, before.size), l.mark != "", d <= 0, d > apart*pitch*l.size: // a new item, or apart
+	case !sameSize(l.size, before.size), l.mark != "", d <= 0, d > apart*pitch*l.size: // a new item, or a wider gap
 		return true
 	case p.lines[0].bulleted():
 		return l.X0 < p.lines[0].X0-in
-	case p.lines[0].mark != "": // which may as well be a date at the beginning of a line
+	case p.lines[0].mark != "": // which may also be a date at the beginning of a line
 		return l.X0 < p.lines[0].left()-in
-	case len(p.lines) == 1: // the first line may be further in than the second
+	case len(p.lines) == 1: // the first line may be indented
 		return l.X0 > before.X0+in
 	}
 	return math.Abs(l.X0-before.X0) > in
 }
 
-// headings returns the sizes of type of headings, from the largest: those that are larger than most of the text, in few
-// lines.
+// headings returns the font sizes of headings, the largest first: sizes of short paragraphs that are larger than the
+// body text.
 func headings(paragraphs []*paragraph) (sizes []float64) {
 	body := bodySize(paragraphs)
 	for _, p := range paragraphs {
@@ -106,10 +105,10 @@ func isHeading(p *paragraph, body float64) bool {
 		slices.ContainsFunc(p.lines, func(l *piece) bool { return l.letters > 0 })
 }
 
-// bulleted reports whether a piece is an item of a list without numbers.
+// bulleted reports whether a piece is an item of an unnumbered list.
 func (p *piece) bulleted() bool { return p.mark != "" && strings.Contains(bullets, p.mark) }
 
-// bodySize is the size of type of the most characters.
+// bodySize returns the most frequent font size, counted in characters.
 func bodySize(paragraphs []*paragraph) (body float64) {
 	counts := map[int]int{}
 	most := 0
@@ -126,7 +125,7 @@ type writer struct {
 	b     strings.Builder
 	words map[string]bool
 	sizes []float64 // of headings
-	list  bool      // the last paragraph was an item
+	list  bool      // the last paragraph was a list item
 }
 
 const mostLevels = 4
@@ -165,14 +164,14 @@ func (w *writer) paragraph(p *paragraph) {
 	w.b.WriteString(text.String())
 }
 
-// join joins two lines: by a space where the second goes on with what did not fit into the first, else by the end of a
-// line.
+// join writes what separates two lines: a space if the second begins with a word that did not fit on the first, else a
+// newline. Hyphens are removed or kept by the words of the page.
 func (w *writer) join(text *strings.Builder, before, l *piece, right float64, heading bool) {
 	so, next := text.String(), l.text.String()
 	first, _ := utf8.DecodeRuneInString(next)
 	switch {
 	case before.soft && unicode.IsLower(first):
-		return // the hyphen was left out already
+		return // the soft hyphen was dropped before
 	case before.soft:
 		text.WriteByte('-')
 		return
@@ -205,14 +204,13 @@ func (w *writer) join(text *strings.Builder, before, l *piece, right float64, he
 
 func notLetter(r rune) bool { return !unicode.IsLetter(r) }
 
-// endsWithHyphen reports whether a text ends with a letter and a hyphen.
 func endsWithHyphen(text string) bool {
 	cut := strings.TrimRight(text, "-‐\u2011")
 	last, _ := utf8.DecodeLastRuneInString(cut)
 	return len(text) > len(cut) && len(text)-len(cut) <= 3 && unicode.IsLetter(last)
 }
 
-// vocabulary is the words of a page in small letters, without those that the end of a line divides.
+// vocabulary returns the words of a page in lower case, without those divided at the end of a line.
 func vocabulary(blocks []block) map[string]bool {
 	words := map[string]bool{}
 	for _, b := range blocks {
@@ -230,7 +228,7 @@ func vocabulary(blocks []block) map[string]bool {
 	return words
 }
 
-// escaped writes characters so that Markdown shows them as they are.
+// escaped escapes a character that is special in Markdown.
 func escaped(s string) string {
 	switch s {
 	case "\\", "`", "*", "_", "<", "[", "|", "~":
@@ -239,7 +237,7 @@ func escaped(s string) string {
 	return s
 }
 
-// escapedStart does so for what means something at the beginning of a line alone.
+// escapedStart escapes a line whose beginning is special in Markdown.
 func escapedStart(line string) string {
 	rest := strings.TrimLeft(line, "#")
 	switch {

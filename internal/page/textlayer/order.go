@@ -4,19 +4,19 @@ import (
 	"slices"
 )
 
-// block is lines below each other that are read one after the other.
+// block holds lines that are read one after the other.
 type block struct {
 	lines []*piece
-	right float64 // where its lines end at most
+	right float64 // right edge of its lines
 }
 
 const (
 	mostPieces = 3000
-	margin     = 0.09 // of the page's height, in which its number and running title may be
+	margin     = 0.09 // fraction of the page's height that is a margin, which may have a page number and running title
 )
 
-// ordered puts pieces into the order in which they are read: column by column. That has to be the order of the file
-// too, since either alone may be wrong.
+// ordered returns pieces in reading order, column by column. It has to agree with the order in the file, since either
+// may be wrong.
 func ordered(pieces []*piece, h float64) ([]block, Doubt) {
 	if len(pieces) > mostPieces {
 		return nil, TooMuch
@@ -57,14 +57,14 @@ func ordered(pieces []*piece, h float64) ([]block, Doubt) {
 	return blocks, ""
 }
 
-// withMarks joins what items of lists begin with to the lines that they begin.
+// withMarks merges the bullets and numbers of list items with the lines that they precede.
 func withMarks(pieces []*piece) (joined []*piece) {
 	rows := rowsOf(pieces)
 	gone := map[*piece]bool{}
 	for _, r := range rows {
 		for i := 0; i+1 < len(r); i++ {
 			m, p := r[i], r[i+1]
-			const far = 4 // of the size
+			const far = 4 // in font sizes
 			if m.isMark() && (i == 0 || m.X0-r[i-1].X1 > wideGap*m.size) && p.X0-m.X1 < far*p.size &&
 				p.first > m.first && p.letters > 0 {
 				p.mark, p.markAt = m.text.String(), m.X0
@@ -81,7 +81,7 @@ func withMarks(pieces []*piece) (joined []*piece) {
 	return joined
 }
 
-// left is where a piece begins, its mark included.
+// left returns the left edge of a piece, including its mark.
 func (p *piece) left() float64 {
 	if p.mark != "" {
 		return p.markAt
@@ -89,8 +89,8 @@ func (p *piece) left() float64 {
 	return p.X0
 }
 
-// columns returns the blocks of pieces. A row of more than one piece is either one of columns or in the margin, with no
-// other such row next to it. Those of a column must be lines of text.
+// columns divides pieces into blocks. A row with several pieces must belong to columns, or be in the margin without
+// such a row above it. Pieces of a column must be lines of text.
 func columns(pieces []*piece, inMargin func(*piece) bool, depth int, column bool) ([]block, Doubt) {
 	const deep = 8
 	if len(pieces) == 0 {
@@ -107,7 +107,7 @@ func columns(pieces []*piece, inMargin func(*piece) bool, depth int, column bool
 		}
 		return blocksOf(rows), ""
 	}
-	const least = 4 // rows beside each other that make columns
+	const least = 4 // rows with pieces on both sides that make columns
 	if both < least {
 		for i, r := range rows {
 			if len(r) > 1 && (slices.ContainsFunc(r, func(p *piece) bool { return !inMargin(p) }) || i > 0 &&
@@ -143,7 +143,7 @@ func columns(pieces []*piece, inMargin func(*piece) bool, depth int, column bool
 	return all, ""
 }
 
-// blocksOf is each row's pieces one after the other.
+// blocksOf returns one block of all pieces, row by row.
 func blocksOf(rows []row) []block {
 	var b block
 	for _, r := range rows {
@@ -155,8 +155,8 @@ func blocksOf(rows []row) []block {
 	return []block{b}
 }
 
-// widestColumns returns the place that separates most rows into left and right, the rows that it does not cut, and how
-// many of them have pieces on both sides.
+// widestColumns returns the X of the gutter that separates most rows into left and right, the range of rows that it
+// does not cut, and how many of them have pieces on both sides.
 func widestColumns(rows []row) (gutter float64, from, to, both int) {
 	tried := map[int]bool{}
 	for _, r := range rows {
@@ -174,8 +174,8 @@ func widestColumns(rows []row) (gutter float64, from, to, both int) {
 	return gutter, from, to, both
 }
 
-// longestRun returns the rows around a place that no piece covers, those with the most pieces on both sides, without
-// rows at either end that are apart and on one side only.
+// longestRun returns the range of rows without a piece at x that has the most rows with pieces on both sides of it.
+// Rows at either end are left out if they have one side only and are apart.
 func longestRun(rows []row, x float64) (from, to, both int) {
 	for i := 0; i < len(rows); i++ {
 		if covers(rows[i], x) {
@@ -213,9 +213,9 @@ func sides(r row, x float64) int {
 	return 1
 }
 
-// trimmed cuts rows off a run that have one side only and are apart from the others.
+// trimmed removes rows from both ends of a run that have one side only and are apart from the others.
 func trimmed(rows []row, from, to int, x float64) (int, int) {
-	const apart = 1.7 // of the size
+	const apart = 1.7 // in font sizes
 	for again := true; again; {
 		again = false
 		for i := from; i+1 < to && sides(rows[i], x) < 2; i++ {
@@ -234,7 +234,7 @@ func trimmed(rows []row, from, to int, x float64) (int, int) {
 	return from, to
 }
 
-// isProse reports whether pieces are lines of text, as those of a column are and the cells of a table are not.
+// isProse reports whether pieces are lines of text, as in a column, rather than cells of a table.
 func isProse(pieces []*piece) bool {
 	var chars []int
 	var widths []float64
@@ -251,12 +251,12 @@ func isProse(pieces []*piece) bool {
 		float64(letters) > 0.7*float64(all)
 }
 
-// hasSlips reports whether a line begins before the one above it ends, but not on its base line: which of them goes
-// first is not clear.
+// hasSlips reports whether two lines overlap vertically without having the same baseline, so that it is unclear which
+// one is first.
 func hasSlips(lines []*piece) bool {
 	for i := range lines[:max(0, len(lines)-1)] {
 		a, b := lines[i], lines[i+1]
-		height := func(p *piece) float64 { return 0.5 * p.size } // of its small letters
+		height := func(p *piece) float64 { return 0.5 * p.size } // of lower-case letters
 		common := min(a.base, b.base) - max(a.base-height(a), b.base-height(b))
 		if common > 0.4*min(height(a), height(b)) && max(a.base-b.base, b.base-a.base) > 0.02*min(a.size, b.size) {
 			return true
@@ -265,7 +265,7 @@ func hasSlips(lines []*piece) bool {
 	return false
 }
 
-// hasRivers reports whether lines below each other have wide gaps in the same place.
+// hasRivers reports whether consecutive lines have wide gaps in the same place.
 func hasRivers(lines []*piece) bool {
 	const rows = 3
 	type river struct {

@@ -18,9 +18,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// TestCutOffFileShows: however much is missing, it ends with an error or with fewer pages and an error on the last; but
-// where just the four bytes are missing that would say whether there is another page.
-func TestCutOffFileShows(t *testing.T) {
+// TestCutOffFileIsNoticed: a file that is cut off anywhere causes an error, or an error on its last page, unless only
+// the four bytes are missing that tell whether there is another page.
+func TestCutOffFileIsNoticed(t *testing.T) {
 	t.Parallel()
 	g, y := gray(40, 30), planar(32, 32)
 	whole := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(g, 30), pagetest.JPEG(y, 16),
@@ -45,8 +45,7 @@ func TestCutOffFileShows(t *testing.T) {
 	}
 }
 
-// TestChainInACircleEnds: a chain of directories that comes back to itself ends.
-func TestChainInACircleEnds(t *testing.T) {
+func TestCycleOfDirectoriesEnds(t *testing.T) {
 	t.Parallel()
 	b := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(8, 8), 8), pagetest.Gray(gray(9, 9), 9))
 	first := binary.LittleEndian.Uint32(b[4:])
@@ -60,7 +59,7 @@ func TestChainInACircleEnds(t *testing.T) {
 	}
 	binary.LittleEndian.PutUint32(b[link:], 1<<31)
 	if p := pages(t, b); len(p) != 3 || p[2].Err == nil {
-		t.Error("a chain that breaks off does not show")
+		t.Error("a broken chain is not reported")
 	}
 }
 
@@ -79,7 +78,7 @@ func TestTooManyPages(t *testing.T) {
 	}
 }
 
-// TestPagesAreCounted: as they are listed, thumbnails left out, and an endless chain to its limit.
+// TestPagesAreCounted: Count agrees with Pages, ignores thumbnails, and stops at its limit in an endless chain.
 func TestPagesAreCounted(t *testing.T) {
 	t.Parallel()
 	page := pagetest.Gray(gray(4, 4), 4)
@@ -121,7 +120,7 @@ func TestPagesAreCounted(t *testing.T) {
 	}
 }
 
-// TestLyingHeadersCostLittle: headers that promise what is not there end without decoding much, and cost little.
+// TestLyingHeadersCostLittle: headers that declare more than the file has fail after little work and memory.
 func TestLyingHeadersCostLittle(t *testing.T) {
 	g, y := pagetest.Gray(gray(8, 8), 8), pagetest.JPEG(planar(32, 32), 32)
 	for name, p := range map[string]pagetest.Picture{
@@ -142,7 +141,7 @@ func TestLyingHeadersCostLittle(t *testing.T) {
 			t.Errorf("%s: %d bytes", name, list[0].Memory)
 		}
 		if name == "large" || strings.HasPrefix(name, "many") {
-			continue // the caller's limits do not let them pass
+			continue // the caller's limits reject these
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -154,8 +153,8 @@ func TestLyingHeadersCostLittle(t *testing.T) {
 	}
 }
 
-// TestPiecesAreBoundedByTheFile: pieces that are much larger than their part of the picture, or that overlap, end at
-// once, with all kinds of compression; pieces that are a little too large, and a few equal ones, are read.
+// TestPiecesAreBoundedByTheFile: pieces that overlap or are much larger than their part of the picture are rejected at
+// once, with any compression; pieces that are a little too large, and a few equal ones, are read.
 func TestPiecesAreBoundedByTheFile(t *testing.T) {
 	g := gray(64, 64)
 	jpegs, plain := pagetest.JPEG(g, 16), pagetest.Gray(g, 16)
@@ -223,7 +222,7 @@ func TestPiecesAreBoundedByTheFile(t *testing.T) {
 	}
 }
 
-// TestDecodingEndsWithItsContext: between two strips.
+// TestDecodingEndsWithItsContext: decoding stops between two strips.
 func TestDecodingEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	b := pagetest.TIFF(binary.LittleEndian, pagetest.JPEG(gray(64, 640), 8), pagetest.Gray(gray(64, 64), 8))
@@ -245,7 +244,7 @@ func TestDecodingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// countdown is a context that has ended when it has been asked so often.
+// countdown is a context that ends after it has been checked some times.
 type countdown struct {
 	context.Context
 	left int
@@ -258,7 +257,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// TestMissingStripsCostNothing: a page of a million of which there is one is decoded like one.
+// TestMissingStripsCostNothing: a page of a million strips of which one exists costs no more than one strip.
 func TestMissingStripsCostNothing(t *testing.T) {
 	t.Parallel()
 	b := pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(8, 1), 1).With(257, 4, 1<<20))
@@ -268,7 +267,7 @@ func TestMissingStripsCostNothing(t *testing.T) {
 	}
 }
 
-// TestPageIsFoundAgain: by its place, as it was listed.
+// TestPageIsFoundAgain: PageAt returns the page that Pages listed.
 func TestPageIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	b := pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(40, 30), 30),
@@ -288,7 +287,7 @@ func TestPageIsFoundAgain(t *testing.T) {
 	}
 }
 
-// TestMemoryCoversDecoding holds the estimates against what decoding allocates.
+// TestMemoryCoversDecoding compares the estimates with the allocations of decoding.
 func TestMemoryCoversDecoding(t *testing.T) {
 	g, y := gray(900, 700), planar(960, 640)
 	for name, p := range map[string]pagetest.Picture{
@@ -319,8 +318,7 @@ func TestMemoryCoversDecoding(t *testing.T) {
 	}
 }
 
-// FuzzPages: any bytes end as pages that keep their promises, or with an error, never a panic, and cost no more than
-// they said.
+// FuzzPages: any bytes lead to valid pages or an error, never a panic, and cost no more than estimated.
 func FuzzPages(f *testing.F) {
 	g, c, y := gray(20, 12), colours(20, 12), planar(32, 32)
 	for _, p := range []pagetest.Picture{pagetest.Gray(g, 12), pagetest.Gray(g, 5), pagetest.Bilevel(g),
@@ -364,7 +362,7 @@ func FuzzPages(f *testing.F) {
 			if err == nil && img.Bounds().Size() != image.Pt(p.Width, p.Height) {
 				t.Fatalf("%v for %d x %d, %v", img.Bounds(), p.Width, p.Height, damage)
 			}
-			// Each strip of JPEG, of some bytes, has its own tables in memory.
+			// Each JPEG strip has its own tables in memory, even if it has few bytes.
 			if used, most := int64(after.TotalAlloc-before.TotalAlloc),
 				2*p.Memory+8<<10*int64(len(b))+4<<20; used > most {
 				t.Fatalf("%d bytes allocated, %d promised for a file of %d", used, p.Memory, len(b))

@@ -5,11 +5,11 @@ import (
 	"image/color"
 )
 
-// canvas is the picture that a page becomes, white where nothing was put yet.
+// canvas is the picture that is being decoded. It is white where nothing has been put.
 type canvas struct {
-	img     image.Image // *image.Gray, *image.Paletted, *image.NRGBA, or *image.YCbCr, which the first piece makes
+	img     image.Image // *image.Gray, *image.Paletted, *image.NRGBA, or *image.YCbCr, allocated for the first piece
 	palette []color.NRGBA
-	opaque  bool // no pixel with any colour is known yet: see finished
+	opaque  bool // all pixels so far are fully transparent: see finished
 	lab     labTable
 }
 
@@ -59,7 +59,7 @@ func fill(pix []byte, v byte) {
 
 func luma(c color.NRGBA) int { return 299*int(c.R) + 587*int(c.G) + 114*int(c.B) }
 
-// colourMap returns a palette. Its values have 16 bits each, but for those of writers that mistook them for 8.
+// colourMap returns the palette. Its values have 16 bits, but some programs write 8.
 func (p *Page) colourMap() ([]color.NRGBA, error) {
 	n := 1 << p.bits
 	if p.count(tagColorMap) < 3*n {
@@ -81,13 +81,13 @@ func (p *Page) colourMap() ([]color.NRGBA, error) {
 	return colours, nil
 }
 
-// pixels are samples as they are stored, from the first of a block on.
+// pixels holds the samples of a block as stored.
 type pixels struct {
 	pix                             []byte
 	stride, width, height, channels int
 }
 
-// putRows puts rows of samples to (x, y), all in one piece or each channel in its own.
+// putRows puts rows of samples at (x, y), from one piece with all channels or from a piece per channel.
 func (d *decoder) putRows(x, y, rows int, pieces ...pixels) {
 	w := min(d.blockWidth, d.Width-x)
 	if len(d.line) < w*d.n {
@@ -101,7 +101,7 @@ func (d *decoder) putRows(x, y, rows int, pieces ...pixels) {
 	}
 }
 
-// putLine puts pixels of n samples each to (x, y) and the right of it.
+// putLine puts a row of pixels of n samples each, beginning at (x, y).
 func (d *decoder) putLine(x, y int, line []byte) {
 	switch m := d.img.(type) {
 	case *image.Gray:
@@ -129,7 +129,7 @@ func (d *decoder) putLine(x, y int, line []byte) {
 		for ; len(line) >= d.n; line, out = line[d.n:], out[4:] {
 			d.putPixel((*[4]byte)(out), line)
 		}
-	case *image.YCbCr: // stored apart
+	case *image.YCbCr: // in separate planes
 		for i := 0; i*d.n < len(line); i++ {
 			at := m.YOffset(x+i, y)
 			m.Y[at], m.Cb[at], m.Cr[at] = line[3*i], line[3*i+1], line[3*i+2]
@@ -137,7 +137,7 @@ func (d *decoder) putLine(x, y int, line []byte) {
 	}
 }
 
-// putPixel makes a colour of samples.
+// putPixel converts samples to a colour.
 func (d *decoder) putPixel(out *[4]byte, s []byte) {
 	a := byte(255)
 	if d.alpha > 0 {
@@ -167,14 +167,13 @@ func (d *decoder) putPixel(out *[4]byte, s []byte) {
 	*out = [4]byte{r, g, b, a}
 }
 
-// inked returns what is left of white under an ink and black.
+// inked returns the value of white under an ink and black.
 func inked(ink, black byte) byte { return byte((255 - uint32(ink)) * (255 - uint32(black)) / 255) }
 
-// divided undoes that a colour was multiplied with its transparency.
+// divided undoes the multiplication of a colour by alpha.
 func divided(v, alpha byte) byte { return byte(min(255, (int(v)*255+int(alpha)/2)/int(alpha))) }
 
-// finished returns the picture. One that would be transparent everywhere has no transparency: it would be an empty
-// page.
+// finished returns the picture. If all of it is transparent, its alpha is ignored: the page would be empty.
 func (d *decoder) finished() image.Image {
 	if m, ok := d.img.(*image.NRGBA); ok && d.opaque {
 		for i := 3; i < len(m.Pix); i += 4 {

@@ -6,13 +6,10 @@ import (
 	"image"
 )
 
-// Decode decodes the page; b is the file that it was found in. The picture is an opaque *image.Gray, *image.Paletted or
-// *image.YCbCr, or an *image.NRGBA. Where a part of it is missing or broken that part is white, and damage says what is
-//
-//	wrong; where nothing
-//
-// can be decoded that is err. Other errors are the page's own Err, UnsupportedError, and ctx's, which is asked between
-// pieces and, of fax, rows.
+// Decode decodes the page of the file b. The picture is an opaque *image.Gray, *image.Paletted or *image.YCbCr, or an
+// *image.NRGBA. Missing or broken parts are white; damage then describes the first fault. If nothing can be decoded,
+// err does. Other errors are the page's own Err, UnsupportedError, and ctx's, which is checked between pieces and, in
+// fax, between rows.
 func (p *Page) Decode(ctx context.Context, b []byte) (img image.Image, damage, err error) {
 	if p.Err != nil {
 		return nil, nil, p.Err
@@ -54,8 +51,8 @@ func (p *Page) Decode(ctx context.Context, b []byte) (img image.Image, damage, e
 	return d.finished(), damage, nil
 }
 
-// block decodes one block of pixels and returns how many rows of it there are. A FormatError says that there should be
-// more.
+// block decodes one block of pixels and returns the number of its complete rows. A FormatError means that rows are
+// missing.
 func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
 	x, y := i%d.across*d.blockWidth, i/d.across*d.blockHeight
 	want := min(d.blockHeight, d.Height-y)
@@ -95,7 +92,7 @@ func (d *decoder) block(ctx context.Context, i int) (rows int, err error) {
 	return rows, err
 }
 
-// unitRows is how many rows of pixels are stored as one.
+// unitRows returns how many rows of pixels are stored as one row.
 func (d *decoder) unitRows() int {
 	if d.colour == ycbcr && d.planes == 1 && !d.jpeg() {
 		return d.sampled[1]

@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// pixel is how the samples of a pixel are stored.
+// pixel says how the samples of a pixel are stored.
 type pixel struct {
-	colour  uint64 // a photometric interpretation
-	n       int    // samples
-	bits    int    // of each sample
-	alpha   int    // which sample is transparency; 0: none
-	scaled  bool   // colours are multiplied with it
-	planes  int    // in how many pieces a block of pixels is stored: 1, or one for each sample
-	sampled [2]int // of YCbCr that is not a JPEG: how many pixels share a sample of colour, across and down
+	colour  uint64 // photometric interpretation
+	n       int    // samples per pixel
+	bits    int    // per sample
+	alpha   int    // index of the alpha sample; 0: none
+	scaled  bool   // colours are multiplied by alpha
+	planes  int    // number of pieces that store a block of pixels: 1, or one for each sample
+	sampled [2]int // of YCbCr without JPEG: how many pixels share a chroma sample, horizontally and vertically
 }
 
-// describe fills in what the page says about itself.
+// describe sets the page's fields from its entries.
 func (p *Page) describe() {
 	if p.Err != nil {
 		return
@@ -66,14 +66,14 @@ func (p *Page) describePixel() {
 			return
 		}
 	}
-	// Four samples of RGB are taken so by all viewers. Two of gray are what is left where a program drops the tag: what
-	// transparency covers is mostly black, so that a page would have black areas, and text in black none.
+	// All viewers take a fourth RGB sample for alpha. A second gray sample comes from programs that drop the tag. If it
+	// were not used, a page would have black areas that hide black text, since transparent pixels are mostly black.
 	if extra == 0 && (p.colour == rgb && p.n == 4 || p.colour <= blackIsZero && p.n == 2) {
 		p.alpha = p.colours()
 	}
 }
 
-// usualColour is what the colours mean where the page does not say.
+// usualColour returns the photometric interpretation of a page that does not declare one.
 func (p *Page) usualColour() uint64 {
 	switch c := p.compression(); {
 	case p.n >= 3:
@@ -84,7 +84,7 @@ func (p *Page) usualColour() uint64 {
 	return blackIsZero
 }
 
-// colours returns how many of the samples are colours: the first.
+// colours returns how many samples, from the first on, are colours.
 func (p *Page) colours() int {
 	switch p.colour {
 	case rgb, ycbcr, cieLab, iccLab:
@@ -95,10 +95,10 @@ func (p *Page) colours() int {
 	return 1
 }
 
-// side is a length in pixels; what no picture can have is returned as the largest number, which no limit lets pass.
+// side returns a length in pixels. It caps impossible values at the largest int32, which exceeds every limit.
 func (p *Page) side(tag uint16) int { return int(min(p.number(tag, 0, 0), math.MaxInt32)) }
 
-// block is the size of the pieces that the picture is stored in, never larger than the limits of int32.
+// block returns the size of the strips or tiles, each side at most the largest int32.
 func (p *Page) block() (w, h int) {
 	if p.tiled() {
 		return p.side(tagTileWidth), p.side(tagTileHeight)
@@ -109,8 +109,9 @@ func (p *Page) block() (w, h int) {
 	return p.Width, p.Height
 }
 
-// memory is the picture in the type that it is decoded to, a block of it unpacked, as a row and, of YCbCr, in planes,
-// and its bytes where their bits have to be reversed. JPEG pieces are decoded apart, in whole blocks, and copied.
+// memory returns the peak bytes of decoding: the picture in its decoded type, a decompressed block, a row of samples,
+// the block as planes if it is YCbCr, and its bytes if their bits have to be reversed. JPEG pieces are decoded
+// separately, in whole blocks, and copied.
 func (p *Page) memory() int64 {
 	result := 4.0
 	if p.alpha == 0 && p.colour <= blackIsZero || p.paletted() {
@@ -119,7 +120,7 @@ func (p *Page) memory() int64 {
 	bw, bh := p.block()
 	w, h, n := float64(bw), float64(bh), float64(p.n)
 	bytes := float64(p.Width) * float64(p.Height) * result
-	if p.jpeg() { // twice, if what is left of it has to be found
+	if p.jpeg() { // twice, in case a damaged one has to be salvaged
 		pixel := 2 * n
 		if p.n > 1 && p.colour != ycbcr {
 			pixel += 4
@@ -127,7 +128,7 @@ func (p *Page) memory() int64 {
 		bytes += (w+64)*(h+64)*pixel + 3*min(p.mostBytes(), float64(len(p.file)))
 	}
 	switch {
-	case p.compression() == oldJPEG: // all of it at once, and its bytes, put together
+	case p.compression() == oldJPEG: // all of it at once, and its joined bytes
 		bytes += 7*float64(p.Width+64)*float64(p.Height+64) + 3*float64(len(p.file))
 	case !p.jpeg():
 		bytes += (w*n*float64(p.bits)/8 + n) * h
@@ -141,13 +142,13 @@ func (p *Page) memory() int64 {
 	return int64(min(bytes+2*w*n+decoderMemory, 1<<62)) // a file may declare more than fits
 }
 
-// decoderMemory covers the tables and buffers of the decompressors, in bytes.
+// decoderMemory bounds the bytes of the decompressors' tables and buffers.
 const decoderMemory = 128 << 10
 
-// paletted reports whether samples are numbers of colours, and nothing more.
+// paletted reports whether samples are palette indices without alpha.
 func (p *Page) paletted() bool { return p.colour == palette && p.alpha == 0 }
 
-// Names of what is met in the wild and not decoded.
+// Names of values that occur in practice and are not supported.
 var (
 	compressions = map[uint64]string{32809: "ThunderScan", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
 		34712: "JPEG 2000",
@@ -161,7 +162,7 @@ var (
 	sampleFormats = map[uint64]string{2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 )
 
-// unsupported names what keeps a page from being decoded here, "" if nothing.
+// unsupported names the first unsupported property of the page, "" if there is none.
 func (p *Page) unsupported() string {
 	c := p.compression()
 	known := []uint64{uncompressed, faxRows, fax3, fax4, lzw, oldJPEG, newJPEG, deflate, faxWords, packBits, oldDeflate}
@@ -169,21 +170,21 @@ func (p *Page) unsupported() string {
 		return "compressed with " + compressions[c]
 	}
 	if !slices.Contains(known, c) {
-		return fmt.Sprintf("compressed in an unknown way (%d)", c)
+		return fmt.Sprintf("with unknown compression %d", c)
 	}
 	if colourModels[p.colour] != "" {
 		return colourModels[p.colour]
 	}
 	if p.colour > iccLab || p.colour == 7 {
-		return fmt.Sprintf("in unknown colours (%d)", p.colour)
+		return fmt.Sprintf("in unknown colours %d", p.colour)
 	}
 	const mostSamples = 16
 	if p.n < p.colours() || p.n > mostSamples {
-		return fmt.Sprintf("with %d channels, which do not fit its colours", p.n)
+		return fmt.Sprintf("with %d channels, which does not match its colours", p.n)
 	}
 	for i := range min(p.count(tagBits), p.n) {
 		if p.number(tagBits, i, 0) != uint64(p.bits) {
-			return "with channels of different bits"
+			return "with channels of different bit depths"
 		}
 	}
 	if s := p.number(tagSampleFormat, 0, 1); sampleFormats[s] != "" {
@@ -192,7 +193,7 @@ func (p *Page) unsupported() string {
 	return p.unsupportedBits(c)
 }
 
-// unsupportedBits is unsupported for how many bits samples have.
+// unsupportedBits checks the bits per sample against the compression and colours.
 func (p *Page) unsupportedBits(compression uint64) string {
 	most, least := 32, 1
 	switch {
@@ -206,9 +207,9 @@ func (p *Page) unsupportedBits(compression uint64) string {
 	differences := p.predicted() && p.bits != 8 && p.bits != 16 && p.bits != 32
 	switch {
 	case p.bits < least || p.bits > most || p.bits > 16 && p.bits%8 != 0, differences:
-		return fmt.Sprintf("with %d bits a channel", p.bits)
+		return fmt.Sprintf("with %d bits per channel", p.bits)
 	case fax && (p.bits != 1 || p.n != 1):
-		return "of fax with more than black and white"
+		return "compressed as fax with more than one bit per pixel"
 	case p.predicted() && p.number(tagPredictor, 0, 1) != 2:
 		return "with floating-point samples"
 	case p.colour == ycbcr && p.n != 3:
@@ -218,12 +219,11 @@ func (p *Page) unsupportedBits(compression uint64) string {
 	case p.jpeg() && p.planes == 1 && p.n == 2:
 		return "with transparency in JPEG"
 	case compression == oldJPEG && (p.planes > 1 || p.n != 1 && p.n != 3):
-		return "compressed with an old kind of JPEG in planes"
+		return "compressed with old-style JPEG in planes"
 	}
 	return ""
 }
 
-// predicted reports whether samples are stored as differences.
 func (p *Page) predicted() bool {
 	c := p.compression()
 	return (c == lzw || c == deflate || c == oldDeflate) && p.number(tagPredictor, 0, 1) > 1

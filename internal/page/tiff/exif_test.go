@@ -46,7 +46,7 @@ func TestOrientationOfExif(t *testing.T) {
 	}
 	whole := pagetest.Exif(binary.BigEndian, 8)
 	for n := range whole {
-		if got := tiff.Orientation(whole[:n]); got != 1 && n < len(whole)-4 { // the last 4 only end the directory
+		if got := tiff.Orientation(whole[:n]); got != 1 && n < len(whole)-4 { // the last 4 end the directory
 			t.Errorf("cut to %d bytes: %d", n, got)
 		}
 	}

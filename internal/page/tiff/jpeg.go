@@ -13,11 +13,11 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
-// jpegBlock is block for strips or tiles that are each a JPEG, with its tables in a tag of the directory, as scanners
-// write it.
+// jpegBlock is block for strips or tiles that are JPEG files each. Scanners write their tables to a tag of the
+// directory.
 func (d *decoder) jpegBlock(ctx context.Context, i, x, y, want int) (rows int, err error) {
 	if d.tiled() && min(d.blockWidth, d.blockHeight) < 8 {
-		return 0, FormatError("it has tiles of less than 8 pixels") // each costs as much as one that is worth it
+		return 0, FormatError("it has tiles smaller than 8 pixels") // each would cost as much as a larger one
 	}
 	pieces := make([]pixels, d.planes)
 	rows = want
@@ -45,7 +45,7 @@ func (d *decoder) jpegBlock(ctx context.Context, i, x, y, want int) (rows int, e
 	return rows, err
 }
 
-// putJPEG puts a piece of YCbCr to (x, y). One that is the whole picture becomes it.
+// putJPEG puts a piece of YCbCr at (x, y). A piece of the picture's size is used as the picture.
 func (d *decoder) putJPEG(img image.Image, x, y, want int) (rows int, err error) {
 	m, ok := img.(*image.YCbCr)
 	if !ok {
@@ -68,7 +68,7 @@ func (d *decoder) putJPEG(img image.Image, x, y, want int) (rows int, err error)
 	return rows, err
 }
 
-// samplesOf returns the samples of a picture, which it changes.
+// samplesOf returns the samples of a picture, which it overwrites.
 func samplesOf(img image.Image) (pixels, bool) {
 	size := img.Bounds().Size()
 	switch m := img.(type) {
@@ -82,7 +82,7 @@ func samplesOf(img image.Image) (pixels, bool) {
 			}
 		}
 		return pixels{m.Pix, m.Stride, size.X, size.Y, 3}, true
-	case *image.CMYK: // image/jpeg has inverted what was stored
+	case *image.CMYK: // image/jpeg has inverted the stored values
 		for i, v := range m.Pix {
 			m.Pix[i] = ^v
 		}
@@ -91,7 +91,7 @@ func samplesOf(img image.Image) (pixels, bool) {
 	return pixels{}, false
 }
 
-// jpegPiece decodes one strip or tile. Of one that is cut off or broken it returns what is left, with an error.
+// jpegPiece decodes a strip or tile. If it is cut off or broken, it returns the readable part and an error.
 func (d *decoder) jpegPiece(ctx context.Context, b []byte) (image.Image, error) {
 	if len(b) < 2 {
 		return nil, errMissing
@@ -103,11 +103,11 @@ func (d *decoder) jpegPiece(ctx context.Context, b []byte) (image.Image, error) 
 	return d.decodeJPEG(ctx, append([][]byte{d.front}, parts...))
 }
 
-// mostSalvaged bounds for how many pieces of a page what is left of them is looked for, which takes as much as decoding
-// them.
+// mostSalvaged bounds the damaged pieces per page that are salvaged, which takes as long as decoding them.
 const mostSalvaged = 16
 
-// decodeJPEG decodes a JPEG in parts. Of one that is cut off or broken it returns what is left, with an error.
+// decodeJPEG decodes a JPEG that is given in parts. If it is cut off or broken, it returns the readable part and an
+// error.
 func (d *decoder) decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, error) {
 	var readers []io.Reader
 	for _, part := range parts {
@@ -120,7 +120,7 @@ func (d *decoder) decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, 
 	if d.salvaged < mostSalvaged {
 		d.salvaged++
 		switch part, failed := salvage.JPEG(ctx, bytes.Join(parts, nil), d.blockHeight); {
-		case failed == nil && part.There == part.All && !part.Wrong: // it is irregular, no more
+		case failed == nil && part.There == part.All && !part.Wrong: // irregular, but complete
 			return part.Image, nil
 		case failed == nil:
 			return part.Image, cut(err)
@@ -129,16 +129,16 @@ func (d *decoder) decodeJPEG(ctx context.Context, parts [][]byte) (image.Image, 
 		}
 	}
 	if _, unsupported := errors.AsType[jpeg.UnsupportedError](err); unsupported {
-		return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
+		return nil, UnsupportedError("TIFF with JPEG that is not baseline")
 	}
 	return nil, cut(err)
 }
 
-// maxTables is several times what all tables of a JPEG take in bytes. They are read once for each strip.
+// maxTables bounds the bytes of the JPEG tables, several times what they need: they are read once for each strip.
 const maxTables = 16 << 10
 
-// jpegFront is what goes before each strip: the first marker, what its colours are, which the directory says and the
-// strips may not, and the tables of the directory.
+// jpegFront returns the bytes to insert before each strip: the first marker, a segment that declares the colours, which
+// only the directory may tell, and the directory's tables.
 func (p *Page) jpegFront() ([]byte, error) {
 	front := p.jpegColours()
 	t := p.bytes(tagJPEGTables)
@@ -146,21 +146,22 @@ func (p *Page) jpegFront() ([]byte, error) {
 		return front, nil
 	}
 	if len(t) > maxTables {
-		return nil, FormatError("it has too many JPEG tables")
+		return nil, FormatError("its JPEG tables are too large")
 	}
 	for s := (&jpegfile.Bytes{File: t, At: 2}); ; {
 		whole := s.At
 		switch marker, _, err := s.Segment(); {
-		// what is cut off must not take a part of the strip for the rest of it
+		// a truncated segment must not continue in the strip
 		case err != nil || marker == jpegfile.EOI:
 			return append(front, t[2:whole]...), nil
 		case marker == jpegfile.SOS || marker >= jpegfile.SOF0 && marker <= jpegfile.SOF2:
-			return nil, FormatError("it has a picture among its JPEG tables") // of a size that was not checked
+			return nil, FormatError("it has a picture among its JPEG tables") // its size was not checked
 		}
 	}
 }
 
-// jpegColours begins a JPEG with a mark of whether its samples are YCbCr, or to be taken as they are.
+// jpegColours returns the beginning of a JPEG, with a segment that declares its samples as YCbCr or as not to be
+// converted.
 func (p *Page) jpegColours() []byte {
 	if p.colour == ycbcr {
 		return []byte{0xff, 0xd8, 0xff, jpegfile.APP0, 0, 16, 'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0}
@@ -168,11 +169,12 @@ func (p *Page) jpegColours() []byte {
 	return []byte{0xff, 0xd8, 0xff, jpegfile.APP14, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0}
 }
 
-// fits compares the frame of a strip, without its first marker, with the size that memory was acquired for. It returns
-// the strip without what applications have written into it: what that says of its colours is not what counts.
+// fits returns an error if the frame of a strip, given without its first marker, is larger than memory was acquired
+// for. It returns the strip without its application segments, since they may contradict the directory about the
+// colours.
 func fits(b []byte, w, h int) (parts [][]byte, err error) {
 	const errFile = FormatError("it has a strip that is not a JPEG")
-	const whole = 16 // pixels: JPEG has blocks of up to so many
+	const whole = 16 // pixels: the largest unit of a JPEG
 	from, framed := 0, false
 	for s := (&jpegfile.Bytes{File: b}); ; {
 		before := s.At
@@ -189,15 +191,15 @@ func fits(b []byte, w, h int) (parts [][]byte, err error) {
 			case !ok || framed:
 				return nil, errFile
 			case f.Bits != 8:
-				return nil, UnsupportedError("TIFF with JPEG of more than 8 bits a channel")
+				return nil, UnsupportedError("TIFF with JPEG of more than 8 bits per channel")
 			case f.Height > (h+whole-1)&^(whole-1) || f.Width > (w+whole-1)&^(whole-1):
 				return nil, FormatError("it has a strip that is larger than it should be")
 			}
 			framed = true
 		case marker > jpegfile.SOF1 && marker < jpegfile.RST0 && marker != jpegfile.DHT && marker != 0xc8:
-			return nil, UnsupportedError("TIFF with a kind of JPEG that is not baseline")
+			return nil, UnsupportedError("TIFF with JPEG that is not baseline")
 		case marker == jpegfile.SOS && !framed:
-			return nil, FormatError("it has a strip without frame")
+			return nil, FormatError("it has a strip without a frame")
 		case marker == jpegfile.SOS:
 			return append(parts, b[from:]), nil
 		}

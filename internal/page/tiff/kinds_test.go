@@ -17,7 +17,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/tiff"
 )
 
-// sees decodes the only page of a file, which must be whole, laid on white.
+// sees decodes the only page of a file, which must be undamaged, and lays it on white.
 func sees(t *testing.T, name string, file []byte) image.Image {
 	t.Helper()
 	p := pages(t, file)
@@ -31,7 +31,8 @@ func sees(t *testing.T, name string, file []byte) image.Image {
 	return white
 }
 
-// TestEveryStorageDecodes: all colours x bits x compressions x divisions, in both orders of bytes and of bits.
+// TestEveryStorageDecodes: all combinations of colours, bits, compressions and divisions, in both orders of bytes and
+// of bits.
 func TestEveryStorageDecodes(t *testing.T) {
 	t.Parallel()
 	g, c := gray(37, 29), colours(37, 29)
@@ -75,7 +76,7 @@ func TestEveryStorageDecodes(t *testing.T) {
 	}
 }
 
-// TestLZWNeedsNoEnd: a strip ends where its samples do.
+// TestLZWNeedsNoEnd: a strip ends with its samples, with or without an end code.
 func TestLZWNeedsNoEnd(t *testing.T) {
 	t.Parallel()
 	g := image.NewGray(image.Rect(0, 0, 300, 211))
@@ -87,14 +88,14 @@ func TestLZWNeedsNoEnd(t *testing.T) {
 			pagetest.TIFF(binary.LittleEndian,
 				pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: rows, NoEnd: true}))), g, 0)
 	}
-	// What comes instead of the end means nothing.
+	// Bytes in place of the end code are ignored.
 	p := pagetest.Samples(g, pagetest.Storage{Colour: 1, Compression: 5, Rows: 211, NoEnd: true})
 	p.Strips[0] = append(p.Strips[0], 0xff, 0xff, 0xff)
 	near(t, "LZW", sees(t, "LZW", pagetest.TIFF(binary.LittleEndian, p)), g, 0)
 }
 
-// TestTransparencyIsAlpha: multiplied with the colours or apart, of gray, colours and palettes; a channel that is clear
-// everywhere is none, and four channels without a word are RGB with transparency, two are gray with it.
+// TestTransparencyIsAlpha: alpha is used for gray, colours and palettes, premultiplied or straight, unless all of it is
+// transparent. Without a tag, a fourth channel of RGB and a second channel of gray are alpha.
 func TestTransparencyIsAlpha(t *testing.T) {
 	t.Parallel()
 	clear := image.NewNRGBA(image.Rect(0, 0, 40, 30))
@@ -172,7 +173,7 @@ func TestPalettesOfAllSizes(t *testing.T) {
 			page := pagetest.Indexed(m, bits, alpha)
 			near(t, name, sees(t, name, pagetest.TIFF(binary.BigEndian, page)), want, 0)
 			for _, tag := range page.Tags {
-				if tag.ID == 320 { // some writers mistake its 16 bits for 8
+				if tag.ID == 320 { // some programs write 8 bits instead of 16
 					for i := range tag.Values {
 						tag.Values[i] >>= 8
 					}
@@ -183,7 +184,7 @@ func TestPalettesOfAllSizes(t *testing.T) {
 	}
 }
 
-// TestFaxIsNoNegative: a white run is of zeros, and what zeros mean the page says.
+// TestFaxIsNoNegative: white runs are zeros, and the page declares the meaning of zeros.
 func TestFaxIsNoNegative(t *testing.T) {
 	t.Parallel()
 	g := bilevel(gray(61, 40))
@@ -201,8 +202,7 @@ func TestFaxIsNoNegative(t *testing.T) {
 	}
 }
 
-// TestMissingPartsAreWhite: of a page that breaks off, or has a strip that does, what is there is shown, and what is
-// wrong is told.
+// TestMissingPartsAreWhite: if a page or a strip is cut off, the rest is decoded, and the damage reported.
 func TestMissingPartsAreWhite(t *testing.T) {
 	t.Parallel()
 	const w, h, rows = 64, 48, 16
@@ -256,7 +256,7 @@ func TestMissingPartsAreWhite(t *testing.T) {
 	}
 }
 
-// TestCutOffJPEGShowsWhatIsLeft: of a strip that breaks off there is what comes before that.
+// TestCutOffJPEGShowsWhatIsLeft: the beginning of a strip that is cut off is decoded.
 func TestCutOffJPEGShowsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	g, y := gray(64, 90), planar(64, 90)
@@ -284,7 +284,7 @@ func cropped(m image.Image, r image.Rectangle) image.Image {
 
 func luma(c color.Color) byte { return color.GrayModel.Convert(c).(color.Gray).Y }
 
-// TestSizesOfStripsMayBeMissing: a strip then ends where the next one begins, or with the file.
+// TestSizesOfStripsMayBeMissing: a strip without a size ends at the next one or at the end of the file.
 func TestSizesOfStripsMayBeMissing(t *testing.T) {
 	t.Parallel()
 	g := bilevel(gray(61, 40))
@@ -297,7 +297,7 @@ func TestSizesOfStripsMayBeMissing(t *testing.T) {
 	}
 }
 
-// TestManyStripsWithoutSizesDoNotOverlap: they are divided where each begins.
+// TestManyStripsWithoutSizesDoNotOverlap: each ends where the next one begins.
 func TestManyStripsWithoutSizesDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	g := gray(300, 400)
@@ -335,7 +335,7 @@ func TestBigTIFF(t *testing.T) {
 	}
 }
 
-func TestColourSharedByPixels(t *testing.T) {
+func TestSubsampledColour(t *testing.T) {
 	t.Parallel()
 	for _, ratio := range []image.YCbCrSubsampleRatio{image.YCbCrSubsampleRatio444, image.YCbCrSubsampleRatio422,
 		image.YCbCrSubsampleRatio420,
@@ -373,7 +373,7 @@ func TestOldJPEG(t *testing.T) {
 	}
 }
 
-// TestJPEGOfOtherColours: what the directory says of the samples counts, not what the JPEG says.
+// TestJPEGOfOtherColours: the directory declares the colours, whatever the JPEG declares.
 func TestJPEGOfOtherColours(t *testing.T) {
 	t.Parallel()
 	g := gray(64, 48)
@@ -384,7 +384,7 @@ func TestJPEGOfOtherColours(t *testing.T) {
 
 	y := planar(64, 48)
 	marked := pagetest.JPEG(y, 48)
-	segment := pagetest.JPEGSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00")) // says RGB
+	segment := pagetest.JPEGSegment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00")) // declares RGB
 	marked.Strips[0] = pagetest.WithJPEGSegments(marked.Strips[0], segment)
 	near(t, "a strip that says RGB", sees(t, "marked", pagetest.TIFF(binary.LittleEndian, marked)), y, 12)
 
@@ -400,7 +400,7 @@ func TestJPEGOfOtherColours(t *testing.T) {
 	near(t, "channels called R, G and B", sees(t, "named", pagetest.TIFF(binary.LittleEndian, named)), y, 12)
 }
 
-// TestJPEGOfFourChannels: inks, or colours and another channel, are taken as they are stored.
+// TestJPEGOfFourChannels: inks, or colours with an extra channel, are not converted.
 func TestJPEGOfFourChannels(t *testing.T) {
 	t.Parallel()
 	file, err := os.ReadFile("../testdata/video-001.cmyk.jpeg")

@@ -2,9 +2,9 @@ package tiff
 
 import "math"
 
-// labTable turns CIE L*a*b* under the light of D50, as print uses it, into sRGB.
+// labTable converts CIE L*a*b* with illuminant D50, as used in print, to sRGB.
 type labTable struct {
-	signed bool // a and b are stored with a sign, not moved up by 128
+	signed bool // a and b are stored as signed values, not offset by 128
 	gamma  []byte
 }
 

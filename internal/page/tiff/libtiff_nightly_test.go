@@ -18,7 +18,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// needTools skips a test where libtiff's programs are missing.
+// needTools skips a test if libtiff's programs are missing.
 func needTools(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -28,7 +28,7 @@ func needTools(t *testing.T, names ...string) {
 	}
 }
 
-// run returns what a program writes, nil where it fails.
+// run returns the output of a program, nil if it fails.
 func run(name string, args ...string) []byte {
 	out, err := exec.Command(name, args...).Output()
 	if err != nil {
@@ -37,7 +37,7 @@ func run(name string, args ...string) []byte {
 	return out
 }
 
-// noise is a picture of random runs and patches.
+// noise returns a picture of random runs and patches.
 func noise(r *rand.Rand, w, h int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -58,8 +58,8 @@ func noise(r *rand.Rand, w, h int) *image.NRGBA {
 	return m
 }
 
-// TestWhatLibtiffWritesComesBack: pictures of odd sizes in all its compressions, divisions and orders.
-func TestWhatLibtiffWritesComesBack(t *testing.T) {
+// TestFilesOfLibtiffDecode: pictures of odd sizes that libtiff encoded, in all its compressions, divisions and orders.
+func TestFilesOfLibtiffDecode(t *testing.T) {
 	needTools(t, "tiffcp")
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.tif"), filepath.Join(dir, "out.tif")
@@ -93,7 +93,7 @@ func TestWhatLibtiffWritesComesBack(t *testing.T) {
 				for _, o := range options {
 					args := append(append([]string{"-c", compression}, strings.Fields(o)...), in, out)
 					if exec.Command("tiffcp", args...).Run() != nil {
-						continue // a combination that it does not write
+						continue // libtiff does not write this combination
 					}
 					file, err := os.ReadFile(out)
 					if err != nil {
@@ -111,8 +111,8 @@ func TestWhatLibtiffWritesComesBack(t *testing.T) {
 	}
 }
 
-// TestLibtiffSeesTheSame: of fax that is coded in our way, and of fax with anything wrong, libtiff shows the same rows.
-func TestLibtiffSeesTheSame(t *testing.T) {
+// TestLibtiffDecodesFaxTheSame: libtiff decodes our test faxes, valid and damaged, to the same rows.
+func TestLibtiffDecodesFaxTheSame(t *testing.T) {
 	needTools(t, "tifftopnm")
 	in := filepath.Join(t.TempDir(), "in.tif")
 	r := rand.New(rand.NewPCG(2, 9))

@@ -2,30 +2,31 @@ package tiff
 
 import "math/bits"
 
-// lzwStrings decompress TIFF's LZW. Each is a part of what was decompressed before: it is enough to know where it lies.
+// lzwStrings is the string table of TIFF's LZW. Each string is part of the decompressed bytes, so its offset and size
+// are enough.
 type lzwStrings struct {
-	at   [lzwCodes]int32 // of the string of a code
+	at   [lzwCodes]int32 // offset of a code's string
 	size [lzwCodes]int32
 }
 
 const (
 	lzwCodes             = 1 << 12
 	lzwClear, lzwEnd     = 256, 257
-	lzwFirst             = 258 // code of the first string that is more than a byte
+	lzwFirst             = 258 // code of the first string longer than a byte
 	lzwLeast, lzwLargest = 9, 12
 )
 
-// unpack decompresses src into dst and returns how many bytes it has: fewer than there is room for where src ends, or
-// breaks. It stops when dst is full, with or without a code that ends src.
+// unpack decompresses src into dst and returns the number of bytes, which is less than len(dst) if src ends early or is
+// broken. It stops when dst is full, whether or not src has an end code.
 func (s *lzwStrings) unpack(dst, src []byte) (n int) {
-	// files of before 1988: bits from the low end, and codes that grow later
+	// files from before 1988: the lowest bit comes first, and codes grow later
 	old := len(src) > 1 && src[0] == 0 && src[1]&1 == 1
 	early := 1
 	if old {
 		early = 0
 	}
 	next, width := lzwFirst, lzwLeast
-	before, beforeSize := 0, 0 // the string of the code before
+	before, beforeSize := 0, 0 // the previous code's string
 	held, valid := uint32(0), 0
 	for n < len(dst) {
 		for ; valid < width; valid += 8 {
@@ -58,7 +59,7 @@ func (s *lzwStrings) unpack(dst, src []byte) (n int) {
 		case code < next:
 			from := int(s.at[code])
 			n += copy(dst[n:], dst[from:from+int(s.size[code])])
-		case code == next && beforeSize > 0: // the string before, and its first byte
+		case code == next && beforeSize > 0: // the previous string and its first byte
 			n += copy(dst[n:], dst[before:before+beforeSize])
 			if n < len(dst) {
 				dst[n] = dst[before]

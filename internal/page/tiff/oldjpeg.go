@@ -10,16 +10,16 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// decodeOldJPEG decodes a page of the kind of JPEG that TIFF had at first (6.0, section 22), of which no two writers
-// had the same understanding: the tables and the frame are a JPEG of their own, or in tags, or before the first strip,
-// and the picture follows them, or is in the strips. One JPEG is put together of what there is.
+// decodeOldJPEG decodes a page of old-style JPEG (TIFF 6.0, section 22), which every program wrote differently: tables
+// and frame are in a separate JPEG, in tags or before the first strip, and the scan follows them or is in the strips.
+// decodeOldJPEG assembles one JPEG from whatever it finds.
 func (p *Page) decodeOldJPEG(ctx context.Context) (img image.Image, damage, err error) {
 	bw, bh := p.block()
 	switch {
 	case p.Width == 0 || p.Height == 0:
 		return nil, nil, FormatError("it has no size")
 	case p.tiled() && (bw < p.Width || bh < p.Height):
-		return nil, nil, UnsupportedError("TIFF compressed with an old kind of JPEG in tiles")
+		return nil, nil, UnsupportedError("TIFF compressed with old-style JPEG in tiles")
 	}
 	file, err := p.joinedJPEG()
 	if err != nil {
@@ -57,12 +57,12 @@ func (p *Page) decodeOldJPEG(ctx context.Context) (img image.Image, damage, err 
 	return d.finished(), damage, nil
 }
 
-// isNewJPEG reports whether each strip is a JPEG of its own, whatever the page says.
+// isNewJPEG reports whether each strip is a complete JPEG, although the page declares old-style JPEG.
 func (p *Page) isNewJPEG() bool {
 	return p.number(tagOldJPEG, 0, 0) == 0 && bytes.HasPrefix(p.piece(0), []byte{0xff, 0xd8})
 }
 
-// joinedJPEG puts the JPEG together.
+// joinedJPEG assembles the JPEG.
 func (p *Page) joinedJPEG() ([]byte, error) {
 	head := p.oldHead()
 	strips := p.count(tagStripOffsets)
@@ -72,14 +72,14 @@ func (p *Page) joinedJPEG() ([]byte, error) {
 	}
 	first := p.piece(0)
 	switch {
-	case scan > 0 && len(head)-scan > len(first)/2: // all of it is there
+	case scan > 0 && len(head)-scan > len(first)/2: // the JPEG is complete
 		return head, nil
 	case !headed:
 		var err error
 		if head, err = p.tabledHead(); err != nil {
 			return nil, err
 		}
-	case scan < 0: // the frame without the picture, whose own header has names that need not be those of the frame
+	case scan < 0: // a frame without a scan; the scan's own header may name other channels
 		head = append(slices.Clip(head), p.scanHeader(firstID(head))...)
 		if bytes.HasPrefix(first, []byte{0xff, jpegfile.SOS}) {
 			s := &jpegfile.Bytes{File: first}
@@ -100,7 +100,7 @@ func (p *Page) joinedJPEG() ([]byte, error) {
 	return append(joined, 0xff, jpegfile.EOI), nil
 }
 
-// oldHead returns the JPEG that the page names, as far as the file has it.
+// oldHead returns the JPEG that the page refers to, or the part of it that the file has.
 func (p *Page) oldHead() []byte {
 	at, n := p.number(tagOldJPEG, 0, 0), p.number(tagOldJPEGSize, 0, 0)
 	size := uint64(len(p.file))
@@ -117,7 +117,7 @@ func (p *Page) oldHead() []byte {
 	return b
 }
 
-// afterScanHeader returns where the first scan of a JPEG begins, -1 if there is none.
+// afterScanHeader returns the offset of the first scan's data, -1 if there is none.
 func afterScanHeader(b []byte) int {
 	for s := (&jpegfile.Bytes{File: b, At: 2}); ; {
 		switch marker, _, err := s.Segment(); {
@@ -129,7 +129,7 @@ func afterScanHeader(b []byte) int {
 	}
 }
 
-// tabledHead makes the head of a JPEG from the tables whose places the page tells.
+// tabledHead assembles the head of a JPEG from the tables that the page's tags refer to.
 func (p *Page) tabledHead() ([]byte, error) {
 	b := []byte{0xff, 0xd8}
 	segment := func(marker byte, body []byte) {
@@ -176,8 +176,8 @@ func (p *Page) tabledHead() ([]byte, error) {
 	return append(b, p.scanHeader(1)...), nil
 }
 
-// restartInterval is how many blocks there are between two restart markers: where the page does not say so, and has
-// strips, those of a strip.
+// restartInterval returns the number of blocks between two restart markers; by default the blocks of a strip, if there
+// is more than one.
 func (p *Page) restartInterval() int {
 	if n := p.number(tagOldRestart, 0, 0); n > 0 || p.count(tagStripOffsets) < 2 {
 		return int(n)
@@ -190,7 +190,7 @@ func (p *Page) restartInterval() int {
 	return ceilDiv(p.Width, across) * ceilDiv(rows, down)
 }
 
-// scanHeader is that of one scan of all channels, whose names count from first, and before it the restart interval.
+// scanHeader returns the header of a scan of all channels, numbered from first, preceded by the restart interval.
 func (p *Page) scanHeader(first int) (b []byte) {
 	if interval := p.restartInterval(); interval > 0 {
 		b = append(b, 0xff, jpegfile.DRI, 0, 4, byte(interval>>8), byte(interval))
@@ -202,7 +202,7 @@ func (p *Page) scanHeader(first int) (b []byte) {
 	return append(b, 0, 63, 0)
 }
 
-// firstID returns the name of the first channel of a JPEG's frame, 1 if there is none.
+// firstID returns the ID of the first channel in a JPEG's frame, 1 if there is none.
 func firstID(head []byte) int {
 	for s := (&jpegfile.Bytes{File: head, At: 2}); ; {
 		marker, body, err := s.Segment()

@@ -2,46 +2,45 @@ package tiff
 
 import "encoding/binary"
 
-// FormatError is what is wrong with a broken file, in words for its owner.
+// FormatError describes what is wrong with a broken file, for its owner.
 type FormatError string
 
 func (e FormatError) Error() string { return "tiff: " + string(e) }
 
-// UnsupportedError names what a file holds that is not decoded here.
+// UnsupportedError names an unsupported feature of a file.
 type UnsupportedError string
 
 func (e UnsupportedError) Error() string { return "tiff: " + string(e) + " is not supported" }
 
-// ErrCut says that the file ends too early.
 const ErrCut = FormatError("it is cut off")
 
 // Page is one picture of a file.
 type Page struct {
-	At            int64    // place of its directory in the file, see PageAt
-	Width, Height int      // as stored, 0 if it does not say
+	At            int64    // offset of its directory in the file, see PageAt
+	Width, Height int      // as stored; 0 if unknown
 	Orientation   int      // as in Exif, 1 to 8
-	Gray          bool     // it has no colours, and is opaque
+	Gray          bool     // no colours, and opaque
 	Lossy         bool     // JPEG inside
-	Changes       []string // what decoding changes, in words
-	Memory        int64    // bytes that Decode needs at its peak, beside the file
-	Err           error    // what is wrong with it; the rest may not be valid then
+	Changes       []string // what decoding changes, for people
+	Memory        int64    // peak bytes that Decode needs, in addition to the file
+	Err           error    // why it cannot be decoded; the other fields may be invalid then
 
 	reduced bool // a thumbnail of another page
-	pixel        // how the samples of one are stored
+	pixel        // how its samples are stored
 	layout
 	entries map[uint16]entry
-	file    []byte // while it is needed: a page must not keep the file alive
+	file    []byte // set only while it is needed: a page must not keep the file alive
 }
 
-// Kinds of numbers.
+// Kinds of values.
 const (
 	kindByte, kindShort, kindLong, kindRational, kindUndefined = 1, 3, 4, 5, 7
-	// of numbers that should have no sign, and have none
+	// signed, though the values used here are never negative
 	kindSignedByte, kindSignedShort, kindSignedLong = 6, 8, 9
 	kindPlace, kindLong8, kindPlace8                = 13, 16, 18
 )
 
-// sizeOf returns the bytes that a number of a kind takes, 0 for a kind that is of no use here.
+// sizeOf returns the size of a value of a kind in bytes, 0 for kinds that are not used.
 func sizeOf(kind uint16) int {
 	switch kind {
 	case kindByte, kindUndefined, kindSignedByte:
@@ -56,7 +55,7 @@ func sizeOf(kind uint16) int {
 	return 0
 }
 
-// numberAt reads a number of a kind that sizeOf knows, a fraction without what follows its point.
+// numberAt reads a value of a kind that sizeOf knows. A fraction is rounded down.
 func numberAt(order binary.ByteOrder, kind uint16, b []byte) uint64 {
 	switch kind {
 	case kindShort, kindSignedShort:
@@ -71,13 +70,13 @@ func numberAt(order binary.ByteOrder, kind uint16, b []byte) uint64 {
 	return uint64(b[0])
 }
 
-// entry is one value of a directory: count numbers of a kind, and where they lie in the file.
+// entry is a directory entry: count values of a kind, at an offset in the file.
 type entry struct {
 	kind      uint16
 	at, count int
 }
 
-// Tags that matter here.
+// Tags that are used.
 const (
 	tagSubfile, tagWidth, tagHeight, tagBits                   = 254, 256, 257, 258
 	tagCompression, tagPhotometric, tagFillOrder               = 259, 262, 266
@@ -91,7 +90,7 @@ const (
 	tagSubsampling, tagReference                               = 530, 532
 )
 
-// useful are the tags that are kept.
+// useful lists the tags that are kept.
 var useful = []uint16{
 	tagSubfile, tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets,
 	tagOrientation, tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagT4, tagT6, tagPredictor, tagColorMap,
@@ -100,7 +99,7 @@ var useful = []uint16{
 	tagOldJPEGSize, tagOldRestart,
 	tagOldQuantization, tagOldDC, tagOldAC, tagSubsampling, tagReference}
 
-// needed are those without which nothing, or something else, would be decoded.
+// needed lists the tags without which a page would be decoded wrongly or not at all.
 var needed = []uint16{
 	tagBits, tagStripOffsets, tagTileOffsets, tagColorMap, tagExtraSamples, tagSampleFormat, tagJPEGTables}
 
@@ -117,13 +116,13 @@ const (
 	faxWords, packBits, oldDeflate         = 32771, 32773, 32946
 )
 
-// bytes returns the numbers of a tag as stored.
+// bytes returns the values of a tag as stored.
 func (p *Page) bytes(tag uint16) []byte {
 	e := p.entries[tag]
 	return p.file[e.at:][:e.count*sizeOf(e.kind)]
 }
 
-// number returns the value with index i of a tag, otherwise if there is none.
+// number returns the i-th value of a tag, or otherwise if there is none.
 func (p *Page) number(tag uint16, i int, otherwise uint64) uint64 {
 	e := p.entries[tag]
 	if i >= e.count {

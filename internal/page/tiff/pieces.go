@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// decoder decodes a page block by block.
+// decoder decodes a page block by block. A block is a strip or tile, stored in a piece, or in a piece for each channel.
 type decoder struct {
 	*Page
 	canvas
@@ -14,9 +14,9 @@ type decoder struct {
 	across, down            int
 	samples                 sampler
 	packed                  []pixels // the block's pieces, decompressed
-	line                    []byte   // a row of it, a byte each sample
-	front                   []byte   // of each JPEG
-	salvaged                int      // pieces of which what is left was looked for
+	line                    []byte   // a row of the block, one byte per sample
+	front                   []byte   // the first bytes of each JPEG
+	salvaged                int      // number of damaged pieces that were salvaged
 }
 
 func (p *Page) newDecoder(ctx context.Context) (*decoder, error) {
@@ -41,7 +41,7 @@ func (p *Page) newDecoder(ctx context.Context) (*decoder, error) {
 	return d, err
 }
 
-// checkBlocks bounds how many pixels are decoded that are not in the picture, since tiles at its edges may have them.
+// checkBlocks bounds the pixels that are decoded outside the picture, which tiles at its edges may have.
 func (d *decoder) checkBlocks() error {
 	const least = 1 << 24 // a large tile of a small picture
 	decoded := float64(d.across*d.down) * float64(d.blockWidth) * float64(d.blockHeight)
@@ -51,7 +51,7 @@ func (d *decoder) checkBlocks() error {
 	return nil
 }
 
-// rowBytes is the size of a row of a piece, unpacked.
+// rowBytes returns the size of a decompressed row of a piece.
 func (d *decoder) rowBytes() int {
 	if d.colour == ycbcr && d.planes == 1 {
 		return ceilDiv(d.blockWidth, d.sampled[0]) * (d.sampled[0]*d.sampled[1] + 2)
@@ -59,21 +59,21 @@ func (d *decoder) rowBytes() int {
 	return (d.blockWidth*d.n/d.planes*d.bits + 7) / 8
 }
 
-const errMissing = FormatError("a part of the picture is missing")
+const errMissing = FormatError("part of the picture is missing")
 
-// What a piece of a picture may have beside four times what its samples take: all kinds of compression that are decoded
-// here make data larger by less than that at worst, but for headers.
+// pieceSpare is the size that a piece may have in addition to four times the size of its samples. Apart from headers,
+// no supported compression expands data more than that.
 const pieceSpare = 64 << 10
 
-// mostBytes bounds the bytes of a piece.
+// mostBytes returns the largest size of a piece in bytes.
 func (p *Page) mostBytes() float64 {
 	w, h := p.block()
 	return pieceSpare + 4*float64(w)*float64(h)*float64(p.n)*float64(max(p.bits/8, 1))
 }
 
-// checkPieces bounds what decoding takes by the size of the file: no piece has much more bytes than its samples can
-// need, which a decoder reads to their end even where they mean nothing, and all together not much more than the file,
-// or they would overlap.
+// checkPieces bounds the cost of decoding by the size of the file. A decoder reads a piece to its end even where it has
+// no pixels, so a piece must not be much larger than its samples can need. All pieces together must not be much larger
+// than the file, or they overlap.
 func (p *Page) checkPieces(ctx context.Context) error {
 	most := p.mostBytes()
 	sum := 0
@@ -83,17 +83,17 @@ func (p *Page) checkPieces(ctx context.Context) error {
 		}
 		n := len(p.piece(i))
 		if float64(n) > most {
-			return FormatError("a strip has more bytes than its picture can take")
+			return FormatError("a strip has more bytes than its pixels can need")
 		}
 		sum += n
 	}
-	if sum > 2*len(p.file)+1<<20 { // some writers store equal tiles once
+	if sum > 2*len(p.file)+1<<20 { // some programs store equal tiles once
 		return FormatError("its strips overlap")
 	}
 	return nil
 }
 
-// offsets is the tag of where the pieces lie.
+// offsets returns the tag with the offsets of the pieces.
 func (p *Page) offsets() uint16 {
 	if p.count(tagTileOffsets) > 0 && p.tiled() {
 		return tagTileOffsets
@@ -101,8 +101,8 @@ func (p *Page) offsets() uint16 {
 	return tagStripOffsets
 }
 
-// piece returns the bytes of a strip or tile, as far as the file has them. Of one that does not say how many it has
-// they end with the next piece or, of the last, with the file, or with what its samples may take.
+// piece returns the bytes of a piece that the file has. If its size is not declared, it ends at the next piece, at the
+// end of the file, or at the largest size that its samples may need.
 func (p *Page) piece(i int) []byte {
 	offsets, counts := p.offsets(), uint16(tagStripCounts)
 	if offsets == tagTileOffsets {
@@ -123,7 +123,7 @@ func (p *Page) piece(i int) []byte {
 	return p.file[at:][:min(n, size-at)]
 }
 
-// cut is what a decompressor's error says of the file.
+// cut converts a decompressor's error to a FormatError.
 func cut(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return ErrCut

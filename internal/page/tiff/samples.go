@@ -2,12 +2,11 @@ package tiff
 
 import "encoding/binary"
 
-// sampler reads samples as they are stored, and gives each a byte: the numbers of colours as they are, all else from 0
-// to 255.
+// sampler converts stored samples to bytes: palette indices are kept, all others are scaled to 0 to 255.
 type sampler struct {
 	bits   int
-	high   int       // where the highest byte of a sample of whole bytes lies in it
-	values [256]byte // of samples of up to 8 bits
+	high   int       // index of the most significant byte in a sample of whole bytes
+	values [256]byte // results for samples of up to 8 bits
 }
 
 func (p *Page) sampler() sampler {
@@ -25,7 +24,7 @@ func (p *Page) sampler() sampler {
 	return s
 }
 
-// read reads the n samples of a row to every step-th byte of dst.
+// read reads n samples of a row into every step-th byte of dst.
 func (s *sampler) read(dst []byte, step int, row []byte, n int) {
 	switch {
 	case s.bits == 8 && step == 1:
@@ -62,7 +61,7 @@ func (s *sampler) readBits(dst []byte, step int, row []byte, n int) {
 	}
 }
 
-// undoDifferences makes samples of the differences between neighbours that a piece's rows are stored as.
+// undoDifferences undoes the predictor, which stores differences between neighbouring samples of a row.
 func (d *decoder) undoDifferences(packed []byte) {
 	channels := d.n / d.planes
 	size := d.bits / 8

@@ -1,11 +1,11 @@
-// Package tiff finds the pages of a TIFF or BigTIFF file and decodes them: what scanners, fax servers, office and
-// picture programs write, as leniently as libtiff. Fax is decoded by package ccitt, JPEG by image/jpeg. Nothing here
-// keeps state, and all may be called concurrently.
+// Package tiff finds and decodes the pages of TIFF and BigTIFF files, as written by scanners, fax servers, office and
+// image programs. It is as lenient as libtiff. Fax is decoded by package ccitt, JPEG by image/jpeg. The package keeps
+// no state; all functions may be called concurrently.
 //
-// Files, in reading order: decode.go decoding a page piece by piece, oldjpeg.go and jpeg.go those by JPEG, unpack.go
-// and lzw.go the other compressions, ycbcr.go colours that share samples, canvas.go the picture, samples.go rows of
-// samples, lab.go a colour space, pieces.go where the pieces are, tiff.go the file and its directories, describe.go
-// what a page says about itself, page.go a page and its entries.
+// Files, in reading order: decode.go decoding a page block by block, oldjpeg.go and jpeg.go JPEG pages, unpack.go and
+// lzw.go the other compressions, ycbcr.go subsampled colours, canvas.go the decoded picture, samples.go rows of
+// samples, lab.go a colour space, pieces.go finding the strips and tiles, tiff.go the file and its directories,
+// describe.go a page's properties, page.go a page and its entries.
 package tiff
 
 import (
@@ -15,15 +15,15 @@ import (
 	"slices"
 )
 
-// ErrTooMany says that a file has more pages than the caller allows.
+// ErrTooMany means that a file has more pages than the caller allows.
 var ErrTooMany = errors.New("tiff: too many pages")
 
 // maxTags is more than any writer puts into one directory.
 const maxTags = 4096
 
-// Pages lists the pages of the file b, without thumbnails. A chain of directories that breaks off has a last page with
-// Err, so that what is lost shows; one that runs in a circle ends. Errors: FormatError, ErrTooMany, with which the
-// first ones are returned, as many as allowed, or ctx's.
+// Pages lists the pages of the file b, without thumbnails. If the chain of directories is broken, the last page has Err
+// set, so that the loss is visible; a cycle ends the chain. Errors: FormatError, ctx's, or ErrTooMany, in which case
+// the first pages are returned, as many as allowed.
 func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 	l, at, err := readFileHeader(b)
 	if err != nil {
@@ -57,11 +57,11 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 	return pages, nil
 }
 
-// mostCounted is up to how many directories Count follows a chain: no scanner fills so many, but a hostile file may.
+// mostCounted bounds the directories that Count follows: no scanner writes so many, but a hostile file may have them.
 const mostCounted = 100_000
 
-// Count returns how many pages the file b has, without thumbnails, and looks at nothing else of them: 1 at least, and
-// not more than 100,000. The error is ctx's.
+// Count returns the number of pages in the file b, without thumbnails: at least 1 and at most 100,000. It reads nothing
+// else of them. The error is ctx's.
 func Count(ctx context.Context, b []byte) (int, error) {
 	l, at, err := readFileHeader(b)
 	pages, small := 0, 0
@@ -83,8 +83,8 @@ func Count(ctx context.Context, b []byte) (int, error) {
 	return max(pages, 1), nil
 }
 
-// skim reads of the directory at a place whether it is a thumbnail's, and where the next one lies. Entries are sorted
-// by their tags, and there is hardly one before that which says so.
+// skim reads only whether the directory at an offset is a thumbnail's, and the offset of the next one. Entries are
+// sorted by tag, so the subfile type is among the first.
 func skim(b []byte, l layout, at uint64) (reduced bool, next uint64) {
 	from, to, err := bounds(b, l, at)
 	if err != nil {
@@ -99,7 +99,7 @@ func skim(b []byte, l layout, at uint64) (reduced bool, next uint64) {
 	return p.number(tagSubfile, 0, 0)&1 == 1, following(b, l, to)
 }
 
-// PageAt returns the page of the file b that Pages has found at a place.
+// PageAt returns the page whose directory Pages found at an offset of the file b.
 func PageAt(b []byte, at int64) Page {
 	l, _, err := readFileHeader(b)
 	if err == nil && at < 0 {
@@ -112,13 +112,13 @@ func PageAt(b []byte, at int64) Page {
 	return p
 }
 
-// layout is how the numbers of a file are stored.
+// layout says how numbers are stored in a file.
 type layout struct {
 	order binary.ByteOrder
-	big   bool // BigTIFF: places and counts have 8 bytes instead of 4
+	big   bool // BigTIFF: offsets and counts have 8 bytes instead of 4
 }
 
-// word returns the bytes of a place or count.
+// word returns the size of an offset or count in bytes.
 func (l layout) word() int {
 	if l.big {
 		return 8
@@ -126,7 +126,7 @@ func (l layout) word() int {
 	return 4
 }
 
-// wordAt reads a place or count.
+// wordAt reads an offset or count.
 func (l layout) wordAt(b []byte) uint64 {
 	if l.big {
 		return l.order.Uint64(b)
@@ -134,10 +134,10 @@ func (l layout) wordAt(b []byte) uint64 {
 	return uint64(l.order.Uint32(b))
 }
 
-// entrySize returns the bytes of one entry in a directory: tag (2), kind (2), count, and the value or where it lies.
+// entrySize returns the size of a directory entry in bytes: tag (2), kind (2), count, and the value or its offset.
 func (l layout) entrySize() int { return 4 + 2*l.word() }
 
-// readFileHeader reads a file's first 8 or 16 bytes: the layout and where the first directory lies.
+// readFileHeader reads the first 8 or 16 bytes of a file: the layout and the offset of the first directory.
 func readFileHeader(b []byte) (layout, uint64, error) {
 	var l layout
 	switch {
@@ -163,8 +163,8 @@ func readFileHeader(b []byte) (layout, uint64, error) {
 	return l, l.wordAt(b[8:]), nil
 }
 
-// directory reads the one at a place, and where the next one lies, 0 if there is none or the file ends before it says
-// so.
+// directory reads the directory at an offset, and the offset of the next one, 0 if there is none or the file ends
+// before.
 func directory(b []byte, l layout, at uint64) (p Page, next uint64) {
 	p = Page{At: int64(at), Orientation: 1, layout: l, entries: map[uint16]entry{}, file: b}
 	defer func() { p.file = nil }()
@@ -180,7 +180,7 @@ func directory(b []byte, l layout, at uint64) (p Page, next uint64) {
 	return p, following(b, l, to)
 }
 
-// bounds returns where the entries of the directory at a place begin and end.
+// bounds returns where the entries of the directory at an offset begin and end.
 func bounds(b []byte, l layout, at uint64) (from, to int, err error) {
 	head := 2
 	if l.big {
@@ -203,7 +203,7 @@ func bounds(b []byte, l layout, at uint64) (from, to int, err error) {
 	return from, to, nil
 }
 
-// following returns where the next directory lies by one whose entries end at a place.
+// following returns the offset of the next directory, which is stored after the entries of one.
 func following(b []byte, l layout, end int) uint64 {
 	if len(b)-end < l.word() {
 		return 0
@@ -211,8 +211,8 @@ func following(b []byte, l layout, end int) uint64 {
 	return l.wordAt(b[end:])
 }
 
-// take keeps the entry at a place, if it is of use and its value lies within the file. Of two with the same tag the
-// first counts.
+// take keeps the entry at an offset, if its tag is used and its value is within the file. Of two entries with the same
+// tag the first counts.
 func (p *Page) take(at int) {
 	e := p.file[at:][:p.entrySize()]
 	tag, kind, count := p.order.Uint16(e), p.order.Uint16(e[2:]), p.wordAt(e[4:])
@@ -233,9 +233,9 @@ func (p *Page) take(at int) {
 	p.entries[tag] = entry{kind: kind, at: int(value), count: int(count)}
 }
 
-// Orientation finds the orientation in an Exif block, which is a small TIFF file, in its first directory: from 1 to 8,
-// 1 where there is none. Cameras write broken Exif all the time, so it never fails. The kind should be SHORT; some
-// write BYTE or LONG.
+// Orientation returns the orientation, from 1 to 8, in the first directory of an Exif block, which is a small TIFF
+// file. It never fails, since cameras often write broken Exif, but returns 1 if there is no orientation. The value
+// should be a SHORT; some cameras write BYTE or LONG.
 func Orientation(exif []byte) int {
 	l, at, err := readFileHeader(exif)
 	if err != nil || l.big || int64(at)+2 > int64(len(exif)) {

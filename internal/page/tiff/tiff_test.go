@@ -22,7 +22,7 @@ import (
 
 var orders = []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian}
 
-// colours is a picture in which no row or column equals another.
+// colours returns a picture in which no two rows or columns are equal.
 func colours(w, h int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -50,7 +50,7 @@ func planar(w, h int) *image.YCbCr {
 	return m
 }
 
-// near reports whether no channel differs by more than by.
+// near fails the test if a channel differs by more than by.
 func near(t *testing.T, name string, got, want image.Image, by int) {
 	t.Helper()
 	if got.Bounds().Size() != want.Bounds().Size() {
@@ -70,7 +70,7 @@ func near(t *testing.T, name string, got, want image.Image, by int) {
 	}
 }
 
-// decode decodes a page; damage is an error.
+// decode decodes a page, with damage as an error.
 func decode(p *tiff.Page, ctx context.Context, b []byte) (image.Image, error) {
 	img, damage, err := p.Decode(ctx, b)
 	return img, cmp.Or(err, damage)
@@ -85,8 +85,8 @@ func pages(t *testing.T, b []byte) []tiff.Page {
 	return p
 }
 
-// TestFilesDecodeAsByTheDecoder decodes real files as golang.org/x/image/tiff does by itself.
-func TestFilesDecodeAsByTheDecoder(t *testing.T) {
+// TestFilesDecodeAsByXImage compares the results for real files with golang.org/x/image/tiff.
+func TestFilesDecodeAsByXImage(t *testing.T) {
 	t.Parallel()
 	names, _ := filepath.Glob("../testdata/*.tiff")
 	if len(names) < 10 {
@@ -112,8 +112,7 @@ func TestFilesDecodeAsByTheDecoder(t *testing.T) {
 	}
 }
 
-// TestScannersFilesDecode are kinds that scanners and design programs write and the decoder by itself refuses, and all
-// of them together as pages of one file.
+// TestScannersFilesDecode: kinds of pages that scanners and design programs write, alone and together in one file.
 func TestScannersFilesDecode(t *testing.T) {
 	t.Parallel()
 	g, c, y := gray(70, 50), colours(70, 50), planar(64, 48)
@@ -175,7 +174,7 @@ func bilevel(m *image.Gray) *image.Gray {
 	return out
 }
 
-// TestJPEGOfRGBKeepsItsColours: strips that hold RGB say so nowhere but in the directory.
+// TestJPEGOfRGBKeepsItsColours: only the directory declares that JPEG strips are RGB.
 func TestJPEGOfRGBKeepsItsColours(t *testing.T) {
 	t.Parallel()
 	y := planar(64, 48)
@@ -189,7 +188,7 @@ func TestJPEGOfRGBKeepsItsColours(t *testing.T) {
 	}
 }
 
-// TestThumbnailsAloneArePages: where there is nothing else, they are the pages.
+// TestThumbnailsAloneArePages: if a file has only thumbnails, they are its pages.
 func TestThumbnailsAloneArePages(t *testing.T) {
 	t.Parallel()
 	p := pages(t, pagetest.TIFF(binary.BigEndian, pagetest.Gray(gray(7, 5), 5).With(254, 4, 1)))
@@ -234,22 +233,22 @@ func TestUnsupportedPagesSayWhy(t *testing.T) {
 	for name, p := range map[string]pagetest.Picture{
 		"compressed with Zstandard":              g.With(259, 3, 50000),
 		"compressed with WebP":                   g.With(259, 3, 50001),
-		"compressed in an unknown way (77)":      g.With(259, 3, 77),
-		"with 33 bits a channel":                 g.With(258, 3, 33),
-		"with 16 bits a channel":                 g.With(258, 3, 16).With(262, 3, 3),
+		"with unknown compression 77":            g.With(259, 3, 77),
+		"with 33 bits per channel":               g.With(258, 3, 33),
+		"with 16 bits per channel":               g.With(258, 3, 16).With(262, 3, 3),
 		"with floating-point samples":            g.With(258, 3, 32).With(339, 3, 3),
 		"with signed samples":                    g.With(339, 3, 2),
-		"of fax with more than black and white":  g.With(259, 3, 4),
+		"fax with more than one bit per pixel":   g.With(259, 3, 4),
 		"in LogLuv colours":                      g.With(262, 3, 32845),
-		"in unknown colours (99)":                g.With(262, 3, 99),
+		"in unknown colours 99":                  g.With(262, 3, 99),
 		"with 65535 channels":                    g.With(277, 3, 65535),
-		"with 1 channels, which do not fit":      g.With(262, 3, 2),
-		"with channels of different bits":        four.With(258, 3, 8, 8, 8, 16),
+		"with 1 channels, which does not match":  g.With(262, 3, 2),
+		"with channels of different bit depths":  four.With(258, 3, 8, 8, 8, 16),
 		"in YCbCr with more than three channels": four.With(262, 3, 6),
 		"in YCbCr sampled 4 x 4":                 four.With(262, 3, 6).With(277, 3, 3).With(530, 3, 4, 4),
 		"with transparency in JPEG":              g.With(277, 3, 2).With(258, 3, 8, 8).With(259, 3, 7),
-		"compressed with an old kind of JPEG":    four.With(259, 3, 6),
-		"with 12 bits a channel":                 g.With(259, 3, 7).With(258, 3, 12),
+		"compressed with old-style JPEG":         four.With(259, 3, 6),
+		"with 12 bits per channel":               g.With(259, 3, 7).With(258, 3, 12),
 	} {
 		b := pagetest.TIFF(binary.LittleEndian, p)
 		q := pages(t, b)[0]

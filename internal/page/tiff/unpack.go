@@ -11,15 +11,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/ccitt"
 )
 
-// unpacker keeps what is used for one piece after another.
+// unpacker holds buffers that are reused for all pieces.
 type unpacker struct {
 	inflater io.ReadCloser
 	strings  lzwStrings
 	reversed []byte
 }
 
-// unpack decompresses a piece into dst and returns how many bytes of it are valid. It reads no further than dst is
-// filled: what comes after that, or does not, is of no interest. Errors: FormatError, UnsupportedError, or ctx's.
+// unpack decompresses a piece into dst and returns the number of valid bytes. It stops when dst is full, whatever the
+// rest of src holds. Errors: FormatError, UnsupportedError, or ctx's.
 func (d *decoder) unpack(ctx context.Context, dst, src []byte) (n int, err error) {
 	if len(src) == 0 {
 		return 0, errMissing
@@ -40,7 +40,7 @@ func (d *decoder) unpack(ctx context.Context, dst, src []byte) (n int, err error
 	return copy(dst, src), nil
 }
 
-// unreversed returns bytes whose lowest bit was the first.
+// unreversed reverses the bits of each byte.
 func (u *unpacker) unreversed(src []byte) []byte {
 	u.reversed = append(u.reversed[:0], src...)
 	for i, b := range u.reversed {
@@ -56,7 +56,7 @@ func unpackBits(dst, src []byte) (n int) {
 		case k >= 0:
 			n += copy(dst[n:], src[1:min(2+k, len(src))])
 			src = src[min(2+k, len(src)):]
-		case k == -128: // says nothing
+		case k == -128: // no operation
 			src = src[1:]
 		default:
 			end := min(n+1-k, len(dst))
@@ -85,7 +85,7 @@ func (u *unpacker) inflate(dst, src []byte) (n int, err error) {
 	return n, err
 }
 
-// Bits of the options of fax.
+// Bits of the fax options.
 const (
 	twoDimensional = 1 // in tagT4
 	someAreRaw     = 2 // in tagT4 and tagT6
@@ -108,7 +108,7 @@ func (d *decoder) unpackFax(ctx context.Context, dst, src []byte) (int, error) {
 	case errors.Is(err, ccitt.ErrDamaged):
 		err = FormatError("rows of its fax are missing or broken")
 	case errors.Is(err, ccitt.ErrUncompressed):
-		err = UnsupportedError("TIFF of fax in uncompressed mode")
+		err = UnsupportedError("TIFF with fax in uncompressed mode")
 	}
 	return rows * d.rowBytes(), err
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// ratios are how colour may be sampled, across and down.
+// ratios maps the supported chroma subsampling, horizontal and vertical.
 var ratios = map[[2]int]image.YCbCrSubsampleRatio{{1, 1}: image.YCbCrSubsampleRatio444,
 	{2, 1}: image.YCbCrSubsampleRatio422,
 	{2, 2}: image.YCbCrSubsampleRatio420, {1, 2}: image.YCbCrSubsampleRatio440, {4, 1}: image.YCbCrSubsampleRatio411,
@@ -21,8 +21,8 @@ func newYCbCr(r image.Rectangle, ratio image.YCbCrSubsampleRatio) *image.YCbCr {
 	return m
 }
 
-// putUnits puts rows of units to (x, y): each is the samples of some pixels, and then the two of colour that they
-// share.
+// putUnits puts rows of units at (x, y). A unit is the luma samples of some pixels, followed by the two chroma samples
+// that they share.
 func (d *decoder) putUnits(x, y, rows int) {
 	across, down := d.sampled[0], d.sampled[1]
 	block := image.NewYCbCr(image.Rect(0, 0, ceilDiv(d.blockWidth, across)*across, ceilDiv(rows, down)*down),
@@ -42,7 +42,7 @@ func (d *decoder) putUnits(x, y, rows int) {
 	putPlanes(d.img.(*image.YCbCr), block, x, y)
 }
 
-// levels are what samples mean where black and white are not 0 and 255, as in video.
+// levels returns tables that stretch samples to the full range, if black and white are not 0 and 255, as in video.
 func (d *decoder) levels() (luma, chroma [256]byte) {
 	stretch := func(table *[256]byte, tag int, zero, span int) {
 		from, to := int(d.number(tagReference, tag, uint64(zero))), int(d.number(tagReference, tag+1, 255))
@@ -58,7 +58,7 @@ func (d *decoder) levels() (luma, chroma [256]byte) {
 	return luma, chroma
 }
 
-// putPlanes copies m to (x, y) of w. It reports false if a sample of colour would have to be split.
+// putPlanes copies m to (x, y) of w. It reports false if a chroma sample would have to be split.
 func putPlanes(w, m *image.YCbCr, x, y int) bool {
 	across, down := jpegfile.Sampling(m.SubsampleRatio)
 	if x%across != 0 || y%down != 0 || !image.Pt(x, y).In(w.Rect) {

@@ -1,6 +1,9 @@
-// Package wasm provides decoders in WebAssembly with memory that cannot grow past what was acquired for it.
+// Package wasm provides decoders in WebAssembly with memory that cannot grow past what was acquired for it, and keeps
+// their compiled code on disk.
 //
-// Files, in reading order: memory.go, map_unix.go and map_other.go.
+// Files, in reading order: memory.go the memory, map_unix.go and map_other.go where it comes from; keep.go the folder
+// of compiled code, ours.go whether others can write to it, owner_unix.go and owner_other.go what the system says of
+// that.
 package wasm
 
 import (

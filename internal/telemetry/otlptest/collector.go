@@ -1,4 +1,5 @@
-// Package otlptest is a stand-in for an OpenTelemetry collector: OTLP over HTTP in protobuf, kept for tests to look at.
+// Package otlptest is a stand-in for an OpenTelemetry collector: it receives OTLP over HTTP in protobuf and keeps it
+// for tests to check.
 package otlptest
 
 import (
@@ -21,7 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Collector takes traces and metrics. It is safe for concurrent use.
+// Collector receives traces and metrics. It is safe for concurrent use.
 type Collector struct {
 	URL string // for OTEL_EXPORTER_OTLP_ENDPOINT
 
@@ -30,11 +31,11 @@ type Collector struct {
 	points   map[string]Point
 	requests int
 	status   int
-	hung     chan struct{} // closed to release them; nil: nothing hangs
+	hung     chan struct{} // closed to release hanging requests; nil: none hang
 	bodies   [][]byte
 }
 
-// New starts a collector that ends with the test.
+// New starts a collector that stops with the test.
 func New(tb testing.TB) *Collector {
 	c := &Collector{points: map[string]Point{}}
 	s := httptest.NewServer(http.HandlerFunc(c.serve))
@@ -43,7 +44,7 @@ func New(tb testing.TB) *Collector {
 	return c
 }
 
-// Hang has requests wait for ever, or until Answer.
+// Hang makes requests hang until Answer is called.
 func (c *Collector) Hang() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +53,7 @@ func (c *Collector) Hang() {
 	}
 }
 
-// Answer has requests answered with this status, those that hang too.
+// Answer answers requests with this status, including hanging ones.
 func (c *Collector) Answer(status int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,21 +64,21 @@ func (c *Collector) Answer(status int) {
 	}
 }
 
-// Requests counts the requests that arrived, answered or not.
+// Requests returns how many requests arrived, answered or not.
 func (c *Collector) Requests() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.requests
 }
 
-// Spans are all that arrived, in the order of their end as far as one batch is concerned.
+// Spans returns all spans that arrived, within a batch in the order of their end.
 func (c *Collector) Spans() []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.spans)
 }
 
-// Points are the newest of each series.
+// Points returns the newest point of each series.
 func (c *Collector) Points() []Point {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,7 +89,7 @@ func (c *Collector) Points() []Point {
 	return all
 }
 
-// Bodies are all requests as they came, unpacked.
+// Bodies returns all request bodies, decompressed.
 func (c *Collector) Bodies() [][]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +135,7 @@ func read(r *http.Request) ([]byte, error) {
 	return io.ReadAll(body)
 }
 
-// take keeps what a request brings.
+// take keeps the contents of a request.
 func (c *Collector) take(path string, body []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -153,12 +154,12 @@ func (c *Collector) take(path string, body []byte) error {
 		}
 		c.takeMetrics(m.ResourceMetrics)
 	default:
-		return fmt.Errorf("nothing is at %s", path)
+		return fmt.Errorf("no handler for %s", path)
 	}
 	return nil
 }
 
-// values are attributes by name: string, bool, int64, float64 or []any.
+// values returns attributes by name: string, bool, int64, float64 or []any.
 func values(attributes []*common.KeyValue) map[string]any {
 	all := map[string]any{}
 	for _, a := range attributes {
@@ -187,7 +188,7 @@ func value(v *common.AnyValue) any {
 	return nil
 }
 
-// Span is one that arrived. Ids are in hex; the parent of a root is empty.
+// Span is a span that arrived. Ids are in hex; the parent of a root is empty.
 type Span struct {
 	Name, Trace, ID, Parent string
 	Kind                    string // server, client, internal
@@ -241,7 +242,7 @@ func (c *Collector) takeMetrics(all []*metrics.ResourceMetrics) {
 	}
 }
 
-// points are those of one metric.
+// points returns the points of one metric.
 func points(m *metrics.Metric) (all []Point) {
 	numbers := m.GetSum().GetDataPoints()
 	if numbers == nil {

@@ -1,4 +1,4 @@
-// The page: wires the connection, the documents, the list, the view and the keyboard.
+// The page: connects the feed, the documents, the list, the view and the keyboard.
 
 import { Bulk } from './bulk.js';
 import { byId, icon, make, pressed, released, settle } from './dom.js';
@@ -14,11 +14,12 @@ import { View } from './view.js';
 import { nameParts, statuses } from './words.js';
 
 const codes = { errors: {}, warnings: {} };
-const may = { upload: false, retry: false, remove: false, export: false, idle: '' }; // idle: why nothing reads what waits
+// idle: why waiting documents are not being processed
+const may = { upload: false, retry: false, remove: false, export: false, idle: '' };
 const store = new Store();
 let server = null;
 let connection = 'connecting';
-let behind = 0; // milliseconds that this machine's clock is behind the server's
+let behind = 0; // milliseconds by which the local clock is behind the server's
 
 const now = () => Date.now() + behind;
 
@@ -26,13 +27,31 @@ const list = new List({
   list: byId('list'), spacer: byId('spacer'), fresh: byId('fresh'), store, codes, may, now,
   choose: (id) => { location.hash = id; }, picked: () => bulk.write(),
 });
-const view = new View({ element: byId('view'), codes, now, may, token: () => server.token, close: () => back(), step, has: (by) => Boolean(list.neighbour(view.id, by)),
-  add: () => byId('add').click(), named: () => writeTitle(),
+const view = new View({
+  element: byId('view'),
+  codes,
+  now,
+  may,
+  token: () => server.token,
+  close: () => back(),
+  step,
+  has: (by) => Boolean(list.neighbour(view.id, by)),
+  add: () => byId('add').click(),
+  named: () => writeTitle(),
   turned: (page) => {
     const hash = `#${view.id}${page > 1 ? `/${page}` : ''}`;
     if (location.hash !== hash) history.replaceState(null, '', address(hash));
-  } });
-const operator = new Operator({ element: byId('operator'), now, close: () => back(), show: (wanted) => { back(); filter(wanted); } });
+  },
+});
+const operator = new Operator({
+  element: byId('operator'),
+  now,
+  close: () => back(),
+  show: (wanted) => {
+    back();
+    filter(wanted);
+  },
+});
 const upload = new Upload({ server: () => server, now });
 const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (change) => filter(change) });
 
@@ -40,12 +59,24 @@ const bulk = new Bulk({ list, store, codes, may, server: () => server, filter: (
 
 const search = new Search({ store, found: () => { list.tick(); update(); } });
 
-const kinds = [['all', 'All'], ['failed', statuses.failed], ['processing', statuses.processing], ['retrying', statuses.retrying],
-  ['done', statuses.done], ['warnings', 'Warnings'], ['deleted', statuses.deleted]];
+const kinds = [
+  ['all', 'All'],
+  ['failed', statuses.failed],
+  ['processing', statuses.processing],
+  ['retrying', statuses.retrying],
+  ['done', statuses.done],
+  ['warnings', 'Warnings'],
+  ['deleted', statuses.deleted],
+];
 const chips = new Map();
 for (const [kind, text] of kinds) {
   const number = make('span', { class: 'count' });
-  const chip = make('button', { type: 'button', 'aria-pressed': kind === 'all', 'data-kind': kind, onclick: () => show(kind) }, text, number);
+  const chip = make(
+    'button',
+    { type: 'button', 'aria-pressed': kind === 'all', 'data-kind': kind, onclick: () => show(kind) },
+    text,
+    number
+  );
   chips.set(kind, { chip, number });
   byId('chips').append(chip);
 }
@@ -56,7 +87,7 @@ function show(kind) {
   filter({ show: kind });
 }
 
-/** filter changes what is shown. The address says it, so that it can be kept, sent and loaded again. */
+/** filter changes what is shown. The address records it, so that it can be bookmarked, shared and reloaded. */
 function filter(change) {
   Object.assign(store.filter, change);
   if ('search' in change) store.filter.words = change.search.toLowerCase().split(/\s+/).filter(Boolean);
@@ -77,7 +108,7 @@ function filter(change) {
 byId('search').addEventListener('input', (e) => filter({ search: e.target.value }));
 byId('reason').addEventListener('change', (e) => filter({ reason: e.target.value }));
 
-/** address is that of what is shown, with another fragment. */
+/** address returns the address of the current filter, with another fragment. */
 function address(hash) {
   const query = new URLSearchParams();
   const { show: kind, reason, search: text, sort } = store.filter;
@@ -88,17 +119,21 @@ function address(hash) {
   return `${location.pathname}${query.size ? `?${query}` : ''}${hash}`;
 }
 
-/** recall shows what the address says. */
+/** recall restores the filter from the address. */
 function recall() {
   const query = new URLSearchParams(location.search);
   const kind = query.get('show');
   const sort = query.get('sort') ?? newest;
-  const said = { show: kinds.some(([k]) => k === kind) ? kind : 'all', reason: query.get('reason') ?? '', search: query.get('search') ?? '',
-    sort: isOrder(sort) ? sort : newest };
+  const said = {
+    show: kinds.some(([k]) => k === kind) ? kind : 'all',
+    reason: query.get('reason') ?? '',
+    search: query.get('search') ?? '',
+    sort: isOrder(sort) ? sort : newest,
+  };
   if (Object.entries(said).some(([k, v]) => store.filter[k] !== v)) filter(said);
 }
 
-/** update shows what the store holds, once a frame at most. */
+/** update shows the contents of the store, at most once per frame. */
 let asked = false;
 function update() {
   if (asked) return;
@@ -131,7 +166,7 @@ function writeChips() {
   }
 }
 
-/** writeTitle names the document that is open, so that tabs and the browser's history can be told apart. */
+/** writeTitle puts the open document into the title, to distinguish tabs and history entries. */
 function writeTitle() {
   if (operator.opened) { document.title = 'Activity – bucketocr'; return; }
   if (view.id) {
@@ -139,7 +174,8 @@ function writeTitle() {
     return;
   }
   const { processing = 0, retrying = 0, failed = 0 } = store.totals;
-  document.title = `${processing + retrying ? `(${processing + retrying}) ` : ''}${failed ? `${failed} failed – ` : ''}bucketocr`;
+  const waiting = processing + retrying ? `(${processing + retrying}) ` : '';
+  document.title = `${waiting}${failed ? `${failed} failed – ` : ''}bucketocr`;
 }
 
 function writeReasons() {
@@ -150,20 +186,23 @@ function writeReasons() {
   const options = [...store.reasons].sort((a, b) => b[1] - a[1]).map(([code, n]) =>
     make('option', { value: code, text: `${codes.errors[code]?.says ?? codes.warnings[code] ?? code} (${n})` }));
   const chosen = store.filter.reason;
-  if (chosen && !store.reasons.has(chosen)) options.push(make('option', { value: chosen, text: codes.errors[chosen]?.says ?? codes.warnings[chosen] ?? chosen }));
+  if (chosen && !store.reasons.has(chosen))
+    options.push(
+      make('option', { value: chosen, text: codes.errors[chosen]?.says ?? codes.warnings[chosen] ?? chosen })
+    );
   settle(select, make('option', { value: '', text: 'Any reason' }), ...options);
   select.value = store.filter.reason;
   select.hidden = options.length === 0;
 }
 
-/** writeFound says what the search looks at. */
+/** writeFound shows the scope of the search. */
 function writeFound() {
   const says = search.says();
   if (byId('found').textContent !== says) byId('found').textContent = says;
   byId('found').hidden = says === '';
 }
 
-/** writeEmpty says why the list is empty. */
+/** writeEmpty shows why the list is empty. */
 function writeEmpty() {
   const empty = byId('empty');
   const said = store.shown.length ? null : emptiness();
@@ -173,7 +212,10 @@ function writeEmpty() {
   empty.dataset.key = key;
   const [title, sentence, clear] = said;
   empty.replaceChildren(make('strong', { text: title }), make('p', { text: sentence }));
-  if (title === nothing && may.upload) empty.append(make('button', { type: 'button', class: 'main', onclick: () => byId('add').click() }, icon('upload'), 'Add files'));
+  if (title === nothing && may.upload)
+    empty.append(
+      make('button', { type: 'button', class: 'main', onclick: () => byId('add').click() }, icon('upload'), 'Add files')
+    );
   if (clear) empty.append(make('button', { type: 'button', text: 'Show all', onclick: () => { clearFilter(); } }));
 }
 
@@ -181,25 +223,38 @@ const nothing = 'Nothing here yet';
 
 function emptiness() {
   if (store.documents.size && (store.totals.all || store.filter.show !== 'all')) {
-    if (search.state === 'searching') return ['Searching', 'No name has these words. The texts are looked through.'];
-    return ['Nothing matches', search.texts ? 'No document with this status and reason has these words in its name or text.' : 'No document has this name, status and reason.', 'clear'];
+    if (search.state === 'searching') return ['Searching', 'No name contains these words. Searching the texts.'];
+    return [
+      'Nothing matches',
+      search.texts
+        ? 'No document with this status and reason contains these words in its name or text.'
+        : 'No document has this name, status and reason.',
+      'clear',
+    ];
   }
-  if (connection === 'offline') return ['No connection', 'bucketocr does not answer. Is it still running? This page tries again by itself.'];
-  if (connection === 'lost') return ['No documents', 'The record store does not answer. bucketocr asks it again by itself.'];
-  if (connection !== 'live') return ['Loading', 'The documents are on their way.'];
+  if (connection === 'offline')
+    return ['No connection', 'bucketocr is not responding. Is it still running? This page reconnects automatically.'];
+  if (connection === 'lost')
+    return ['No documents', 'The record store is not responding. bucketocr retries automatically.'];
+  if (connection !== 'live') return ['Loading', 'Loading the documents.'];
   if (may.idle) return [nothing, may.idle];
-  if (may.upload) return [nothing, `Drop an image or a PDF anywhere on this page, or put it into the ${server.place}. Its text appears here a moment later.`];
-  return [nothing, 'As soon as an image lands in the bucket, it appears here.'];
+  if (may.upload)
+    return [
+      nothing,
+      `Drop an image or a PDF anywhere on this page, or put it into the ${server.place}. ` +
+        'Its text appears here moments later.',
+    ];
+  return [nothing, 'Images appear here as soon as they are uploaded to the bucket.'];
 }
 
 function clearFilter() {
   filter({ show: 'all', reason: '', search: '' });
 }
 
-// What is open: the address says it, so that Back and links work.
+// What is open. The address records it, so that Back and links work.
 
 const activity = 'activity'; // the address of the operator's view
-let stay = false; // the focus stays where it is when a document is opened
+let stay = false; // keep the focus where it is when a document is opened
 function route() {
   const [id, page] = location.hash.slice(1).split('/');
   const figures = id === activity;
@@ -218,15 +273,16 @@ function route() {
   writeTitle();
 }
 window.addEventListener('hashchange', route);
-window.addEventListener('popstate', () => { recall(); route(); }); // recall may write the address: no hashchange comes then
+// recall may replace the address, which fires no hashchange
+window.addEventListener('popstate', () => { recall(); route(); });
 
-/** step opens the document so many places further down the list. */
+/** step opens the document by places further down the list. */
 function step(by) {
   const id = list.neighbour(view.id, by);
   if (!id) return;
   stay = document.activeElement === list.list;
-  location.replace(`#${id}`); // Back still leads to where one came from
-  route(); // at once: the next key may come before the event does
+  location.replace(`#${id}`); // Back still leads to the previous place
+  route(); // at once: the next key may arrive before the event
 }
 
 function back() {
@@ -238,8 +294,11 @@ function back() {
 // The connection.
 
 const said = {
-  connecting: () => 'connecting', loading: () => 'loading', live: () => may.idle || (server?.partial ? `live, ${server.partial}` : 'live'),
-  lost: (reason) => reason, offline: () => 'no connection, trying again',
+  connecting: () => 'connecting',
+  loading: () => 'loading',
+  live: () => may.idle || (server?.partial ? `live, ${server.partial}` : 'live'),
+  lost: (reason) => reason,
+  offline: () => 'no connection, trying again',
 };
 
 function connected(state, reason = '', idle = '') {
@@ -265,7 +324,7 @@ const feed = new Feed({
     byId('search').placeholder = news.search ? 'Search names and texts' : 'Search by name';
     byId('search').setAttribute('aria-label', byId('search').placeholder);
     search.look();
-    released().then(() => view.learn()); // it may have been quicker
+    released().then(() => view.learn()); // the document may have arrived before hello
   },
   reset() { store.forget(); update(); },
   records(news) {
@@ -279,12 +338,27 @@ const feed = new Feed({
 });
 
 keys({
-  list, view, bulk, back, step, figures: () => operator.opened, activity: () => byId('activity-open').click(), upload: () => may.upload && byId('add').click(),
-  search: () => { if (operator.opened) back(); byId('search').focus(); byId('search').select(); },
-  show: (n) => { if (operator.opened) back(); if (kinds[n]) show(kinds[n][0]); },
+  list,
+  view,
+  bulk,
+  back,
+  step,
+  figures: () => operator.opened,
+  activity: () => byId('activity-open').click(),
+  upload: () => may.upload && byId('add').click(),
+  search: () => {
+    if (operator.opened) back();
+    byId('search').focus();
+    byId('search').select();
+  },
+  show: (n) => {
+    if (operator.opened) back();
+    if (kinds[n]) show(kinds[n][0]);
+  },
 });
-document.addEventListener('click', (e) => { // beside a menu, or on what it offers
-  for (const menu of document.querySelectorAll('.menu[open]')) if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
+document.addEventListener('click', (e) => { // outside a menu, or on one of its items
+  for (const menu of document.querySelectorAll('.menu[open]'))
+    if (!menu.contains(e.target) || e.target.closest('a')) menu.open = false;
 });
 window.addEventListener('beforeprint', () => view.whole());
 byId('activity-open').addEventListener('click', () => { if (operator.opened) back(); else location.hash = activity; });

@@ -1,6 +1,7 @@
 // Elements, and the only place where a string becomes HTML.
 
-/** make builds an element: make('p', {class: 'x', text: 'y', onclick: f}, child, …). Strings become text, never HTML. */
+/** make builds an element: make('p', {class: 'x', text: 'y', onclick: f}, child, …). Strings become text, never HTML.
+ * */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -14,15 +15,15 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// A change that moves what is under the pointer between press and release would lose the click, or give it to something else: what
-// moves things waits until the release.
+// A change that moves the element under the pointer between press and release would lose the click, or pass it to
+// another element, so changes that move things wait for the release.
 let down = false;
 const waiting = [];
 
-/** pressed reports whether a button of the mouse, or a finger, is down. */
+/** pressed reports whether a mouse button or a finger is down. */
 export const pressed = () => down;
 
-/** released is fulfilled when nothing is pressed, and what was pressed has been clicked. */
+/** released returns a promise that is fulfilled when nothing is pressed and the click has been handled. */
 export const released = () => (down ? new Promise((ready) => waiting.push(ready)) : Promise.resolve());
 
 function release() {
@@ -30,17 +31,18 @@ function release() {
   for (const ready of waiting.splice(0)) ready();
 }
 
-/** lift comes before the click. That of a finger is some milliseconds later. */
+/** lift handles a pointer's release, which precedes the click; with a finger by some milliseconds. */
 const lift = (event) => setTimeout(release, event.pointerType === 'touch' ? 80 : 0);
 
 window.addEventListener('pointerdown', () => { down = true; }, true);
 for (const end of ['pointerup', 'pointercancel', 'dragend']) window.addEventListener(end, lift, true);
-window.addEventListener('pointermove', (e) => { if (down && e.buttons === 0) release(); }); // a scroll bar tells of no release
-window.addEventListener('blur', lift); // of the window alone: that of an element does not come here
+// scroll bars send no pointerup
+window.addEventListener('pointermove', (e) => { if (down && e.buttons === 0) release(); });
+window.addEventListener('blur', lift); // only the window's: an element's blur does not bubble
 
 const svg = 'http://www.w3.org/2000/svg';
 
-/** icon draws one of the symbols of index.html. */
+/** icon returns one of the symbols in index.html. */
 export function icon(name, className) {
   const element = document.createElementNS(svg, 'svg');
   const use = document.createElementNS(svg, 'use');
@@ -51,14 +53,14 @@ export function icon(name, className) {
   return element;
 }
 
-/** turnIcon shows another symbol. */
+/** turnIcon changes the symbol of an icon. */
 export function turnIcon(element, name) {
   element.firstChild.setAttribute('href', `#i-${name}`);
 }
 
-/** settle makes the children of an element like the given ones and keeps those that it has: one that is replaced while it is
- * pressed loses the click, and one that has the focus loses that. The same are elements of one data-act, without it those of one tag
- * and class. One that is kept keeps its listeners too, so they may depend on nothing that changes. */
+/** settle updates the children of an element to match the given ones, keeping existing elements: replacing one while it
+ * is pressed would lose the click, and replacing the focused one the focus. Elements match by data-act or, without it,
+ * by tag and class. A kept element keeps its listeners, so they must not depend on anything that changes. */
 export function settle(element, ...wanted) {
   let at = element.firstChild;
   for (const want of wanted) {
@@ -87,10 +89,13 @@ function dropUntil(at, end) {
 function same(a, b) {
   if (a.nodeName !== b.nodeName) return false;
   if (!(a instanceof Element)) return true;
-  return a.dataset.act === b.dataset.act && (a.dataset.act !== undefined || a.getAttribute('class') === b.getAttribute('class'));
+  return (
+    a.dataset.act === b.dataset.act &&
+    (a.dataset.act !== undefined || a.getAttribute('class') === b.getAttribute('class'))
+  );
 }
 
-/** become gives a kept node what the fresh one has. */
+/** become updates a kept node to match the fresh one. */
 function become(kept, fresh) {
   if (!(kept instanceof Element)) {
     if (kept.data !== fresh.data) kept.data = fresh.data;
@@ -104,9 +109,11 @@ function become(kept, fresh) {
   settle(kept, ...fresh.childNodes);
 }
 
-const policy = window.trustedTypes ? window.trustedTypes.createPolicy('page-text', { createHTML: (s) => s }) : { createHTML: (s) => s };
+const policy = window.trustedTypes
+  ? window.trustedTypes.createPolicy('page-text', { createHTML: (s) => s })
+  : { createHTML: (s) => s };
 
-/** fill puts the HTML of a page's text into an element. The server made it and took out what is not harmless. */
+/** fill sets an element's content to the HTML of a page's text, which the server has sanitised. */
 export function fill(element, html) {
   element.innerHTML = policy.createHTML(html);
 }
@@ -114,7 +121,7 @@ export function fill(element, html) {
 export const byId = (id) => document.getElementById(id);
 
 let timer;
-/** say shows a sentence for a moment, and to screen readers. */
+/** say shows a sentence briefly, and announces it to screen readers. */
 export function say(sentence) {
   const toast = byId('toast');
   toast.textContent = sentence;

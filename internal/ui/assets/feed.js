@@ -1,7 +1,8 @@
-// The connection to the server: server-sent events, begun again where they break off.
+// The connection to the server: server-sent events, with reconnection.
 
-const silent = 25_000; // milliseconds without a sign of life: the connection is dead, whatever the browser thinks
-const hiddenFor = 60_000; // after that a hidden page closes its connection
+// milliseconds without an event after which the connection counts as dead, whatever the browser thinks
+const silent = 25_000;
+const hiddenFor = 60_000; // milliseconds after which a hidden page closes its connection
 
 /** Feed calls back: hello(server), records(list), reset(), connection(state, reason, idle). */
 export class Feed {
@@ -11,7 +12,7 @@ export class Feed {
     this.waits = 0;
     document.addEventListener('visibilitychange', () => this.seen());
     window.addEventListener('online', () => this.open());
-    // A browser keeps a page that was left, and with it one of the few connections that it has for a server.
+    // Browsers keep a page that was left, and with it one of their few connections to a server.
     window.addEventListener('pagehide', () => this.close());
     window.addEventListener('pageshow', (e) => { if (e.persisted) this.open(); });
   }
@@ -55,7 +56,7 @@ export class Feed {
     this.timer = setTimeout(() => this.broken(), silent);
   }
 
-  /** broken opens a new connection in a while. The browser would do it too, but not after every kind of end. */
+  /** broken reconnects after a while. The browser would too, but not after every kind of error. */
   broken() {
     this.close();
     this.waits = Math.min(this.waits + 1, 5);
@@ -70,21 +71,24 @@ export class Feed {
   }
 }
 
-/** ask sends a request and gives the answer's JSON; an error says why not, in words. */
+/** ask sends a request and resolves to the JSON of the response; the message of an error is a sentence for the user. */
 export async function ask(path, options) {
   let response;
   try {
     response = await fetch(path, options);
   } catch (cause) {
     if (cause.name === 'AbortError') throw cause;
-    throw new Error('bucketocr does not answer: is it still running?');
+    throw new Error('bucketocr is not responding: is it still running?');
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw Object.assign(new Error(body.error ?? `The server answered ${response.status}.`), { status: response.status });
+  if (!response.ok)
+    throw Object.assign(new Error(body.error ?? `The server responded with status ${response.status}.`), {
+      status: response.status,
+    });
   return body;
 }
 
-/** askNow waits for an answer's JSON, and with it everything else does; undefined where there is none. */
+/** askNow blocks until the response arrives and returns its JSON; undefined if there is none. */
 export function askNow(path) {
   const request = new XMLHttpRequest();
   request.open('GET', path, false);

@@ -1,10 +1,11 @@
-// Formulas: the server sends them as code, as they are written. Those that can be read become MathML, the others stay.
+// Formulas: the server sends them verbatim as code. Those that can be parsed become MathML, the others stay as they
+// are.
 
-const patience = 5000; // milliseconds for one formula, the start of the worker included; most take one or two
+const patience = 5000; // milliseconds for one formula, including the start of the worker; most take one or two
 const mostFormulas = 1000; // of one text
 const mostElements = 30_000; // of MathML in one text
 
-/** typeset turns the formulas in an element of the document into MathML, one after the other. */
+/** typeset converts the formulas in an element to MathML, one after the other. */
 export function typeset(element) {
   const text = { formulas: mostFormulas, elements: mostElements };
   for (const code of element.querySelectorAll('code.formula')) {
@@ -14,28 +15,29 @@ export function typeset(element) {
   reader.next();
 }
 
-/** leave says that a formula stays as it is written. */
+/** leave marks a formula as shown verbatim. */
 function leave(code) {
   code.classList.add('unread');
-  code.title = 'This formula could not be read; this is how it is written.';
+  code.title = 'This formula could not be parsed; this is its source.';
 }
 
-// The worker's address is the only one that may become a script.
+// The worker's address is the only script URL allowed.
 const script = 'formulaworker.js';
 const policy = window.trustedTypes?.createPolicy('formulas', { createScriptURL: () => script });
 
-/** Reader has one formula at a time read by a worker, which it starts with the first one and after one that took too long. */
+/** Reader sends formulas to a worker, one at a time. It starts the worker for the first one, and again after one that
+ * took too long. */
 class Reader {
   constructor() {
     this.queue = []; // {code, text}
     this.current = null;
-    this.waiting = []; // for the last one
+    this.waiting = []; // callbacks for the end of the queue
   }
 
   next() {
     while (!this.current && this.queue.length) {
       const one = this.queue.shift();
-      if (one.code.isConnected) this.send(one); // else its text was replaced meanwhile
+      if (one.code.isConnected) this.send(one); // otherwise its text has been replaced
     }
     if (!this.current) for (const ready of this.waiting.splice(0)) ready();
   }
@@ -71,7 +73,7 @@ class Reader {
     this.next();
   }
 
-  /** fail leaves all that waits: the worker does not start. */
+  /** fail leaves all queued formulas, because the worker cannot be started. */
   fail() {
     this.end();
     clearTimeout(this.timer);
@@ -83,25 +85,34 @@ class Reader {
 
 const reader = new Reader();
 
-/** typesetAll is fulfilled when every formula is either MathML or left as it is written. */
+/** typesetAll returns a promise that is fulfilled when every formula is either MathML or left verbatim. */
 export const typesetAll = () => new Promise((ready) => { reader.waiting.push(ready); reader.next(); });
 
-// What may come into the page: the elements of MathML that hold text or each other, and what lays them out. Links, annotations,
-// HTML within formulas and style are not.
-const elements = new Set(('math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup '
-  + 'munder mover munderover mmultiscripts mprescripts mtable mtr mtd').split(' '));
-const attributes = new Set(('accent accentunder columnalign columnspan depth display displaystyle fence form height largeop linethickness '
-  + 'lspace mathvariant maxsize minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric voffset width class').split(' '));
+// The MathML elements and attributes allowed in the page: those for content and layout. Links, annotations, HTML within
+// formulas and styles are not.
+const elements = new Set(
+  (
+    'math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup ' +
+    'munder mover munderover mmultiscripts mprescripts mtable mtr mtd'
+  ).split(' ')
+);
+const attributes = new Set(
+  (
+    'accent accentunder columnalign columnspan depth display displaystyle fence form height largeop linethickness ' +
+    'lspace mathvariant maxsize minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric ' +
+    'voffset width class'
+  ).split(' ')
+);
 const className = /^[a-z0-9 -]{1,60}$/;
 
-/** show puts MathML in the place of a formula. */
+/** show replaces a formula with MathML. */
 function show({ code, text }, tree) {
   const math = tree && tree[0] === 'math' && build(tree, text);
   if (math) code.replaceWith(math);
   else leave(code);
 }
 
-/** build makes elements of a tree: what is allowed and nothing else, or null where there is more. */
+/** build creates the elements of a tree, or returns null if it contains anything that is not allowed. */
 function build(tree, text) {
   if (typeof tree === 'string') return document.createTextNode(tree);
   const [name, named, children] = tree;

@@ -1,15 +1,15 @@
-// Reads formulas for formulas.js, as a worker: one that takes too long can be ended, and no document is in its reach. Each
-// message is {tex, display}; the answer is MathML as a tree, where an element is [name, attributes, children] and a text a
-// string, or null if the formula cannot be read.
+// Parses formulas for formulas.js in a worker, which can be terminated if it takes too long, and has no access to the
+// document. Each message is {tex, display}; the reply is MathML as a tree, in which an element is [name, attributes,
+// children] and a text is a string, or null if the formula cannot be parsed.
 
 const longest = 4000; // characters of TeX
-const deepest = 100; // elements within each other
+const deepest = 100; // nesting of elements
 const most = 5000; // elements of one formula
 
-// A formula that is read off an image defines nothing. Definitions are what lets a short formula grow without end.
+// Definitions could make a short formula grow without limit, and a formula read from an image needs none.
 const definition = /\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand)(?![A-Za-z@])/;
 
-// What Temml does not know is an error, and nothing in a formula may load, link or grow.
+// Unknown commands are errors, and nothing in a formula may load, link or grow.
 const options = { throwOnError: true, trust: false, maxSize: [50, 50], maxExpand: 300 };
 
 const policy = self.trustedTypes?.createPolicy('formulas', { createScriptURL: () => 'temml/temml.min.js' });
@@ -28,13 +28,13 @@ function read({ tex, display }) {
   }
 }
 
-/** plain makes a list of trees of a node of Temml's: a text, an element of MathML or a mere list of nodes. Temml knows links, pictures
- * and elements of HTML, too; there is no way for them here. */
+/** plain converts a node of Temml's, which is a text, a MathML element or a list of nodes, to a list of trees. It
+ * supports none of Temml's links, pictures and HTML elements. */
 function plain(node, left, depth) {
   if (node.text !== undefined) return [node.text];
   if (depth > deepest || --left.elements < 0) throw new RangeError('the formula is too large');
   const children = node.children.flatMap((child) => plain(child, left, depth + 1));
   if (Object.keys(node).join() === 'children,classes,style') return children;
-  if (node.type === undefined) throw new TypeError('this is not MathML');
+  if (node.type === undefined) throw new TypeError('not MathML');
   return [[node.type, { ...node.attributes, class: node.classes.filter(Boolean).join(' ') }, children]];
 }

@@ -1,14 +1,28 @@
-// The heads of the list's columns: they sort it. Where the list is narrow a menu does.
+// The headers of the list's columns, which sort it. A narrow list has a menu instead.
 
 import { icon, make } from './dom.js';
 import { newest } from './store.js';
 
-// A column: its order's name, its head, and how it is sorted by the first click.
-const columns = [['name', 'Name', 'name'], ['status', 'Status', 'status'], [null, 'Text'], ['pages', 'Pages', '-pages'], ['added', 'Added', newest]];
-const choices = [[newest, 'Newest first'], ['added', 'Oldest first'], ['name', 'Name, A to Z'], ['-name', 'Name, Z to A'], ['status', 'Failed first'], ['-status', 'Done first'],
-  ['-pages', 'Most pages first'], ['pages', 'Fewest pages first']];
+// A column: the name of its order, its header, and the order of the first click.
+const columns = [
+  ['name', 'Name', 'name'],
+  ['status', 'Status', 'status'],
+  [null, 'Text'],
+  ['pages', 'Pages', '-pages'],
+  ['added', 'Added', newest],
+];
+const choices = [
+  [newest, 'Newest first'],
+  ['added', 'Oldest first'],
+  ['name', 'Name, A to Z'],
+  ['-name', 'Name, Z to A'],
+  ['status', 'Failed first'],
+  ['-status', 'Done first'],
+  ['-pages', 'Most pages first'],
+  ['pages', 'Fewest pages first'],
+];
 
-/** Heads calls sort(by) with an order of the store's. */
+/** Heads calls sort(by) with one of the store's orders. */
 export class Heads {
   constructor({ columns: place, order, sort }) {
     this.order = order;
@@ -20,8 +34,13 @@ export class Heads {
         continue;
       }
       const said = make('span', { class: 'unseen' });
-      const button = make('button', { type: 'button', class: `head ${by}`, 'data-by': by, onclick: () => sort(this.next(by, first)) },
-        make('span', { text }), said, icon('up', 'arrow'));
+      const button = make(
+        'button',
+        { type: 'button', class: `head ${by}`, 'data-by': by, onclick: () => sort(this.next(by, first)) },
+        make('span', { text }),
+        said,
+        icon('up', 'arrow')
+      );
       this.buttons.set(by, { button, said });
       place.append(button);
     }
@@ -30,7 +49,7 @@ export class Heads {
     this.write(newest);
   }
 
-  /** next is the order that a click on a head leads to: its first one, or the other way round. */
+  /** next returns the order for a click on a header: the column's first order, or the reverse of the current one. */
   next(by, first) {
     if (this.by.replace(/^-/, '') !== by) return first;
     return this.by.startsWith('-') ? by : `-${by}`;

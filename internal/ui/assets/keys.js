@@ -1,31 +1,36 @@
-// The keyboard. What a key does stands in one table, which is also what ? shows.
+// The keyboard. One table defines the keys and the help for them.
 
 import { byId, make } from './dom.js';
 
-/** keys binds the table to an app: {list, view, search(), show(n), upload(), activity(), figures(): whether those are shown in place of the list}. */
+/** keys binds the table to an app: {list, view, search(), show(n), upload(), activity(), figures()}; figures() reports
+ * whether the operator's view is open. */
 export function keys(app) {
   const table = [
     [['j', 'ArrowDown'], 'next document', (key, event) => step(key, 1, event.shiftKey)],
-    [['k', 'ArrowUp'], 'document before', (key, event) => step(key, -1, event.shiftKey)],
+    [['k', 'ArrowUp'], 'previous document', (key, event) => step(key, -1, event.shiftKey)],
     [['PageDown'], null, () => inList(() => app.list.move(app.list.page()))],
     [['PageUp'], null, () => inList(() => app.list.move(-app.list.page()))],
     [['Home'], null, () => inList(() => app.list.move(-Infinity))],
     [['End'], null, () => inList(() => app.list.move(Infinity))],
-    [['Enter'], 'open it', () => inList(() => app.list.active && app.list.choose(app.list.active))],
-    [['x', ' '], 'select it, or no longer', () => inList(() => app.list.active && app.list.select(app.list.active, 'toggle'))],
-    [['Shift ↓', 'Shift ↑'], 'select from here on', null],
+    [['Enter'], 'open the document', () => inList(() => app.list.active && app.list.choose(app.list.active))],
+    [
+      ['x', ' '],
+      'select or deselect it',
+      () => inList(() => app.list.active && app.list.select(app.list.active, 'toggle')),
+    ],
+    [['Shift ↓', 'Shift ↑'], 'extend the selection', null],
     [['Ctrl A'], 'select all shown', null],
-    [['e'], 'export the texts of those selected', () => app.bulk.export()],
-    [['Delete'], 'delete those selected', () => inList(() => app.bulk.remove())],
-    [['Escape'], 'back to the list; select nothing', () => app.back()],
+    [['e'], 'export the selected texts', () => app.bulk.export()],
+    [['Delete'], 'delete the selected documents', () => inList(() => app.bulk.remove())],
+    [['Escape'], 'back to the list; clear the selection', () => app.back()],
     [['n', ']'], 'next page', () => app.view.id && app.view.leaf(1)],
-    [['p', '['], 'page before', () => app.view.id && app.view.leaf(-1)],
+    [['p', '['], 'previous page', () => app.view.id && app.view.leaf(-1)],
     [['r'], 'try again', () => (app.view.id && !app.list.selected.size ? app.view.retry() : app.bulk.retry())],
     [['c'], 'copy the whole text', () => app.view.id && app.view.document && app.view.copy()],
-    [['z'], 'side by side or stacked; on a small screen text or image', () => app.view.id && app.view.turn()],
+    [['z'], 'side by side or stacked; text or image on a small screen', () => app.view.id && app.view.turn()],
     [['+', '='], 'larger image', () => app.view.document && app.view.magnify(1)],
     [['-'], 'smaller image', () => app.view.document && app.view.magnify(-1)],
-    [['0'], 'image as wide as its place', () => app.view.document && app.view.resize(1)],
+    [['0'], 'fit the image to the width', () => app.view.document && app.view.resize(1)],
     [['a'], 'activity: queue, failures, pace', () => app.activity()],
     [['u'], 'add files', () => app.upload()],
     [['/'], 'search', () => app.search()],
@@ -36,7 +41,8 @@ export function keys(app) {
   for (const [names, , action] of table) if (action) for (const n of names) actions.set(n, action);
   describe(table);
 
-  /** step opens the next document where one is open, else it makes the next one the active one. The arrows scroll what has the focus. */
+  /** step opens the next document if one is open, or else moves the active row. Arrow keys scroll the focused element.
+   * */
   function step(key, by, shift) {
     if (app.figures()) return false;
     if (!app.view.id || shift) return inList(() => (shift ? app.list.extend(by) : app.list.move(by)));
@@ -46,7 +52,7 @@ export function keys(app) {
     return true;
   }
 
-  /** inList does something with the list, unless the focus is where these keys mean something else. */
+  /** inList runs an action on the list, unless the key has another meaning for the focused element. */
   function inList(action) {
     if (app.figures()) return false;
     const at = document.activeElement;
@@ -91,6 +97,9 @@ function describe(table) {
   for (const [keys, says] of table) {
     if (!says) continue;
     const shown = keys.length > 2 ? [`${keys[0]} … ${keys.at(-1)}`] : keys;
-    byId('keys').append(make('dt', {}, ...shown.map((k) => make('kbd', { text: names[k] ?? k }))), make('dd', { text: says }));
+    byId('keys').append(
+      make('dt', {}, ...shown.map((k) => make('kbd', { text: names[k] ?? k }))),
+      make('dd', { text: says })
+    );
   }
 }

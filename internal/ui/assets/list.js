@@ -1,22 +1,23 @@
-// The list of documents: only the rows in sight exist, so thousands of documents cost what thirty do.
+// The list of documents. Only visible rows exist, so thousands of documents cost no more than thirty.
 
 import { icon, make, settle, turnIcon } from './dom.js';
 import { newest } from './store.js';
 import { Thumbnails } from './thumbnails.js';
 import { ago, count, moment, nameParts, noteOf, pagesOf, statuses } from './words.js';
 
-const spare = 6; // rows beyond the edge of what is in sight
+const spare = 6; // extra rows beyond the visible ones
 
-/** List shows the ids of store.shown. It calls choose(id) when a row is opened, and picked() when others are selected. */
+/** List shows the documents in store.shown. It calls choose(id) when a row is opened, and picked() when the selection
+ * changes. */
 export class List {
   constructor({ list, spacer, fresh, store, codes, may, now, choose, picked }) {
     Object.assign(this, { list, spacer, fresh, store, codes, may, now, choose, picked });
     this.rows = new Map(); // by id
     this.active = ''; // the row that keys act on
-    this.opened = ''; // the document that is in view
+    this.opened = ''; // the document shown in the view
     this.unseen = 0;
-    this.selected = new Set(); // ids, all of them shown
-    this.anchor = ''; // where a range begins
+    this.selected = new Set(); // IDs, all of them shown
+    this.anchor = ''; // start of a range
     this.thumbnails = new Thumbnails(() => this.inSight());
     list.addEventListener('scroll', () => { this.thumbnails.look(true); this.draw(); }, { passive: true });
     spacer.addEventListener('click', (e) => this.clicked(e));
@@ -25,8 +26,8 @@ export class List {
     setInterval(() => this.tick(), 1000);
   }
 
-  /** measure finds how high a row is at this width. Rows take their height and their place from one number, so that they change together;
-   * what is at the top stays there. */
+  /** measure sets the height of rows for this width. Their height and position depend on one number, so that they
+   * change together; the row at the top stays there. */
   measure() {
     const pane = this.list.parentElement;
     pane.classList.toggle('narrow', pane.clientWidth <= 820);
@@ -42,7 +43,7 @@ export class List {
     if (this.opened) this.reveal(this.opened);
   }
 
-  /** refresh writes what is news into the rows that there are, and moves none. */
+  /** refresh updates the existing rows, without moving any. */
   refresh() {
     for (const [id, row] of this.rows) {
       const d = this.store.get(id);
@@ -50,7 +51,7 @@ export class List {
     }
   }
 
-  /** update follows store.shown. What the reader looks at stays where it is, however much comes in above it. */
+  /** update follows store.shown. The rows in view stay in place, whatever is added above them. */
   update() {
     const { list, store } = this;
     const top = list.scrollTop;
@@ -85,12 +86,14 @@ export class List {
     this.thumbnails.look(false);
   }
 
-  /** inSight are the rows that can be seen, from the top. */
+  /** inSight returns the visible rows, from the top. */
   inSight() {
     const { list, height } = this;
     const from = Math.floor(list.scrollTop / height);
     const to = Math.ceil((list.scrollTop + list.clientHeight) / height);
-    return [...this.rows.values()].filter((row) => row.index >= from && row.index < to).sort((a, b) => a.index - b.index);
+    return [...this.rows.values()]
+      .filter((row) => row.index >= from && row.index < to)
+      .sort((a, b) => a.index - b.index);
   }
 
   place(id, index) {
@@ -118,8 +121,13 @@ export class List {
   newRow(id) {
     const row = make('div', { class: 'row', role: 'option', id: `d-${id}` });
     row.parts = {
-      pick: make('span', { class: 'pick', title: 'Select (x)' }, icon('done')), thumb: make('span', { class: 'thumb' }), name: make('span', { class: 'name' }), state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
-      note: make('span', { class: 'note' }), pages: make('span', { class: 'pages' }), age: make('time', { class: 'age' }),
+      pick: make('span', { class: 'pick', title: 'Select (x)' }, icon('done')),
+      thumb: make('span', { class: 'thumb' }),
+      name: make('span', { class: 'name' }),
+      state: make('span', { class: 'state' }, icon('processing', 'status'), make('span')),
+      note: make('span', { class: 'note' }),
+      pages: make('span', { class: 'pages' }),
+      age: make('time', { class: 'age' }),
     };
     row.append(...Object.values(row.parts));
     row.dataset.id = id;
@@ -141,14 +149,15 @@ export class List {
     this.writeTimes(row, d);
     if (old && old.status !== d.status) {
       row.classList.remove('changed');
-      void row.offsetWidth; // so that the animation begins again
+      void row.offsetWidth; // restarts the animation
       row.classList.add('changed');
     }
   }
 
   writePages(cell, d) {
     const parts = [];
-    if (d.status === 'processing' && d.pages > 1) parts.push(make('progress', { max: d.pages, value: d.pagesDone, 'aria-hidden': 'true' }));
+    if (d.status === 'processing' && d.pages > 1)
+      parts.push(make('progress', { max: d.pages, value: d.pagesDone, 'aria-hidden': 'true' }));
     if (d.warnings) {
       parts.push(make('span', { class: 'warns', title: d.warnings.map((w) => this.codes.warnings[w] ?? w).join(' ') },
         icon('warning'), count(d.warnings.length, 'warning')));
@@ -169,7 +178,8 @@ export class List {
     this.writeNote(row.parts.note, d, now);
   }
 
-  /** writeNote says what a document waits for or why it failed, else what its text begins with, or the line that the search found. */
+  /** writeNote shows what a document waits for or why it failed, or else the line found by the search or the first line
+   * of its text. */
   writeNote(cell, d, now) {
     const why = noteOf(d, this.codes.errors, now, this.may.idle);
     const hit = !why && this.store.hits.get(d.id);
@@ -193,7 +203,7 @@ export class List {
     else this.choose(id);
   }
 
-  /** select selects a document besides the others, or no longer, or all from the last one to it. */
+  /** select selects only a document, toggles it, or selects the range from the last one to it. */
   select(id, how) {
     const { shown } = this.store;
     const to = shown.indexOf(id);
@@ -207,21 +217,21 @@ export class List {
     this.picked();
   }
 
-  /** selectAll selects all that is shown, or nothing. */
+  /** selectAll selects all documents shown, or none. */
   selectAll(on) {
     this.selected = new Set(on ? this.store.shown : []);
     this.draw();
     this.picked();
   }
 
-  /** prune keeps only what is shown selected: nothing is done to what is not seen. */
+  /** prune deselects documents that are not shown, so that no action affects unseen ones. */
   prune() {
     const shown = new Set(this.store.shown);
     for (const id of this.selected) if (!shown.has(id)) this.selected.delete(id);
     this.picked();
   }
 
-  /** extend moves the active row and selects all between. */
+  /** extend moves the active row and selects the rows in between. */
   extend(by) {
     if (!this.store.shown.includes(this.anchor)) this.anchor = this.active;
     this.move(by);
@@ -229,13 +239,13 @@ export class List {
     this.select(this.active, 'range');
   }
 
-  /** point tells screen readers which row the keys act on. */
+  /** point tells screen readers which row is active. */
   point() {
     if (this.active && this.rows.has(this.active)) this.list.setAttribute('aria-activedescendant', `d-${this.active}`);
     else this.list.removeAttribute('aria-activedescendant');
   }
 
-  /** move makes another row the active one, by so many rows. */
+  /** move moves the active row by a number of rows. */
   move(by) {
     const { shown } = this.store;
     if (shown.length === 0) return;
@@ -245,7 +255,7 @@ export class List {
     this.reveal(this.active);
   }
 
-  /** neighbour is the document so many places below another in the list; undefined where there is none. */
+  /** neighbour returns the document a number of places below another in the list, or undefined. */
   neighbour(id, by) {
     const at = this.store.shown.indexOf(id);
     return at < 0 ? undefined : this.store.shown[at + by];
@@ -258,7 +268,8 @@ export class List {
     if (at < 0) return;
     const { list, height } = this;
     if (at * height < list.scrollTop) list.scrollTop = at * height;
-    else if ((at + 1) * height > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * height - list.clientHeight;
+    else if ((at + 1) * height > list.scrollTop + list.clientHeight)
+      list.scrollTop = (at + 1) * height - list.clientHeight;
     this.draw();
   }
 

@@ -1,21 +1,21 @@
-// The search in the texts: the server has the index, the page only the names.
+// The search in texts: the server has the index, and the page only the names.
 
 import { ask } from './feed.js';
 
-const typing = 200; // milliseconds without a key: the word is whole
-const again = 1500; // milliseconds after a change: a text may have come that is searched for
+const typing = 200; // milliseconds without a key press before a search
+const again = 1500; // milliseconds after a change before searching again: a new text may match
 
-/** Search keeps store.hits what the texts have of what is searched for, and calls found() when that has changed. */
+/** Search keeps the matches in store.hits, and calls found() when they have changed. */
 export class Search {
   constructor({ store, found }) {
     Object.assign(this, { store, found });
-    this.texts = false; // the server searches them
+    this.texts = false; // the server can search texts
     this.query = '';
     this.state = ''; // searching, done or failed
     this.more = false;
   }
 
-  /** look follows the filter. */
+  /** look follows changes of the filter. */
   look() {
     const query = this.store.filter.words.join(' ');
     if (query === this.query && (this.state || !this.texts)) return;
@@ -26,7 +26,7 @@ export class Search {
     this.timer = setTimeout(() => this.fetch(), typing);
   }
 
-  /** changed asks once more after a while: documents have changed. */
+  /** changed searches again after a while, because documents have changed. */
   changed() {
     if (this.state && this.state !== 'searching' && !this.timer) this.timer = setTimeout(() => this.fetch(), again);
   }
@@ -57,14 +57,14 @@ export class Search {
     this.found();
   }
 
-  /** says is what there is to say about the search, beside what it finds. */
+  /** says returns a sentence about the search, or ''. */
   says() {
     if (!this.query) return '';
-    if (!this.texts) return 'Only names are searched: the texts are in Firestore, which has no search for them.';
+    if (!this.texts) return 'Only names are searched: Firestore has no full-text search.';
     switch (this.state) {
       case 'searching': return 'Searching the texts …';
       case 'failed': return `Only names are searched. ${this.why}`;
-      case 'done': return this.more ? 'More than 500 texts have these words: those read last are shown.' : '';
+      case 'done': return this.more ? 'More than 500 texts contain these words; the most recent ones are shown.' : '';
       default: return '';
     }
   }

@@ -4,7 +4,7 @@ import { fill, icon, make, released, say, settle } from './dom.js';
 import { ask } from './feed.js';
 import { typeset } from './formulas.js';
 
-/** Sheet is a page in the view. It fetches its image and text when it comes near. */
+/** Sheet is a page in the view. It loads its image and text when it is about to become visible. */
 export class Sheet {
   constructor(view, entry) {
     this.view = view;
@@ -21,14 +21,29 @@ export class Sheet {
     this.write();
   }
 
-  /** write shows what is known without asking. */
+  /** write shows what is known without a request. */
   write() {
     const { entry, view } = this;
-    const badges = (entry.warnings ?? []).map((w) => make('span', { class: 'badge' }, icon('warning'), view.codes.warnings[w] ?? w));
-    if (entry.code) badges.push(make('span', { class: 'badge bad', title: entry.message }, icon('failed'), view.codes.errors[entry.code]?.says ?? entry.code));
-    const copy = entry.ready && !entry.blank && make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
-    const turned = entry.turned && make('span', { class: 'turned', text: `shown turned by ${entry.turned}°` });
-    const said = { pdf_text: 'text of the file itself', copy: 'text of another file with the same bytes' }[entry.source];
+    const badges = (entry.warnings ?? []).map((w) =>
+      make('span', { class: 'badge' }, icon('warning'), view.codes.warnings[w] ?? w)
+    );
+    if (entry.code)
+      badges.push(
+        make(
+          'span',
+          { class: 'badge bad', title: entry.message },
+          icon('failed'),
+          view.codes.errors[entry.code]?.says ?? entry.code
+        )
+      );
+    const copy =
+      entry.ready &&
+      !entry.blank &&
+      make('button', { class: 'plain', type: 'button', onclick: () => this.copy() }, icon('copy'), 'Copy page');
+    const turned = entry.turned && make('span', { class: 'turned', text: `shown rotated by ${entry.turned}°` });
+    const said = { pdf_text: 'text from the file itself', copy: 'text of another file with the same bytes' }[
+      entry.source
+    ];
     const source = said && make('span', { class: 'turned', text: said });
     if (entry.width && entry.height) {
       this.picture.width = entry.width;
@@ -36,10 +51,18 @@ export class Sheet {
       this.canvas.style.setProperty('--ratio', entry.width / entry.height);
     }
     this.element.classList.toggle('textless', view.document?.status === 'failed' && !entry.ready);
-    settle(this.head, make('span', { text: `Page ${entry.page}` }), ...(turned ? [turned] : []), ...(source ? [source] : []), ...badges, ...(copy ? [copy] : []));
-    if (this.read) return; // the text is there, or on its way
+    settle(
+      this.head,
+      make('span', { text: `Page ${entry.page}` }),
+      ...(turned ? [turned] : []),
+      ...(source ? [source] : []),
+      ...badges,
+      ...(copy ? [copy] : [])
+    );
+    if (this.read) return; // the text is loaded, or being loaded
     if (!entry.ready) this.aside(view.waitingFor());
-    else if (entry.code) this.aside('This page has no text: reading it failed. The other pages are not affected.', true);
+    else if (entry.code)
+      this.aside('This page has no text: reading it failed. The other pages are not affected.', true);
     else if (entry.blank) this.aside('This page is blank.');
   }
 
@@ -48,21 +71,21 @@ export class Sheet {
     this.reading.replaceChildren(make('p', { class: bad ? 'aside bad' : 'aside', text: sentence }));
   }
 
-  /** forget has the text fetched again: the document was read again, maybe too quickly for anything else to show it. */
+  /** forget makes the text load again: the document was read again, perhaps too fast for any other sign of it. */
   forget() { this.entry = { ...this.entry, ready: false }; }
 
-  /** change takes what is news of the page. */
+  /** change updates the page. */
   change(entry) {
     const was = this.entry;
     this.entry = entry;
     if (JSON.stringify(was) === JSON.stringify(entry) && was.ready) return;
     this.read = false;
-    if (was.turned !== entry.turned) this.picture.removeAttribute('src'); // come shows it as it is now
+    if (was.turned !== entry.turned) this.picture.removeAttribute('src'); // come loads it again
     this.write();
     if (this.near) this.come();
   }
 
-  /** come fetches what is missing. */
+  /** come loads what is missing. */
   async come() {
     this.near = true;
     if (!this.picture.hasAttribute('src') && this.scan.checkVisibility()) this.show();
@@ -80,7 +103,7 @@ export class Sheet {
     }
   }
 
-  /** revive fetches again what the server did not answer. */
+  /** revive repeats requests that the server did not answer. */
   revive() {
     if (!this.lost) return;
     this.lost = false;
@@ -103,10 +126,15 @@ export class Sheet {
     this.picture.src = address;
   }
 
-  /** grab moves an image that is larger than its place with the mouse; fingers do that by themselves. */
+  /** grab lets the mouse drag an image larger than its place; touch scrolling needs no code. */
   grab(event) {
     const { scan } = this;
-    if (event.pointerType !== 'mouse' || event.button !== 0 || scan.scrollWidth <= scan.clientWidth && scan.scrollHeight <= scan.clientHeight) return;
+    if (
+      event.pointerType !== 'mouse' ||
+      event.button !== 0 ||
+      (scan.scrollWidth <= scan.clientWidth && scan.scrollHeight <= scan.clientHeight)
+    )
+      return;
     event.preventDefault();
     let [x, y] = [event.clientX, event.clientY];
     const move = (e) => {
@@ -122,7 +150,7 @@ export class Sheet {
     scan.addEventListener('pointercancel', drop, { once: true });
   }
 
-  /** missing says in words why there is no image. */
+  /** missing shows why there is no image. */
   async missing(address) {
     this.scan.classList.remove('loading');
     this.picture.classList.add('wrong');
@@ -133,10 +161,10 @@ export class Sheet {
     this.scan.append(make('p', { class: 'missing', text: sentence }));
   }
 
-  /** complete reports whether all of its text is shown that there is. */
+  /** complete reports whether all of the page's text is shown. */
   complete() { return Boolean(this.rendered) || !this.entry.ready || Boolean(this.entry.blank || this.entry.code); }
 
-  /** render shows a text, unless it is the one that is shown. */
+  /** render shows a text, unless it is already shown. */
   render(page) {
     const rendered = JSON.stringify(page);
     if (this.rendered === rendered) return;
@@ -148,7 +176,7 @@ export class Sheet {
     typeset(this.reading);
   }
 
-  /** join draws a block over the image and puts its text beside it; to point at one lights both. */
+  /** join draws a block over the image and puts its text beside it; pointing at either highlights both. */
   join({ label, box: [left, top, right, bottom], html }) {
     const name = label.replaceAll('_', ' ');
     const box = make('div', { class: 'box', 'data-label': name });
@@ -175,9 +203,9 @@ export class Sheet {
     try {
       const { text } = await ask(this.view.address(`/pages/${this.entry.page}`));
       await navigator.clipboard.writeText(text);
-      say(`The text of page ${this.entry.page} is copied.`);
+      say(`Copied the text of page ${this.entry.page}.`);
     } catch (error) {
-      say(`It could not be copied: ${error.message}`);
+      say(`Copying failed: ${error.message}`);
     }
   }
 }

@@ -1,8 +1,9 @@
-// The documents as the page knows them, and which of them are shown in which order.
+// The documents that the page knows, and the selection and order of those shown.
 
 import { foldName } from './words.js';
 
-/** orders are what the list can be sorted by. Each compares two documents, ascending; a minus before its name turns it round. */
+/** orders are the sort orders of the list. Each compares two documents, ascending; a minus before its name reverses it.
+ * */
 const places = { failed: 0, retrying: 1, processing: 2, done: 3, deleted: 4 };
 const place = (d) => places[d.status] * 2 + (d.warnings ? 0 : 1);
 const orders = {
@@ -13,7 +14,7 @@ const orders = {
 };
 export const newest = '-added';
 
-/** isOrder reports whether the list can be sorted so. */
+/** isOrder reports whether a name is that of an order. */
 export const isOrder = (sort) => Object.hasOwn(orders, sort.replace(/^-/, ''));
 
 function comparer(sort) {
@@ -27,17 +28,17 @@ export class Store {
   constructor() {
     this.documents = new Map();
     this.filter = { show: 'all', reason: '', search: '', words: [], sort: newest };
-    this.hits = new Map(); // by id: the lines of the texts that the search finds
-    this.shown = []; // ids, in their order
+    this.hits = new Map(); // by ID: the lines found by the search
+    this.shown = []; // IDs, in order
     this.forget();
   }
 
   forget() {
     this.documents.clear();
-    this.order = []; // all documents, as they were sorted last: to sort them again costs little
+    this.order = []; // all documents in their last order, which makes sorting them again cheap
     this.totals = {}; // by status, of all documents
-    this.counts = {}; // by status, of those that search and reason leave
-    this.reasons = new Map(); // of those that search and status leave
+    this.counts = {}; // by status, of those that match search and reason
+    this.reasons = new Map(); // of those that match search and status
   }
 
   put(list) {
@@ -53,7 +54,7 @@ export class Store {
 
   get(id) { return this.documents.get(id); }
 
-  /** sort finds out what is shown, and counts. */
+  /** sort computes the documents shown and the counts. */
   sort() {
     const totals = {};
     const counts = {};
@@ -88,17 +89,19 @@ export class Store {
     return show === 'warnings' ? Boolean(d.warnings) : show === 'all' ? d.status !== 'deleted' : d.status === show;
   }
 
-  /** failedFor are the documents that failed for a reason, of those that the search finds. */
+  /** failedFor returns the documents that failed for a reason and match the search. */
   failedFor(code) { return this.order.filter((d) => d.status === 'failed' && d.code === code && this.found(d)); }
 
-  /** found reports whether the search finds a document: by its name, or in its text. */
+  /** found reports whether a document matches the search, by its name or in its text. */
   found(d) {
     const { words } = this.filter;
     return words.length === 0 || this.named(d) || (this.hits.has(d.id) && d.status === 'done');
   }
 
   named(d) {
-    return this.filter.words.every((w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w)));
+    return this.filter.words.every(
+      (w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w))
+    );
   }
 }
 

@@ -1,21 +1,21 @@
-// Small pictures of first pages, for the rows that stay in sight.
+// Small pictures of first pages, for rows that stay visible.
 
 import { icon, make } from './dom.js';
 
-const still = 120; // milliseconds that the list rests before pictures are asked for
-const atOnce = 2; // a browser has six connections to a server, and what is opened needs some
+const still = 120; // milliseconds without scrolling before pictures are requested
+const atOnce = 2; // a browser has six connections to a server, and an opened document needs some
 const remembered = 5000;
 
-/** Thumbnails fills the pictures of rows. rows() gives the rows in sight. */
+/** Thumbnails fills in the pictures of rows. rows() returns the visible rows. */
 export class Thumbnails {
   constructor(rows) {
     this.rows = rows;
-    this.known = new Map(); // by address: whether there is one
+    this.known = new Map(); // by address: whether there is a picture
     this.running = 0;
     this.moved = 0;
   }
 
-  /** write shows the picture of a row that is known, else the icon. */
+  /** write shows the picture of a row if it is known, or else the icon. */
   write(row, d) {
     const address = d.status === 'deleted' ? '' : `/api/documents/${d.id}/thumbnail?generation=${d.generation}`;
     if (row.picture === address) return;
@@ -25,7 +25,7 @@ export class Thumbnails {
     if (this.known.get(address)) this.load(row);
   }
 
-  /** look asks for the pictures that are missing, once the list rests. */
+  /** look requests missing pictures once scrolling has stopped. */
   look(moved) {
     if (moved) this.moved = performance.now();
     if (this.timer) return;
@@ -46,7 +46,7 @@ export class Thumbnails {
     }
   }
 
-  /** load puts the picture into the row, if it has come and is still the row's. */
+  /** load shows the picture in the row, if it could be loaded and is still the row's. */
   async load(row) {
     const address = row.picture;
     const image = make('img', { alt: '', src: address });

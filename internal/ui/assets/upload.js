@@ -1,15 +1,16 @@
-// Files that are dropped, chosen or pasted go into the folder, a few at a time.
+// Uploads files that are dropped, chosen or pasted, a few at a time.
 
 import { byId, make, settle } from './dom.js';
 import { size } from './words.js';
 
 const atOnce = 3;
-const patience = 30_000; // milliseconds after which a document that has not appeared is said to be awaited
+const patience = 30_000; // milliseconds after which a missing document is reported
 
-const answers = [['both', 'Keep both'], ['replace', 'Replace'], ['skip', 'Skip']]; // where a file of the name is there: the safe one comes first
+// if a file with the name exists; the safe one comes first
+const answers = [['both', 'Keep both'], ['replace', 'Replace'], ['skip', 'Skip']];
 
-/** Upload sends files and shows how far they are, until their documents have appeared: seen() tells of those. server() gives the last hello,
- * now() the server's time. A file is waiting, sent, uploaded, asked about, or refused. */
+/** Upload sends files and shows their progress until their documents have appeared, which seen() reports. server()
+ * returns the last hello, now() the server's time. A file is waiting, sent, uploaded, asked (about), or refused. */
 export class Upload {
   constructor({ server, now }) {
     Object.assign(this, { server, now });
@@ -23,11 +24,11 @@ export class Upload {
     this.listen();
   }
 
-  /** clear begins a new count, with the first files after the tray was empty. */
+  /** clear starts a new count, for the first files after the tray was empty. */
   clear() {
-    this.all = ''; // the answer for all that is asked of this count
+    this.all = ''; // the answer to all questions in this count
     this.total = this.uploaded = 0;
-    this.list = new Set(); // that are in the tray, or will be
+    this.list = new Set(); // files in the tray, or about to be
   }
 
   listen() {
@@ -40,13 +41,18 @@ export class Upload {
     };
     window.addEventListener('dragenter', (e) => { if (over(e)) { depth++; drop.hidden = false; } });
     window.addEventListener('dragover', over);
-    window.addEventListener('dragleave', () => { depth = Math.max(0, depth - 1); if (depth === 0) drop.hidden = true; });
+    window.addEventListener('dragleave', () => {
+      depth = Math.max(0, depth - 1);
+      if (depth === 0) drop.hidden = true;
+    });
     window.addEventListener('drop', (e) => {
       depth = 0;
       drop.hidden = true;
       if (over(e)) this.dropped(e.dataTransfer);
     });
-    window.addEventListener('paste', (e) => { if (this.server()?.upload && e.clipboardData.files.length) this.addAll(e.clipboardData.files); });
+    window.addEventListener('paste', (e) => {
+      if (this.server()?.upload && e.clipboardData.files.length) this.addAll(e.clipboardData.files);
+    });
     byId('add').addEventListener('click', () => byId('files').click());
     byId('files').addEventListener('change', (e) => { this.addAll(e.target.files); e.target.value = ''; });
   }
@@ -61,7 +67,7 @@ export class Upload {
     }
   }
 
-  /** walk adds what lies in a dropped folder, without what is hidden. */
+  /** walk adds the files in a dropped folder, except hidden ones. */
   walk(entry, above) {
     if (entry.name.startsWith('.')) return;
     if (entry.isFile) {
@@ -80,10 +86,19 @@ export class Upload {
     const said = make('p', { class: 'said' });
     const bar = make('progress', { max: 1, value: 0, 'aria-label': name });
     const label = make('p', { class: 'name', text: name, title: name });
-    const one = { name, file, said, bar, label, state: 'waiting', element: make('div', { class: 'file' }, label, bar, said) };
+    const one = {
+      name,
+      file,
+      said,
+      bar,
+      label,
+      state: 'waiting',
+      element: make('div', { class: 'file' }, label, bar, said),
+    };
     this.total++;
     this.list.add(one);
-    if (file.size > this.server().maxBytes) this.wrong(one, `It is larger than ${size(this.server().maxBytes)}, the most that is read.`);
+    if (file.size > this.server().maxBytes)
+      this.wrong(one, `The file is larger than ${size(this.server().maxBytes)}, the limit.`);
     else this.queue(one);
   }
 
@@ -99,7 +114,7 @@ export class Upload {
     while (this.running < atOnce && this.waiting.length) this.send(this.waiting.shift());
   }
 
-  /** send uses XMLHttpRequest because fetch does not tell how far it is. */
+  /** send uses XMLHttpRequest because fetch does not report upload progress. */
   send(one) {
     this.running++;
     one.state = 'sent';
@@ -130,24 +145,28 @@ export class Upload {
       this.write();
       return;
     }
-    let sentence = 'bucketocr does not answer: is it still running?';
-    try { sentence = JSON.parse(request.responseText).error; } catch { /* no answer of ours */ }
+    let sentence = 'bucketocr is not responding: is it still running?';
+    try { sentence = JSON.parse(request.responseText).error; } catch { /* not the server's own response */ }
     if (request.status === 409 && !one.replace) this.conflict(one, sentence);
     else this.wrong(one, sentence);
   }
 
-  /** seen takes documents that are news. */
+  /** seen handles changed documents. */
   seen(news) {
     if (this.list.size === 0) return;
     for (const one of this.list) {
-      if (one.state !== 'sent' && one.state !== 'uploaded' || !news.some((d) => d.name === one.name && d.updated >= one.since - 1000)) continue;
+      if (
+        (one.state !== 'sent' && one.state !== 'uploaded') ||
+        !news.some((d) => d.name === one.name && d.updated >= one.since - 1000)
+      )
+        continue;
       one.there = true;
       if (one.state === 'uploaded') this.remove(one);
     }
   }
 
   late(one) {
-    one.said.textContent = 'uploaded; it is not in the list yet';
+    one.said.textContent = 'uploaded, but not in the list yet';
     one.element.append(this.closing(one));
   }
 
@@ -155,12 +174,22 @@ export class Upload {
     one.state = 'asked';
     one.said.textContent = sentence;
     if (this.all) { this.answer(one, this.all); return; }
-    one.choices = make('div', { class: 'choices' }, ...answers.map(([answer, text]) =>
-      make('button', { type: 'button', text, 'aria-label': `${text}: ${one.name}`, onclick: () => this.answer(one, answer) })));
+    one.choices = make(
+      'div',
+      { class: 'choices' },
+      ...answers.map(([answer, text]) =>
+        make('button', {
+          type: 'button',
+          text,
+          'aria-label': `${text}: ${one.name}`,
+          onclick: () => this.answer(one, answer),
+        })
+      )
+    );
     one.element.classList.add('asks');
     one.element.append(one.choices);
     this.write();
-    // Where the keyboard is used elsewhere it stays there.
+    // The focus stays where it is if the keyboard is in use elsewhere.
     const at = document.activeElement;
     if (at === document.body || at === byId('list') || at === byId('add')) one.choices.firstChild.focus();
   }
@@ -179,7 +208,7 @@ export class Upload {
     if (focused) (this.files.querySelector('.choices button') ?? byId('list')).focus();
   }
 
-  /** answerAll is for those that are asked about, and those of this count that will be. */
+  /** answerAll answers the questions about all files in this count, including later ones. */
   answerAll(answer) {
     this.all = answer;
     for (const one of [...this.list]) if (one.state === 'asked') this.answer(one, answer);
@@ -197,7 +226,16 @@ export class Upload {
   }
 
   closing(one) {
-    return make('div', { class: 'choices' }, make('button', { type: 'button', text: 'Close', 'aria-label': `Close: ${one.name}`, onclick: () => this.remove(one) }));
+    return make(
+      'div',
+      { class: 'choices' },
+      make('button', {
+        type: 'button',
+        text: 'Close',
+        'aria-label': `Close: ${one.name}`,
+        onclick: () => this.remove(one),
+      })
+    );
   }
 
   remove(one) {
@@ -207,7 +245,7 @@ export class Upload {
     this.write();
   }
 
-  /** write sums up, where there is more than one file, and offers one answer for all. */
+  /** write shows a summary if there is more than one file, and offers one answer for all. */
   write() {
     this.tray.hidden = this.list.size === 0;
     if (this.tray.hidden) return;
@@ -215,17 +253,49 @@ export class Upload {
     const [asked, refused] = [of('asked'), of('refused')];
     const parts = [`${this.uploaded.toLocaleString('en')} of ${this.total.toLocaleString('en')} uploaded`];
     if (asked) parts.push(asked === 1 ? '1 needs an answer' : `${asked.toLocaleString('en')} need an answer`);
-    if (refused) parts.push(`${refused.toLocaleString('en')} not taken`);
-    settle(this.head, make('p', { class: 'total', role: 'status', text: parts.join(', ') }),
-      ...(asked > 1 ? [make('div', { class: 'choices', role: 'group', 'aria-label': 'For all of them' }, make('span', { text: 'For all:' }), ...answers.map(([answer, text]) =>
-        make('button', { type: 'button', 'data-act': `all-${answer}`, text, onclick: () => this.answerAll(answer) })))] : []),
-      ...(refused > 1 ? [make('div', { class: 'choices', 'data-act': 'closing' }, make('button', { type: 'button', 'data-act': 'close-all', text: 'Close all that were not taken',
-        onclick: () => { for (const one of [...this.list]) if (one.state === 'refused') this.remove(one); } }))] : []));
-    this.head.classList.toggle('unseen', this.total === 1); // its own line says it
+    if (refused) parts.push(`${refused.toLocaleString('en')} refused`);
+    settle(
+      this.head,
+      make('p', { class: 'total', role: 'status', text: parts.join(', ') }),
+      ...(asked > 1
+        ? [
+            make(
+              'div',
+              { class: 'choices', role: 'group', 'aria-label': 'For all of them' },
+              make('span', { text: 'For all:' }),
+              ...answers.map(([answer, text]) =>
+                make('button', {
+                  type: 'button',
+                  'data-act': `all-${answer}`,
+                  text,
+                  onclick: () => this.answerAll(answer),
+                })
+              )
+            ),
+          ]
+        : []),
+      ...(refused > 1
+        ? [
+            make(
+              'div',
+              { class: 'choices', 'data-act': 'closing' },
+              make('button', {
+                type: 'button',
+                'data-act': 'close-all',
+                text: 'Close all refused files',
+                onclick: () => {
+                  for (const one of [...this.list]) if (one.state === 'refused') this.remove(one);
+                },
+              })
+            ),
+          ]
+        : [])
+    );
+    this.head.classList.toggle('unseen', this.total === 1); // the file's own line shows it
   }
 }
 
-/** beside is the next free-looking name: "a (2).png" after "a.png". */
+/** beside returns the next name that may be free: "a (2).png" after "a.png". */
 function beside(name) {
   const [, stem, number, extension] = /^(.*?)(?: \((\d+)\))?(\.[^./]*)?$/s.exec(name);
   return `${stem} (${Number(number ?? 1) + 1})${extension ?? ''}`;

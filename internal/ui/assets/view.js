@@ -7,12 +7,13 @@ import { follow, header } from './header.js';
 import { Sheet } from './sheet.js';
 import { retryable } from './words.js';
 
-const sizes = [1, 1.5, 2, 3, 4, 6]; // of an image, in widths of its place
-const roomFor2 = 700; // pixels: image and text have room side by side
-const still = 250; // milliseconds that a page is shown before the address names it
+const sizes = [1, 1.5, 2, 3, 4, 6]; // of an image, relative to the width of its place
+const roomFor2 = 700; // pixels from which image and text fit side by side
+const still = 250; // milliseconds for which a page is shown before the address names it
 
-/** View shows a document and follows it while it changes. What is open is the caller's: the address decides it. So are close(), step(by) to
- * another document, has(by) that says whether there is one, and add() for files. named() is called when the document is known, and turned(page) when another page has come to the top. */
+/** View shows a document and follows its changes. The caller decides what is open, by the address, and provides
+ * close(), step(by) to another document, has(by), which reports whether there is one, and add() for files. View calls
+ * named() when the document is known, and turned(page) when another page has reached the top. */
 export class View {
   constructor(own) { // {element, codes, now, may, token, close, step, has, add, named, turned}
     Object.assign(this, own, { list: [] });
@@ -25,7 +26,7 @@ export class View {
     new ResizeObserver(() => this.fit()).observe(element);
   }
 
-  /** open shows a document; summary may be unknown yet. The focus goes to its name, unless it is to stay. */
+  /** open shows a document; its summary may be unknown as yet. It focuses the document's name unless stay is set. */
   open(id, page, summary, stay) {
     if (this.id === id) {
       if (page) this.go(page);
@@ -57,7 +58,7 @@ export class View {
     this.list = [];
   }
 
-  /** change takes a newer summary of what is open. */
+  /** change updates the summary of the open document. */
   async change(summary) {
     if (summary.id !== this.id || summary.version === this.summary?.version) return;
     const other = this.summary && this.summary.generation !== summary.generation;
@@ -70,14 +71,14 @@ export class View {
     this.soon = setTimeout(() => this.load(), 250);
   }
 
-  /** learn writes again what depends on the server's words and rights. */
+  /** learn updates everything that depends on the server's hello. */
   learn() {
     if (!this.summary) return;
     header(this);
     for (const sheet of this.list) sheet.write();
   }
 
-  /** place follows the list: the document may have got neighbours, or lost them. */
+  /** place follows changes of the list: the document may have gained or lost neighbours. */
   place() {
     if (!this.id) return;
     for (const [act, by] of [['document-before', -1], ['document-after', 1]]) {
@@ -86,18 +87,20 @@ export class View {
     }
   }
 
-  /** revive fetches what could not be obtained while the server was away. */
+  /** revive loads what could not be loaded while the server was unreachable. */
   revive() {
     if (!this.id) return;
     if (this.trouble) this.load();
     for (const sheet of this.list) sheet.revive();
-    if (this.summary) header(this); // it may say that nothing reads what waits
+    if (this.summary) header(this); // it may say that waiting documents are not being processed
   }
 
   async load() {
     const { id } = this;
     try {
-      const found = await ask(`/api/documents/${encodeURIComponent(id)}${this.summary ? `?version=${this.summary.version}` : ''}`);
+      const found = await ask(
+        `/api/documents/${encodeURIComponent(id)}${this.summary ? `?version=${this.summary.version}` : ''}`
+      );
       await released();
       if (this.id !== id) return;
       this.trouble = null;
@@ -109,7 +112,7 @@ export class View {
       this.trouble = error;
       header(this);
       if (!this.document) this.sheets.replaceChildren(make('p', { class: 'reason', text: error.status === 404
-        ? 'There is no document at this address: it was deleted, or the address is not complete.' : error.message }));
+        ? 'There is no document at this address: it was deleted, or the address is incomplete.' : error.message }));
       return;
     }
     header(this);
@@ -118,7 +121,7 @@ export class View {
     if (this.size !== 1 && !this.sheets.dataset.size) this.resize(this.size);
   }
 
-  /** lay brings the sheets in line with the pages there are. */
+  /** lay updates the sheets to match the pages. */
   lay() {
     let entries = this.document.pageList;
     if (entries.length === 0 && this.document.status !== 'deleted') entries = [{ page: 1, ready: false }];
@@ -136,7 +139,10 @@ export class View {
       this.watcher.observe(sheet.element);
       this.sizes.observe(sheet.element);
     });
-    if (this.document.status === 'deleted') this.sheets.replaceChildren(make('p', { class: 'reason', text: 'The file was deleted, and its text with it.' }));
+    if (this.document.status === 'deleted')
+      this.sheets.replaceChildren(
+        make('p', { class: 'reason', text: 'The file was deleted, together with its text.' })
+      );
     if (this.wanted > 1) this.go(this.wanted);
     this.wanted = 0;
     follow(this);
@@ -148,21 +154,26 @@ export class View {
 
   address(rest) { return `/api/documents/${this.id}${rest}?version=${this.document.version}`; }
 
-  /** imageAddress is that of a page's image, turned as it was to be read. */
+  /** imageAddress returns the address of a page's image, rotated as it was for reading. */
   imageAddress({ page, turned }) {
     return `/api/documents/${this.id}/pages/${page}/image?generation=${this.document.generation}${turned ? `&turned=${turned}` : ''}`;
   }
 
-  /** waitingFor is what is shown in place of a text that is not there. */
+  /** waitingFor returns the sentence shown in place of a missing text. */
   waitingFor() {
-    return { processing: 'This page is being read.', retrying: 'This page is not read yet.', failed: 'There is no text: reading failed.' }[this.document.status]
-      ?? 'There is no text.';
+    return (
+      {
+        processing: 'This page is being read.',
+        retrying: 'This page has not been read yet.',
+        failed: 'No text: reading failed.',
+      }[this.document.status] ?? 'No text.'
+    );
   }
 
   // Pages.
 
-  /** page is the number of the page at the top, or that was gone to while nothing has scrolled since: the last pages may be too short to
-   * come to the top. */
+  /** page returns the number of the page at the top or, if nothing has scrolled since, the one last gone to: the last
+   * pages may be too short to reach the top. */
   page() {
     this.hold();
     if (this.pinned) return this.pinned.page;
@@ -176,23 +187,27 @@ export class View {
     return n;
   }
 
-  /** go shows a page, the nearest there is, and returns its number. */
+  /** go shows the page with the nearest number, and returns that number. */
   go(page) {
     const n = Math.min(Math.max(Math.round(page) || 1, 1), this.list.length);
     const sheet = this.list[n - 1];
     if (!sheet) return 1;
-    this.sheets.style.overflowAnchor = 'none'; // hold does it
+    this.sheets.style.overflowAnchor = 'none'; // hold does this
     this.sheets.scrollTop = sheet.element.offsetTop;
     this.pinned = { page: n, top: this.sheets.scrollTop };
     this.scrolled();
     return n;
   }
 
-  /** hold keeps the page that was gone to at the top while what is above it comes and gets its height, until something scrolls. */
+  /** hold keeps the page gone to at the top while the pages above it load and change height, until something scrolls.
+   * */
   hold() {
     const { pinned, sheets } = this;
     if (!pinned) return;
-    const wanted = Math.min(this.list[pinned.page - 1]?.element.offsetTop ?? 0, sheets.scrollHeight - sheets.clientHeight);
+    const wanted = Math.min(
+      this.list[pinned.page - 1]?.element.offsetTop ?? 0,
+      sheets.scrollHeight - sheets.clientHeight
+    );
     const near = (top) => Math.abs(sheets.scrollTop - top) < 2;
     if (!near(pinned.top) && !near(wanted)) {
       this.pinned = null;
@@ -205,7 +220,7 @@ export class View {
 
   leaf(by) { if (this.list.length) this.go(this.page() + by); }
 
-  /** scrolled follows the pages, once a frame. */
+  /** scrolled follows the page at the top, once per frame. */
   scrolled() {
     if (this.following) return;
     this.following = requestAnimationFrame(() => {
@@ -219,7 +234,7 @@ export class View {
 
   // Image and text.
 
-  /** fit chooses by the room there is. */
+  /** fit chooses the mode for the available width. */
   fit() {
     if (this.element.hidden) return;
     const tight = this.element.clientWidth < roomFor2;
@@ -228,7 +243,7 @@ export class View {
     this.arrange();
   }
 
-  /** modes are the two ways to show a page: beside each other or not where there is room, else one at a time. */
+  /** modes returns the two ways to show a page: side by side or stacked if there is room, or else text or image. */
   modes() {
     return this.tight ? [['text', 'Text'], ['image', 'Image']] : [['side', 'Side by side'], ['stacked', 'Stacked']];
   }
@@ -241,7 +256,7 @@ export class View {
     this.arrange();
   }
 
-  /** turn shows the other of the two ways. */
+  /** turn switches to the other mode. */
   turn() { this.show(this.modes().map(([mode]) => mode).find((mode) => mode !== this.mode())); }
 
   arrange() {
@@ -254,7 +269,7 @@ export class View {
 
   images() { return this.mode() !== 'text' || this.summary?.status === 'failed'; }
 
-  /** resize makes the images so many widths of their place wide, or 'page': as high as what is seen. */
+  /** resize sets the width of the images relative to their place, or fits them to the visible height ('page'). */
   resize(size) {
     const at = this.page();
     this.size = size;
@@ -270,27 +285,27 @@ export class View {
     this.resize(sizes[Math.min(Math.max(at + by, 0), sizes.length - 1)]);
   }
 
-  // What can be done with it.
+  // Actions.
 
   async copy() {
     try {
       const response = await fetch(this.address('/text'));
-      if (!response.ok) throw new Error('the text cannot be fetched');
+      if (!response.ok) throw new Error('the text could not be loaded');
       await navigator.clipboard.writeText(await response.text());
-      say('The whole text is copied.');
+      say('Copied the whole text.');
     } catch (error) {
-      say(`It could not be copied: ${error.message}`);
+      say(`Copying failed: ${error.message}`);
     }
   }
 
-  /** print prints the text of all pages, formulas included. */
+  /** print prints the text of all pages, including formulas. */
   async print() {
     this.whole();
     await typesetAll();
     window.print();
   }
 
-  /** whole has the text of all pages at once: a browser that begins to print waits for nothing. */
+  /** whole loads the text of all pages synchronously: a browser that starts printing does not wait. */
   whole() {
     if (!this.document || this.list.every((sheet) => sheet.complete())) return;
     const texts = askNow(this.address('/pages'));

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// finish completes the sanitised tree: formulas get what the page's script reads, wide tables a box in which they
-// scroll.
+// finish completes sanitised HTML: it adds the attributes of formulas for the page's script, and wraps tables in a box
+// in which wide ones scroll.
 func finish(sanitised string) (string, error) {
 	body := &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body}
 	parsed, err := html.ParseFragment(strings.NewReader(sanitised), body)
@@ -28,8 +28,8 @@ func finish(sanitised string) (string, error) {
 	return out.String(), nil
 }
 
-// finishChildren completes what is in n; cell says that it is in a table's cell, perhaps one written as HTML, where
-// Markdown found no formula.
+// finishChildren completes the children of n. cell reports whether n is in a table cell: in cells written as HTML,
+// Markdown has not found the formulas.
 func finishChildren(n *html.Node, cell bool) {
 	for c := n.FirstChild; c != nil; {
 		next := c.NextSibling
@@ -58,7 +58,7 @@ func wrap(n *html.Node, class string) {
 	box.AppendChild(n)
 }
 
-// finishCode completes a formula. Other code stays as it is.
+// finishCode completes a formula, and leaves other code alone.
 func finishCode(c *html.Node) {
 	for _, a := range c.Attr {
 		if a.Key == "class" && c.FirstChild != nil && c.FirstChild.Type == html.TextNode {
@@ -70,7 +70,7 @@ func finishCode(c *html.Node) {
 	finishChildren(c, false)
 }
 
-// finishCellText finds the formulas in a text of a cell.
+// finishCellText marks the formulas in the text of a cell.
 func finishCellText(n *html.Node) {
 	text, from := n.Data, 0
 	for at := 0; at < len(text); at++ {
@@ -89,9 +89,9 @@ func finishCellText(n *html.Node) {
 	n.Data = text[from:]
 }
 
-// formulaElement returns what is written as code, with its TeX and the way to show it as attributes for the page's
-// script (assets/formulas.js). Without them, which is where the delimiters do not match, the script leaves it as it is
-// written.
+// formulaElement returns a formula as a code element, with its TeX and display style as attributes for the page's
+// script (assets/formulas.js). If its delimiters do not match, the element has no attributes, and the script leaves it
+// as it is.
 func formulaElement(written string) *html.Node {
 	code := &html.Node{Type: html.ElementNode, Data: "code", DataAtom: atom.Code,
 		Attr: []html.Attribute{{Key: "class", Val: classFormula}}}

@@ -14,7 +14,7 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// formulas is the extension of goldmark that keeps Markdown's hands off formulas: $…$, $$…$$, \(…\) and \[…\].
+// formulas is a goldmark extension that keeps formulas from being parsed as Markdown: $…$, $$…$$, \(…\) and \[…\].
 type formulas struct{}
 
 // Extend adds the parsers.
@@ -68,7 +68,7 @@ func (displayParser) CanAcceptIndentedLine() bool { return false }
 
 func (displayParser) Close(ast.Node, text.Reader, parser.Context) {}
 
-// Open takes a line that begins with $$ or \[ and does not end that formula in its middle.
+// Open starts a formula at a line that begins with $$ or \[, unless text follows the formula on the line.
 func (displayParser) Open(_ ast.Node, reader text.Reader, _ parser.Context) (ast.Node, parser.State) {
 	line, segment := reader.PeekLine()
 	end, ok := displayEnd(line)
@@ -85,7 +85,7 @@ func (displayParser) Open(_ ast.Node, reader text.Reader, _ parser.Context) (ast
 	return d, parser.NoChildren
 }
 
-// Continue takes lines up to the one that ends the formula; an unfinished one ends with a blank line.
+// Continue adds lines up to the one that ends the formula; an unterminated one ends at a blank line.
 func (displayParser) Continue(node ast.Node, reader text.Reader, _ parser.Context) parser.State {
 	d := node.(*displayFormula)
 	written := bytes.TrimSpace(d.Lines().Value(reader.Source()))
@@ -99,7 +99,7 @@ func (displayParser) Continue(node ast.Node, reader text.Reader, _ parser.Contex
 	return parser.Continue | parser.NoChildren
 }
 
-// displayEnd returns what ends the display formula that a line begins.
+// displayEnd returns the closing delimiter of the display formula that a line begins.
 func displayEnd(line []byte) ([]byte, bool) {
 	switch line = bytes.TrimSpace(line); {
 	case bytes.HasPrefix(line, []byte("$$")):
@@ -126,7 +126,7 @@ func renderDisplay(w util.BufWriter, source []byte, node ast.Node, entering bool
 	return ast.WalkSkipChildren, nil
 }
 
-// delimiters are the ways to write a formula, the longer ones first.
+// delimiters are the delimiters of formulas, longer ones first.
 var delimiters = []struct {
 	open, end string
 	display   bool
@@ -137,8 +137,8 @@ var delimiters = []struct {
 	{`\[`, `\]`, true},
 }
 
-// formulaAt returns the length in bytes of the formula that s begins with, or 0 where it begins with none. A single
-// dollar is careful, since most of them are money: no blank just inside it, no digit after it.
+// formulaAt returns the length in bytes of the formula at the start of s, or 0 if there is none. Single dollar signs
+// mostly mean money, so they must have no blank just inside and no digit after them.
 func formulaAt(s string) int {
 	for _, d := range delimiters {
 		inner, ok := strings.CutPrefix(s, d.open)
@@ -157,7 +157,7 @@ func formulaAt(s string) int {
 	return 0
 }
 
-// endOf returns the index of end in s that no backslash escapes, or -1.
+// endOf returns the index of the first end in s that is not escaped by a backslash, or -1.
 func endOf(s, end string) int {
 	for i := 0; i < len(s); i++ {
 		switch {
@@ -170,7 +170,7 @@ func endOf(s, end string) int {
 	return -1
 }
 
-// betweenDollars reports whether inner, which is between two single dollars and followed by rest, can be a formula.
+// betweenDollars reports whether inner, enclosed in single dollar signs and followed by rest, can be a formula.
 func betweenDollars(inner, rest string) bool {
 	first, _ := utf8.DecodeRuneInString(inner)
 	last, _ := utf8.DecodeLastRuneInString(inner)
@@ -178,7 +178,7 @@ func betweenDollars(inner, rest string) bool {
 	return !unicode.IsSpace(first) && !unicode.IsSpace(last) && !unicode.IsDigit(next)
 }
 
-// undelimit takes the delimiters off a formula.
+// undelimit removes the delimiters of a formula.
 func undelimit(written string) (tex string, display, ok bool) {
 	written = strings.TrimSpace(written)
 	for _, d := range delimiters {

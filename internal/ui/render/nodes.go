@@ -10,10 +10,10 @@ import (
 	"golang.org/x/net/html"
 )
 
-// nodes renders what is not left to goldmark: HTML in the text, pictures and formulas.
+// nodes renders HTML in the text, pictures and formulas in place of goldmark's renderers.
 type nodes struct{}
 
-// RegisterFuncs says which nodes those are.
+// RegisterFuncs implements [renderer.NodeRenderer].
 func (nodes) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindHTMLBlock, renderHTMLBlock)
 	r.Register(ast.KindRawHTML, renderRawHTML)
@@ -41,7 +41,7 @@ func renderRawHTML(w util.BufWriter, source []byte, node ast.Node, entering bool
 	return ast.WalkSkipChildren, nil
 }
 
-// writeTags writes HTML on, and as text what is none of the known elements. The sanitiser still comes after it.
+// writeTags passes on the tags of known elements and writes other tags as text. The result is sanitised later.
 func writeTags(w util.BufWriter, raw []byte) {
 	z := html.NewTokenizer(bytes.NewReader(raw))
 	for {
@@ -52,7 +52,7 @@ func writeTags(w util.BufWriter, raw []byte) {
 			}
 			return
 		}
-		z.NextIsNotRawText() // what stands within <script> is text of the page like any other
+		z.NextIsNotRawText() // the content of <script> is ordinary text of the page
 		written := string(z.Raw())
 		token := z.Token()
 		switch {
@@ -66,7 +66,7 @@ func writeTags(w util.BufWriter, raw []byte) {
 	}
 }
 
-// renderPicture says that there is a picture: nothing is loaded.
+// renderPicture writes a placeholder for a picture: nothing is loaded.
 func renderPicture(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		_, _ = w.WriteString(`<em class="` + classPicture + `">`)

@@ -7,7 +7,7 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 )
 
-// known are the elements that a text may use as HTML.
+// known lists the elements that HTML in a text may use.
 const known = "h1 h2 h3 h4 h5 h6 p br hr blockquote ul ol li dl dt dd pre code em strong b i u s del ins sup sub small mark " +
 	"table caption colgroup col thead tbody tfoot tr th td a"
 
@@ -15,14 +15,13 @@ func isKnown(tag string) bool {
 	return strings.Contains(" "+known+" ", " "+tag+" ")
 }
 
-// Classes of our own rendering, which the page's style sheet and scripts know.
+// Classes for the page's style sheets and scripts.
 const (
 	classFormula = "formula"
 	classPicture = "picture"
 )
 
-// policy returns the list of what may come out of Markdown. Ids are not on it: an element with one would shadow the
-// page's own.
+// policy returns the sanitiser's allow-list. It does not include IDs, which could shadow the page's own.
 func policy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements(strings.Fields(known)...)

@@ -1,18 +1,18 @@
-// Package render makes HTML of what the model read: Markdown, tables as HTML, formulas as TeX.
+// Package render converts the model's output to HTML: Markdown with tables in HTML and formulas in TeX.
 //
-// The text is hostile: whoever made the image wrote it. What comes out holds elements of a short list, no script, no
-// style, no address but http, https and mailto in links, nothing that is loaded. Other tags are no tags but text, so a
-// page about HTML reads as it was printed. Formulas are code, as they are written, with their TeX as an attribute: the
-// page's script reads them in the browser.
+// The text is untrusted, since it was written by the author of the image. The output is limited to a short list of
+// elements, with no scripts, no styles, no addresses except http, https and mailto in links, and nothing that is
+// loaded. Other tags become text, so a page about HTML reads as it was printed. Formulas become code elements with
+// their TeX as an attribute, which the page's script renders in the browser.
 //
 // Files, in reading order:
 //
-//	text.go      the text of a page without its marks
-//	render.go    the way of a text to HTML
-//	finish.go    completes the sanitised tree
-//	nodes.go     renders what is not left to goldmark
-//	formulas.go  finds the formulas
-//	policy.go    what may come out
+//	text.go      the text of a page without markup
+//	render.go    conversion of a text to HTML
+//	finish.go    completion of the sanitised tree
+//	nodes.go     renderers that replace goldmark's
+//	formulas.go  detection of formulas
+//	policy.go    allow-list of the sanitiser
 package render
 
 import (
@@ -28,16 +28,16 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// maxMarkdown is the longest text, in bytes, that is read as Markdown. A page holds some thousands.
+// maxMarkdown is the length in bytes of the longest text that is parsed as Markdown. Pages usually have a few thousand.
 const maxMarkdown = 60_000
 
-// Renderer makes HTML of texts. Its methods may be called concurrently.
+// Renderer converts texts to HTML. Its methods may be called concurrently.
 type Renderer struct {
 	markdown goldmark.Markdown
 	policy   *bluemonday.Policy
 }
 
-// New makes a renderer.
+// New returns a Renderer.
 func New() *Renderer {
 	ours := renderer.WithNodeRenderers(util.Prioritized(nodes{}, 100)) // before goldmark's own
 	return &Renderer{
@@ -51,8 +51,8 @@ func New() *Renderer {
 	}
 }
 
-// HTML renders the text of a page or a part of one. It never fails: what is too long or cannot be read as Markdown is
-// shown as it is written.
+// HTML renders the text of a page or of a part of it. It never fails: a text that is too long or cannot be parsed is
+// shown verbatim.
 func (r *Renderer) HTML(text string) string {
 	if len(text) > maxMarkdown {
 		return plain(text)

@@ -73,7 +73,7 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-// harmless fails where a tag of the HTML could run, load or restyle anything.
+// harmless fails if a tag in the HTML could run, load or restyle anything.
 func harmless(t *testing.T, text, out string) {
 	t.Helper()
 	z := html.NewTokenizer(strings.NewReader(out))
@@ -127,7 +127,7 @@ func FuzzHTML(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { harmless(t, text, r.HTML(text)) })
 }
 
-// TestLongTexts: nothing that a page may hold keeps the page waiting.
+// TestLongTexts: no text that a page may have takes long to render.
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
 	r := New()

@@ -7,13 +7,13 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// Text returns a page's text without its marks: headings, lists and the rows of tables as lines, cells apart by tabs,
-// formulas as they are written.
+// Text returns a page's text without markup: headings, list items and table rows become lines, cells are separated by
+// tabs, and formulas are kept verbatim.
 func (r *Renderer) Text(text string) string {
 	nodes, err := html.ParseFragment(strings.NewReader(r.HTML(text)),
 		&html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div})
 	if err != nil {
-		return text // a reader of a string does not fail
+		return text // cannot happen when reading from a string
 	}
 	var w strings.Builder
 	for _, n := range nodes {
@@ -22,7 +22,7 @@ func (r *Renderer) Text(text string) string {
 	return strings.TrimSpace(w.String()) + "\n"
 }
 
-// lines are the elements that end a line, and paragraphs those with an empty line behind them.
+// lines holds the elements that end a line, and paragraphs those followed by an empty line.
 var (
 	lines = map[atom.Atom]bool{atom.Li: true, atom.Tr: true, atom.Br: true, atom.Dt: true, atom.Dd: true,
 		atom.Caption: true}

@@ -60,7 +60,7 @@ type usage struct {
 	CompletionTokensDetails null `json:"completion_tokens_details"`
 }
 
-// completion answers with text, cut to limit words (see usage) if limit is not 0.
+// completion returns the answer with text, cut to limit words (see usage) if limit is not 0.
 func (s *Service) completion(id, text string, limit int) completionBody {
 	content, count, cut := cutWords(text, limit)
 	finish := "stop"
@@ -94,7 +94,7 @@ func cutWords(text string, limit int) (kept string, count int, cut bool) {
 	return text, count + 1, false
 }
 
-// requestID is what the caller wants the answer to be known by, or a random name.
+// requestID returns the ID that the caller wants for the answer, or a random one.
 func requestID(r *http.Request, req *request) string {
 	for _, id := range []string{r.Header.Get("X-Request-Id"), req.RequestID} {
 		if id != "" {
@@ -135,7 +135,7 @@ type permission struct {
 	IsBlocking         bool   `json:"is_blocking"`
 }
 
-// contextLength is what max_model_len says. Nothing here is that long: it is what LightOnOCR has.
+// contextLength is the value of max_model_len: that of LightOnOCR, since Tesseract has no such limit.
 const contextLength = 16384
 
 func modelList(name string, now time.Time) modelsBody {

@@ -3,11 +3,11 @@
 //
 // Files, in reading order:
 //
-//	engine.go   which engine is used
-//	pool.go     several engines at work
+//	engine.go   choice of the engine
+//	pool.go     a pool of engines
 //	program.go  the installed program
 //	wasm.go     Tesseract in WebAssembly
-//	maker.go    what all engines are and share
+//	maker.go    interfaces and settings of all engines
 package engine
 
 import (

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// The settings that both engines get. Sauvola's thresholding is what makes shaded photographs
-// readable and costs nothing elsewhere.
+// Settings of both engines. Sauvola's thresholding makes shaded photographs readable and costs nothing otherwise.
 const (
 	language     = "eng"
 	thresholding = "2" // Sauvola
@@ -33,16 +32,16 @@ type Engine interface {
 type Maker interface {
 	// Open returns a new engine. It may take seconds.
 	Open(ctx context.Context) (Engine, error)
-	// Version is Tesseract's, such as "5.3.0".
+	// Version returns Tesseract's version, such as "5.3.0".
 	Version() string
-	// String says what reads the pages, for a log.
+	// String describes the engine, for logs.
 	fmt.Stringer
 	// Close removes what the maker left on disk, and no compiled code, which may be running still.
 	// It is called once, last.
 	Close() error
 }
 
-// ErrNoProgram tells that no usable tesseract program is installed.
+// ErrNoProgram reports that no usable tesseract program is installed.
 var ErrNoProgram = errors.New("no tesseract program of version 5 or newer on PATH")
 
 // Tidy makes Tesseract's text plain: no form feed, no white space at the end of a line, one blank

@@ -8,13 +8,13 @@ import (
 )
 
 var (
-	// ErrOverTime tells that a page took longer than the pool's limit.
+	// ErrOverTime reports that a page took longer than the pool's limit.
 	ErrOverTime = errors.New("the page took too long")
-	// ErrStuck tells that a page goes on although it was told to stop long ago.
+	// ErrStuck reports that a page is still being read long after it was told to stop.
 	ErrStuck = errors.New("an engine does not stop")
 )
 
-// patience is how long a page that was told to stop may go on before its engine counts as stuck.
+// patience is the time that a page may continue after it was told to stop before its engine counts as stuck.
 const patience = 30 * time.Second
 
 // A Pool reads pages with a fixed number of engines, opened when first needed and used again.

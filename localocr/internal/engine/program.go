@@ -17,7 +17,7 @@ import (
 )
 
 // program runs the installed tesseract, once per page: 50 to 75 MB while it runs, and three to four
-// times as quick as WebAssembly.
+// times as fast as WebAssembly.
 type program struct {
 	path, version string
 	psm           int
@@ -25,8 +25,8 @@ type program struct {
 }
 
 const (
-	probeLimit  = 10 * time.Second // for asking the program what it is
-	oldestMajor = 5                // the first with Sauvola's thresholding
+	probeLimit  = 10 * time.Second // for querying the program's version and languages
+	oldestMajor = 5                // the first version with Sauvola's thresholding
 )
 
 var versionLine = regexp.MustCompile(`^tesseract v?((\d+)\.[\w.-]+)`)
@@ -42,7 +42,7 @@ func findProgram(ctx context.Context, psm int) (*program, error) {
 	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
 	m := versionLine.FindSubmatch(out)
 	if err != nil || m == nil {
-		return nil, fmt.Errorf("%w: its version cannot be read (%v)", ErrNoProgram, err)
+		return nil, fmt.Errorf("%w: its version cannot be determined (%v)", ErrNoProgram, err)
 	}
 	if major, _ := strconv.Atoi(string(m[2])); major < oldestMajor {
 		return nil, fmt.Errorf("%w: found %s", ErrNoProgram, m[1])
@@ -81,7 +81,7 @@ func (p *program) Close() error {
 	return os.RemoveAll(p.data)
 }
 
-// args is the command line: a PNG comes in on standard input, text goes out on standard output.
+// args returns the arguments of a run that reads a PNG from standard input and writes text to standard output.
 func (p *program) args() []string {
 	args := []string{"stdin", "stdout", "-l", language, "--psm", strconv.Itoa(p.psm),
 		"-c", "thresholding_method=" + thresholding, "-c", "page_separator="}

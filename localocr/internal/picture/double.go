@@ -10,8 +10,8 @@ const (
 	one                           = farther + near + beside + beyond
 )
 
-// double is page enlarged twice with a cubic filter, repeating the edge pixels outwards. It returns
-// what golang.org/x/image/draw.CatmullRom returns (a test compares them) in a tenth of the memory.
+// double returns page enlarged to twice its size with a cubic filter that repeats the edge pixels outwards. The result
+// equals that of golang.org/x/image/draw.CatmullRom (a test compares them), with a tenth of the memory.
 func double(page *image.Gray) *image.Gray {
 	w, h := page.Rect.Dx(), page.Rect.Dy()
 	wide := make([]int32, 2*w*h)

@@ -3,7 +3,7 @@
 //
 // Files, in reading order:
 //
-//	picture.go  any picture as a gray page
+//	picture.go  conversion to a gray page
 //	double.go   enlarging
 package picture
 
@@ -49,7 +49,7 @@ func Load(file []byte, maxPixels int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// gray is img on white paper, without colour.
+// gray returns img in gray on a white background.
 func gray(img image.Image) *image.Gray {
 	switch img := img.(type) {
 	case *image.Gray:
@@ -70,7 +70,7 @@ func gray(img image.Image) *image.Gray {
 	return page
 }
 
-// luma is the brightness plane of a JPEG, which is the gray picture already.
+// luma returns the brightness plane of a JPEG, which already is the gray picture.
 func luma(img *image.YCbCr) *image.Gray {
 	b := img.Bounds()
 	return &image.Gray{Pix: img.Y, Stride: img.YStride, Rect: image.Rect(0, 0, b.Dx(), b.Dy())}

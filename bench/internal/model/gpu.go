@@ -1,8 +1,11 @@
-package sim
+package model
 
 import (
 	"math"
+	"math/rand/v2"
 	"time"
+
+	"github.com/bucketocr/bucketocr/internal/plan"
 )
 
 // gpu is one instance. Its pages share it evenly: clock is how much each page that was there from the start has had.
@@ -11,6 +14,7 @@ type gpu struct {
 	version      int32
 	begun, last  time.Duration
 	clock        float64
+	speed        float64 // of what it should read
 	pages        []int32
 }
 
@@ -54,7 +58,7 @@ func (g *gpus) scale() {
 func (g *gpus) start() {
 	for i := range g.all {
 		if a := &g.all[i]; !a.alive {
-			*a = gpu{alive: true, begun: g.m.now, version: a.version + 1, pages: a.pages[:0]}
+			*a = gpu{alive: true, begun: g.m.now, version: a.version + 1, speed: 1, pages: a.pages[:0]}
 			g.m.schedule(g.m.now+g.m.c.GPUStart, gpuReady, int32(i), a.version)
 			return
 		}
@@ -98,10 +102,13 @@ func (g *gpus) placeWaiting() {
 	}
 }
 
+// rate is how many pages a second an instance reads at the moment.
+func (g *gpus) rate(a *gpu) float64 { return a.speed * g.m.c.Setup.Rate(float64(len(a.pages))) }
+
 // advance brings an instance's clock to now.
 func (g *gpus) advance(a *gpu) {
 	if n := float64(len(a.pages)); n > 0 {
-		a.clock += (g.m.now - a.last).Seconds() * g.m.c.Setup.Rate(n) / n
+		a.clock += (g.m.now - a.last).Seconds() * g.rate(a) / n
 	}
 	a.last = g.m.now
 }
@@ -118,8 +125,7 @@ func (g *gpus) planNext(i int32) {
 	for _, p := range a.pages {
 		least = min(least, g.pages[p].until)
 	}
-	n := float64(len(a.pages))
-	wait := max(0, least-a.clock) * n / g.m.c.Setup.Rate(n)
+	wait := max(0, least-a.clock) * float64(len(a.pages)) / g.rate(a)
 	g.m.schedule(g.m.now+time.Duration(wait*float64(time.Second))+1, gpuNext, i, a.version)
 }
 
@@ -158,11 +164,22 @@ func (g *gpus) onLost(i int32) {
 	for _, k := range pages {
 		p := &g.pages[k]
 		p.over = true
-		if !p.left && g.m.fn.waitsFor(p.attempt, p.serial) {
-			g.m.fn.pageFailed(p.attempt, service)
+		if w := p.want; !p.left && g.m.fn.waitsFor(w.attempt, w.serial) {
+			g.m.fn.came(w, errLost)
 		}
 	}
 	g.scale()
+}
+
+func (g *gpus) onIncident(n Incident) {
+	a := &g.all[n.GPU]
+	if n.Speed == 0 || !a.ready {
+		g.onLost(int32(n.GPU))
+		return
+	}
+	g.advance(a)
+	a.speed = n.Speed
+	g.planNext(int32(n.GPU))
 }
 
 func (g *gpus) onStops(i, version int32) {
@@ -208,20 +225,19 @@ func (g *gpus) inFlight() int {
 
 // page is one request to the OCR service.
 type page struct {
-	attempt int32 // index of the attempt
-	serial  int32 // of it: where another one has its place by now, this page is not waited for
-	id      int32 // its place in pages is used again, its id is not
-	work    float64
-	until   float64 // of the instance's shared clock
-	gpu     int32   // -1 while it waits
-	left    bool    // its caller has gone
-	over    bool
+	want
+	id    int32 // its place in pages is used again, its id is not
+	work  float64
+	until float64 // of the instance's shared clock
+	gpu   int32   // -1 while it waits
+	left  bool    // its caller has gone
+	over  bool
 }
 
 // ask is a page that arrives.
-func (g *gpus) ask(attempt, serial int32) {
+func (g *gpus) ask(w want) {
 	g.ids++
-	i := g.keepPage(page{attempt: attempt, serial: serial, id: g.ids, work: g.m.work(), gpu: -1})
+	i := g.keepPage(page{want: w, id: g.ids, work: g.m.work(w), gpu: -1})
 	g.waiting = append(g.waiting, i)
 	g.scale()
 	g.placeWaiting()
@@ -232,8 +248,15 @@ func (g *gpus) ask(attempt, serial int32) {
 	g.m.result.MostInFlight = max(g.m.result.MostInFlight, g.inFlight())
 }
 
-// work is how much a page asks of the GPU, 1 on average: most ask for less, some for several times as much.
-func (m *model) work() float64 { return 0.3 + 0.7*m.dice.ExpFloat64() }
+// work is how much a page asks of the GPU, 1 on average and each time the same: most ask for less, some for several
+// times as much.
+func (m *model) work(w want) float64 {
+	if w.role == control {
+		return controlWork
+	}
+	dice := rand.NewPCG(m.c.Seed, uint64(m.fn.attempts[w.attempt].object)<<8|uint64(w.page))
+	return min(0.3-0.7*math.Log((float64(dice.Uint64()>>11)+1)/(1<<53)), plan.LongestPage)
+}
 
 // keepPage keeps a page, in the place of one that is over where there is any.
 func (g *gpus) keepPage(p page) int32 {
@@ -255,8 +278,10 @@ func (g *gpus) finish(i int32) {
 		g.m.result.WastedPages++
 		return
 	}
-	g.read++
-	g.m.fn.pageDone(p.attempt)
+	if p.role != control {
+		g.read++
+	}
+	g.m.fn.came(p.want, nil)
 }
 
 // onTimedOut is the last event that names a page: its place is free afterwards, or its caller times out.
@@ -266,12 +291,12 @@ func (g *gpus) onTimedOut(i int32) {
 		g.free = append(g.free, i)
 		return
 	}
-	attempt, wanted := p.attempt, g.m.fn.waitsFor(p.attempt, p.serial)
+	w := p.want
 	p.left = true
 	g.withdraw(i)
-	if wanted {
+	if g.m.fn.waitsFor(w.attempt, w.serial) {
 		g.m.result.TimedOut++
-		g.m.fn.pageFailed(attempt, suspect)
+		g.m.fn.came(w, errTimeout)
 	}
 }
 
@@ -292,8 +317,10 @@ func (g *gpus) onPageExpires(i, id int32) {
 	if p.over || p.gpu >= 0 || p.id != id {
 		return
 	}
+	w := p.want
 	g.withdraw(i)
-	if g.m.fn.waitsFor(p.attempt, p.serial) {
-		g.m.fn.pageFailed(p.attempt, service)
+	if g.m.fn.waitsFor(w.attempt, w.serial) {
+		g.m.result.Overloaded++
+		g.m.fn.came(w, errOverloaded)
 	}
 }

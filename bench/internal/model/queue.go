@@ -1,4 +1,4 @@
-package sim
+package model
 
 import (
 	"time"
@@ -10,6 +10,7 @@ type event struct {
 	kind kind
 	a, b int32
 	seq  uint32 // events of one moment keep their order
+	want uint16 // role, try and page of a want
 }
 
 type kind uint8
@@ -19,7 +20,9 @@ const (
 	pushed                   // object a's event is delivered
 	expires                  // the function's queue has a request that has waited too long
 	fnReady                  // an instance of the function
-	sent                     // a page of attempt a, of serial b, reaches the GPU service
+	made                     // a page of attempt a, of serial b, wants a place at the GPU service
+	looks                    // and has waited for it for a while
+	polls                    // attempt a, of serial b, looks whether a suspect's turn is free
 	gpuReady                 // instance a
 	gpuNext                  // instance a, of version b, has finished a page
 	gpuExpires               // the GPUs' queue has a request that has waited too long
@@ -29,6 +32,8 @@ const (
 	sweeps
 	sweepNext // the sweep goes on
 	gpuLost
+	incident // number a
+	watch
 	gpuStops // instance a, of version b, was idle for so long
 )
 
@@ -41,9 +46,9 @@ type queue struct {
 	seq  uint32
 }
 
-func (q *queue) push(at time.Duration, k kind, a, b int32) {
+func (q *queue) push(e event) {
 	q.seq++
-	e := event{at: at, kind: k, a: a, b: b, seq: q.seq}
+	e.seq = q.seq
 	q.heap = append(q.heap, e)
 	i := len(q.heap) - 1
 	for i > 0 {
@@ -83,4 +88,16 @@ func (q *queue) pop() event {
 	return top
 }
 
-func (m *model) schedule(at time.Duration, k kind, a, b int32) { m.queue.push(at, k, a, b) }
+func (m *model) schedule(at time.Duration, k kind, a, b int32) {
+	m.queue.push(event{at: at, kind: k, a: a, b: b})
+}
+
+func (m *model) scheduleWant(at time.Duration, k kind, w want) {
+	m.queue.push(event{at: at, kind: k, a: w.attempt, b: w.serial,
+		want: uint16(w.role)<<12 | uint16(w.try)<<8 | uint16(w.page)})
+}
+
+// wanted is the want of an event.
+func (e event) wanted() want {
+	return want{attempt: e.a, serial: e.b, role: role(e.want >> 12), try: uint8(e.want >> 8 & 15), page: uint8(e.want)}
+}

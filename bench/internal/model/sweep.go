@@ -1,4 +1,4 @@
-package sim
+package model
 
 import "time"
 
@@ -14,7 +14,9 @@ type sweep struct {
 }
 
 // expect notes when a record may be taken.
-func (s *sweep) expect(object int32, due time.Duration) { s.due.push(due, sweeps, object, 0) }
+func (s *sweep) expect(object int32, due time.Duration) {
+	s.due.push(event{at: due, kind: sweeps, a: object})
+}
 
 func (s *sweep) onTime() {
 	s.m.schedule(s.m.now+sweepEvery, sweeps, 0, 0)
@@ -41,7 +43,7 @@ func (s *sweep) step() {
 		}
 		if claimed, _ := s.m.claim(object); claimed {
 			s.running++
-			s.m.fn.beginAttempt(object, bySweep)
+			s.m.fn.beginAttempt(object, s.instance, true)
 		}
 	}
 	if s.active && s.running == 0 {

@@ -1,4 +1,4 @@
-package sim
+package model
 
 import (
 	"math/rand/v2"
@@ -12,6 +12,7 @@ type model struct {
 	now     time.Duration
 	queue   queue
 	records []record
+	strikes map[strikeOf]int // of pages in trouble
 	fn      functions
 	gpus    gpus
 	pubsub  pubsub
@@ -22,7 +23,8 @@ type model struct {
 
 // Run plays a burst to its end.
 func Run(c Config) Result {
-	m := &model{c: c, dice: rand.New(rand.NewPCG(c.Seed, 1)), records: make([]record, c.Objects)}
+	m := &model{c: c, dice: rand.New(rand.NewPCG(c.Seed, 1)), records: make([]record, c.Objects),
+		strikes: map[strikeOf]int{}}
 	m.fn = functions{m: m, instances: make([]instance, c.Setup.FunctionMaxInstances)}
 	m.gpus = gpus{m: m, all: make([]gpu, c.Setup.GPUMaxInstances)}
 	m.pubsub, m.sweep = pubsub{m: m}, sweep{m: m}
@@ -31,6 +33,12 @@ func Run(c Config) Result {
 	}
 	m.schedule(0, arrives, 0, 0)
 	m.schedule(sweepEvery, sweeps, 0, 0)
+	for i, n := range c.Incidents {
+		m.schedule(n.At, incident, int32(i), 0)
+	}
+	if c.Watch != nil {
+		m.schedule(0, watch, 0, 0)
+	}
 	for !m.over() {
 		e := m.queue.pop()
 		m.now = e.at
@@ -39,6 +47,12 @@ func Run(c Config) Result {
 	}
 	return m.sum()
 }
+
+// clock is the model's time as a time of the clock.
+func (m *model) clock() time.Time { return epoch.Add(m.now) }
+
+// all is the pages of an object.
+func (m *model) all() pages { return 1<<m.c.Pages - 1 }
 
 func (m *model) ended() int { return m.result.Done + m.result.Failed + m.result.NeverTried }
 
@@ -56,10 +70,12 @@ func (m *model) happen(e event) {
 		m.fn.onRequestExpires()
 	case fnReady:
 		m.fn.onInstanceReady(e.a)
-	case sent:
-		if m.fn.waitsFor(e.a, e.b) {
-			m.gpus.ask(e.a, e.b)
-		}
+	case made:
+		m.fn.onMade(e.wanted())
+	case looks:
+		m.fn.onLooks(e.wanted())
+	case polls:
+		m.fn.onPolls(e.a, e.b)
 	case timeOver:
 		m.fn.onTimeOver(e.a, e.b)
 	case closed:
@@ -85,6 +101,11 @@ func (m *model) happenToGPUs(e event) {
 		m.gpus.onTimedOut(e.a)
 	case gpuLost:
 		m.gpus.onLost(e.a)
+	case incident:
+		m.gpus.onIncident(m.c.Incidents[e.a])
+	case watch:
+		m.c.Watch(m.moment())
+		m.schedule(m.now+m.c.Every, watch, 0, 0)
 	case gpuStops:
 		m.gpus.onStops(e.a, e.b)
 	}
@@ -99,6 +120,19 @@ func (m *model) publish(object int) {
 		m.schedule(m.c.Spread*time.Duration(next)/time.Duration(m.c.Objects), arrives, int32(next), 0)
 	}
 	m.pubsub.deliver(int32(object))
+}
+
+// moment is how it stands now.
+func (m *model) moment() Moment {
+	now := Moment{At: m.now, Read: m.gpus.read, AtGPUs: m.gpus.inFlight(),
+		TimedOut: m.result.TimedOut, Suspects: m.result.Suspects}
+	for i := range m.fn.instances {
+		if n := &m.fn.instances[i]; n.alive {
+			now.Limit += n.pace.limit.Places()
+			now.AtService += n.pace.used
+		}
+	}
+	return now
 }
 
 // busy is the share of what the GPUs could have read since each of them was started.

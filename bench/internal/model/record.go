@@ -1,4 +1,4 @@
-package sim
+package model
 
 import (
 	"time"
@@ -9,9 +9,9 @@ import (
 // record is what Firestore holds of an object, and how often Pub/Sub delivered its event.
 type record struct {
 	published, lease, due, window time.Duration
-	pagesDone                     int32
+	read, failed                  pages
 	status                        status
-	suspected, delivered          uint8
+	delivered                     uint8
 }
 
 type status uint8
@@ -30,8 +30,9 @@ type blame uint8
 
 const (
 	nothing blame = iota
-	suspect
+	ours
 	service
+	suspect
 )
 
 // claim is the worker's claim: it reports whether the object may be worked on.
@@ -47,7 +48,7 @@ func (m *model) claim(object int32) (claimed, ended bool) {
 		return false, false
 	case r.status == none:
 		r.window = m.now
-	case r.status == processing && m.charge(r, suspect):
+	case r.status == processing && m.late(r):
 		m.fail(r)
 		return false, true
 	}
@@ -64,14 +65,8 @@ func (m *model) lease(r *record, from time.Duration) {
 	r.due = r.lease + document.DueGrace
 }
 
-// charge counts a fault and reports whether it was the last.
-func (m *model) charge(r *record, b blame) bool {
-	if b == suspect {
-		r.suspected++
-		m.result.MostSuspected = max(m.result.MostSuspected, int(r.suspected))
-	}
-	return m.now-r.window >= m.c.Rules.RetryWindow
-}
+// late reports whether RETRY_WINDOW is over.
+func (m *model) late(r *record) bool { return m.now-r.window >= m.c.Rules.RetryWindow }
 
 func (m *model) fail(r *record) {
 	r.status, r.due = failed, 0
@@ -79,18 +74,34 @@ func (m *model) fail(r *record) {
 	m.result.Drained = m.now
 }
 
-// release releases a record after a fault; one that made progress is not to blame.
-func (m *model) release(object int32, b blame, moved bool) {
+// release releases a record after a fault. Where RETRY_WINDOW is over it ends instead, as what was read of it, but
+// never for a reason of our own.
+func (m *model) release(object int32, b blame) {
 	r := &m.records[object]
-	if moved {
-		r.suspected = 0
-	} else if m.charge(r, b) {
-		m.fail(r)
+	if b != ours && m.late(r) {
+		m.result.PagesFailed += (m.all() &^ r.read &^ r.failed).count()
+		if r.failed = m.all() &^ r.read; r.read == 0 {
+			m.fail(r)
+			return
+		}
+		r.status, r.due, r.lease = done, 0, 0
+		m.noteDone()
 		return
 	}
 	r.status = retrying
 	r.due = m.now + m.c.Rules.RetryDelay(1)
 	m.sweep.expect(object, r.due)
+}
+
+// strike counts a failure of a page that nothing else explains. With the last one that it may have, the page fails.
+func (m *model) strike(object int32, page uint8) {
+	n := m.strikes[strikeOf{object, page}] + 1
+	m.strikes[strikeOf{object, page}] = n
+	m.result.MostStrikes = max(m.result.MostStrikes, n)
+	if n >= m.c.Rules.MaxAttempts {
+		m.records[object].failed |= bit(page)
+		m.result.PagesFailed++
+	}
 }
 
 // noteDone keeps how busy the GPUs were until nearly all was done: the last objects wait for their redelivery.

@@ -1,0 +1,19 @@
+"""Reads a page with httpx, as vLLM's and the model's own examples do it with requests."""
+
+import httpx
+
+import program
+
+client = httpx.Client(
+    base_url=program.URL, headers={"Authorization": "Bearer peer"}, timeout=120,
+    limits=httpx.Limits(max_keepalive_connections=program.AT_ONCE),
+)
+
+
+def call():
+    answer = client.post("/v1/chat/completions", json=program.request())
+    answer.raise_for_status()
+    return answer.json()["choices"][0]["message"]["content"]
+
+
+program.run(call)

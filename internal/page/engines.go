@@ -1,0 +1,134 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/bucketocr/bucketocr/internal/page/heif"
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
+	"github.com/bucketocr/bucketocr/internal/page/wasm"
+)
+
+// An engine is a decoder in WebAssembly, which is compiled before its first use in a process, or loaded from a folder.
+type engine interface {
+	Start(*wasm.Folder) error
+	Load(*wasm.Folder) error
+	Kept(*wasm.Folder) bool
+}
+
+// engines returns all engines of this build, not started, by name.
+func engines() map[string]engine {
+	all := map[string]engine{pdfEngine: &pdf.Engine{}, avifEngine: heif.AVIF()}
+	if e := heif.HEIC(); e != nil {
+		all[heicEngine] = e
+	}
+	return all
+}
+
+// keptEngines is a folder of compiled engines.
+type keptEngines struct {
+	path   string
+	folder *wasm.Folder
+	all    map[string]engine // not started: to ask whether they are kept
+}
+
+// KeepEngines has the process take compiled engines from a folder, and leave them there where it has to compile one,
+// unless the folder's own mode says that it is not to be written. Without, each process compiles those that it needs,
+// which takes seconds of a processor. The folder is made if it is missing; it takes 25 MB, twice as much where two
+// versions of the program use it. The error says why it cannot be used, or must not because another user can write
+// there. It is to be called before the first object.
+func (d *Decoder) KeepEngines(folder string) error {
+	f, err := wasm.Open(folder)
+	if err != nil {
+		return fmt.Errorf("compiled engines cannot be kept: %w", err)
+	}
+	path, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	d.engines = &keptEngines{path, f, engines()}
+	return nil
+}
+
+// ShippedEngines returns the folder of compiled engines that came with the program, in its own folder under the name
+// bucketocr-engines; "" if there is none.
+func ShippedEngines() string {
+	program, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	folder := filepath.Join(filepath.Dir(program), "bucketocr-engines")
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return ""
+	}
+	return folder
+}
+
+// CompileEngines compiles all engines into a folder, for programs of this build on processors like this one.
+func CompileEngines(folder string) error {
+	f, err := wasm.Open(folder)
+	if err != nil {
+		return err
+	}
+	for name, e := range engines() {
+		if err := e.Start(f); err != nil {
+			return fmt.Errorf("page: starting the decoder for %s: %w", name, err)
+		}
+		if !e.Kept(f) {
+			return fmt.Errorf("page: the compiled decoder for %s cannot be kept in %s", name, folder)
+		}
+	}
+	return nil
+}
+
+// has reports whether an engine seems to be kept.
+func (k *keptEngines) has(engine string) bool {
+	if k == nil {
+		return false
+	}
+	e, ok := k.all[engine]
+	return ok && e.Kept(k.folder)
+}
+
+// start is the call that starts an engine, or only loads it.
+func (k *keptEngines) start(engine string, load bool) sandbox.Message {
+	m := sandbox.Message{Op: engine}
+	if k != nil {
+		m.Data = []byte(k.path)
+	}
+	if load {
+		m.Args = []int64{1}
+	}
+	return m
+}
+
+// startHandler returns the handler that starts an engine. The call's data is the folder, and a number says that it is
+// only to be loaded.
+func startHandler(e engine) sandbox.Handler {
+	return func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
+		var folder *wasm.Folder
+		if len(m.Data) > 0 {
+			folder, _ = wasm.Open(string(m.Data)) // KeepEngines said why, if it cannot be used
+		}
+		start := e.Start
+		if len(m.Args) > 0 {
+			start = e.Load
+		}
+		err := start(folder)
+		debug.FreeOSMemory()
+		return sandbox.Message{}, err
+	}
+}
+
+// notKept reports whether an engine that was only to be loaded has to be compiled.
+func notKept(err error) bool {
+	e, ok := errors.AsType[*sandbox.Error](err)
+	return ok && e.Code == notKeptCode
+}
+
+const notKeptCode = "not kept"

@@ -1,0 +1,20 @@
+//go:build unix
+
+package wasm
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// modesCount reports whether modes and owners say who may do what.
+const modesCount = true
+
+// owner returns the user that a file belongs to.
+func owner(info fs.FileInfo) (uid int, ok bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(stat.Uid), true
+}
