@@ -111,6 +111,7 @@ func documented() map[string]covered {
 		"go run -C bench . --rounds 5 start":          by("bench: TestBench"),
 		"go test ./internal/page -run '^$' -bench 'Kept$' -benchtime 3x": by(
 			"internal/page: TestEnginesAreCompiledBeforehand"),
+		"go test -run '^$' -bench AgainstVips -benchtime 5x ./internal/page": notRun("it needs libvips"),
 		"go test ./internal/page -run '^$' -bench AgainstPDFTools -benchtime 2x": notRun(
 			"it needs Poppler and MuPDF"),
 		"GODEBUG=inittrace=1 bucketocr version":                  by("cmd/bucketocr: TestVersion"),
