@@ -167,7 +167,7 @@ func (r *run) peerTurn(p peer, file string, atOnce int, use *peerUse) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	process, lines := &process{name: p.name, cmd: cmd}, bufio.NewReader(out)
+	process, lines := &process{name: p.name, cmd: cmd, pid: cmd.Process.Pid}, bufio.NewReader(out)
 	err = r.measurePeer(process, in, lines, use, calls)
 	in.Close()
 	if waited := cmd.Wait(); err == nil {
