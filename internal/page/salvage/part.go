@@ -19,4 +19,4 @@ type Part struct {
 }
 
 // ErrNothing says that a file shows nothing.
-var ErrNothing = errors.New("salvage: nothing of the picture is left")
+var ErrNothing = errors.New("salvage: no part of the picture can be decoded")
