@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// asDeployed is FUNCTION_CONCURRENCY and OCR_INSTANCE_CONCURRENCY as deploy.sh sets them.
+// asDeployed is the value that deploy.sh sets for FUNCTION_CONCURRENCY and OCR_INSTANCE_CONCURRENCY.
 const asDeployed = 8
 
-// burst delivers thousands of events, as many at once as an instance is deployed for, to both programs in turns of some
-// hundred. What the calls of an event waited is taken from its own time, and from no other's.
+// burst delivers thousands of events to both programs, in turns of some hundreds, with the concurrency of a deployed
+// instance. The waits of an event's calls are subtracted from that event's time only.
 func burst(r *run) error {
 	r.world.Put("half.png", pngPage(500_000))
 	us, them, err := r.burstOf("half.png", 500*r.events)
@@ -38,7 +38,7 @@ func burst(r *run) error {
 type flooded struct {
 	name   string
 	p      *process
-	turns  [][]time.Duration // of each turn's events, less the waits of their own calls
+	turns  [][]time.Duration // times of each turn's events, less the waits of their own calls
 	took   time.Duration
 	cpu    time.Duration
 	bytes  uint64 // allocated
@@ -70,7 +70,7 @@ func (r *run) burstOf(file string, n int) (us, them *flooded, err error) {
 	defer b.stop()
 	us, them = &flooded{name: "bucketocr", p: b.us}, &flooded{name: "yardstick", p: b.them}
 	for _, f := range []*flooded{us, them} {
-		// Pools fill, and the collector finds its pace.
+		// Fill pools, and let the garbage collector find its pace.
 		if err := errors.Join(r.flood(f.p, file, n/20, asDeployed), f.p.clearPeak()); err != nil {
 			return nil, nil, err
 		}
@@ -101,7 +101,7 @@ func (r *run) burstOf(file string, n int) (us, them *flooded, err error) {
 	return us, them, nil
 }
 
-// turn delivers n events and adds up what they cost.
+// turn delivers n events and adds up their costs.
 func (f *flooded) turn(r *run, file string, n int) error {
 	before, err := f.p.allocated()
 	cpu, err2 := f.p.cpu()
@@ -111,7 +111,7 @@ func (f *flooded) turn(r *run, file string, n int) error {
 	var mu sync.Mutex
 	var added []time.Duration
 	var strange error
-	least := usual.Storage + usual.OCR + usual.Firestore // that the calls of an event wait
+	least := usual.Storage + usual.OCR + usual.Firestore // sum of the waits of an event's calls
 	start := time.Now()
 	err = r.floodEach(f.p, file, n, asDeployed, func(name string, took time.Duration) {
 		waited := r.world.WaitedFor(name)

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// slowCommits are waits with which a commit takes as long as it does in Firestore.
+// slowCommits holds waits with which a commit takes as long as in Firestore.
 var slowCommits = standin.Waits{
 	Storage: 5 * time.Millisecond, OCR: 20 * time.Millisecond, Firestore: 30 * time.Millisecond,
 }
@@ -20,22 +20,22 @@ var slowCommits = standin.Waits{
 // Sizes of the documents.
 const (
 	shortBook = 32  // pages
-	longBook  = 300 // a multiple of pagesAtOnce, as the other is: the last pages are answered together, too
+	longBook  = 300 // like shortBook a multiple of pagesAtOnce: the last pages are answered together, too
 )
 
-// pagesAtOnce is OCR_CONCURRENCY by default.
+// pagesAtOnce is the default of OCR_CONCURRENCY.
 const pagesAtOnce = 4
 
-// book is a document of several pages, to be read in a way.
+// book is a document of several pages and how it is read.
 type book struct {
 	kind   string
 	pages  int
-	atOnce int // pages at once, which are answered at the same moment
+	atOnce int // concurrent pages, answered at the same moment
 }
 
 func (b book) file() string { return fmt.Sprintf("%d.%s", b.pages, b.kind) }
 
-// way says how a book is read.
+// way describes how a book is read.
 func (b book) way() string {
 	if b.atOnce == 1 {
 		return "one by one"
@@ -43,7 +43,7 @@ func (b book) way() string {
 	return fmt.Sprintf("%d at once, answered together", b.atOnce)
 }
 
-// books makes a document of so many pages: a PDF of text, or a fax.
+// books maps kinds to functions that make a document of n pages: a PDF of text, or a fax.
 var books = map[string]func(pages int) []byte{
 	"pdf": func(n int) []byte {
 		var pages []pagetest.PDFPage
@@ -63,7 +63,7 @@ var books = map[string]func(pages int) []byte{
 	},
 }
 
-// long has a long document read and a short one, by a fresh process each.
+// long measures the reading of a long and a short document, each in a fresh process.
 func long(r *run) error {
 	rows := [][]string{{
 		"document", "pages", "MB", "read", "less waits, ms a page", "decoder's processor time", "added",
@@ -92,8 +92,8 @@ func long(r *run) error {
 	return nil
 }
 
-// flat compares what a page of a long document takes with one of a short one. Both processes hold the bytes of the
-// object while its pages are made, and their collectors let as much garbage lie beside what is in use.
+// flat compares the costs of a page in a long and in a short document. Both processes hold the object's bytes while its
+// pages are made, and their garbage collectors allow as much garbage again.
 func flat(r *run, short, long *reading) {
 	cpu := long.each(int64(long.cpu)) / short.each(int64(short.cpu))
 	bytes := long.each(int64(long.bytes)) / short.each(int64(short.bytes))
@@ -105,7 +105,7 @@ func flat(r *run, short, long *reading) {
 		long.kind, long.pages, cpu, bytes, short.pages, mb(more), mb(file))
 }
 
-// reading is what it took to read a book.
+// reading holds the costs of reading a book.
 type reading struct {
 	book
 	size              int64 // of the file, in bytes
@@ -118,7 +118,7 @@ type reading struct {
 
 func (d *reading) each(n int64) float64 { return float64(n) / float64(d.pages) }
 
-// row has no time less waits where several pages wait at once: their waits overlap with what is done.
+// row omits the time less waits for concurrent pages: their waits overlap with work.
 func (d *reading) row() []string {
 	n := time.Duration(d.pages)
 	less, added := "", ""
@@ -135,7 +135,7 @@ func (d *reading) row() []string {
 	}
 }
 
-// readBook has a process read a document whose decoders have started, by one of the same kind before it.
+// readBook makes a process read a document. A document of the same kind before it starts the decoders.
 func (r *run) readBook(b book, waits standin.Waits) (*reading, error) {
 	r.world.SetWaits(waits)
 	file, first := books[b.kind](b.pages), "first."+b.kind
@@ -180,7 +180,7 @@ func (r *run) readBook(b book, waits standin.Waits) (*reading, error) {
 	return d, p.recordAllocations(r.profile, "long-"+b.file())
 }
 
-// look returns what the two processes have taken so far, but for their peaks, which begin then.
+// look returns the costs of the two processes so far, and resets their peaks.
 func look(p, decoder *process) (d reading, err error) {
 	a, err := p.allocated()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command bench measures bucketocr's function against the one that people write first, each as a process of its own,
+// Command bench compares bucketocr's function with a naive baseline, the yardstick. Both run as separate processes
 // against the same stand-ins, in the same run and in turns. docs/performance.md explains the figures.
 //
 //	go run -C bench . --quick        # some two minutes
@@ -56,7 +56,7 @@ Measures the function against the yardstick (bench/yardstick) and prints tables 
 Options:
 `
 
-// run is one measurement under way.
+// run is the state of one run of the command.
 type run struct {
 	ctx     context.Context
 	out     io.Writer
@@ -115,7 +115,7 @@ func bench(ctx context.Context, out io.Writer, args []string) error {
 	return r.measure(fs.Args())
 }
 
-// measure makes the tables asked for, or all.
+// measure prints the named tables, or all.
 func (r *run) measure(names []string) error {
 	for _, n := range names {
 		if !slices.ContainsFunc(tables, func(t struct {

@@ -15,18 +15,18 @@ import (
 	"github.com/bucketocr/bucketocr/bench/internal/standin"
 )
 
-// peerFolder is a module of its own, so that nothing else has what the peers need.
+// peerFolder is a separate module, so that the peers' dependencies stay out of the others.
 const peerFolder = "peers"
 
-// peer is a program that reads a page by one call, in a language of its own.
+// peer is a program in any language that reads a page with one call.
 type peer struct {
 	name    string
-	command []string // before URL, file, how many at once and in all
-	needs   string   // a file without which it cannot run
-	install string   // how that is made
+	command []string // followed by URL, file, concurrent calls and total calls
+	needs   string   // a file that it needs to run
+	install string   // command that creates it
 }
 
-// allPeers lists them, ours first. Those in Go are built by build.
+// allPeers returns all peers, ours first. peers builds those in Go.
 func (r *run) allPeers() []peer {
 	python := filepath.Join(peerFolder, "python", ".venv", "bin", "python")
 	inPython := "python3 -m venv bench/peers/python/.venv && " +
@@ -44,7 +44,7 @@ func (r *run) allPeers() []peer {
 	}
 }
 
-// missing returns why a peer cannot run here, empty where it can.
+// missing returns why a peer cannot run here, or "".
 func (p peer) missing() string {
 	if _, err := exec.LookPath(p.command[0]); err != nil {
 		return fmt.Sprintf("%s: %s is not installed; %s", p.name, p.command[0], p.install)
@@ -56,11 +56,11 @@ func (p peer) missing() string {
 }
 
 const (
-	peerCalls  = 80 // in one turn of a peer with eight at once, half of that with one
-	peerEvents = 8  // as events, where a photo is made smaller
+	peerCalls  = 80 // per turn of a peer with eight at once; half of that with one
+	peerEvents = 8  // events per turn of the functions, which scale the photo down
 )
 
-// peerPages are what they are sent.
+// peerPages lists the pages that peers send.
 var peerPages = []struct {
 	label, file string
 	make        func() []byte
@@ -69,11 +69,11 @@ var peerPages = []struct {
 	{"12 megapixels JPEG", "photo.jpg", func() []byte { return photo(4032, 3024) }},
 }
 
-// peerWait is what the OCR service takes: long enough for all calls of a wave to have their pages in memory.
+// peerWait is the time of the OCR service: long enough for all concurrent calls to hold their pages in memory.
 var peerWait = standin.Waits{OCR: 100 * time.Millisecond}
 
-// peers has each of them send the same pages to the same service, in turns, and then compares the whole way of an
-// event.
+// peers makes each peer send the same pages to the same service, in turns, and then compares the functions from event
+// to document.
 func peers(r *run) error {
 	build := exec.CommandContext(r.ctx, "go", "build", "-C", peerFolder, "-trimpath", "-ldflags=-s -w", "-o", r.bin,
 		"./ours", "./plain", "./openaigo")
@@ -114,13 +114,13 @@ func peers(r *run) error {
 	return r.wholeWay()
 }
 
-// peerUse is what a peer used, each figure the median of its turns.
+// peerUse holds the figures of a peer, one per turn.
 type peerUse struct {
 	calls, cpus []time.Duration
 	peaks       []float64
 }
 
-// cells is its share of a row, beside the first one's.
+// cells returns a peer's cells of a row, with ratios to the first peer.
 func (u peerUse) cells(first peerUse) []string {
 	ratio := func(a, b float64) string { return fmt.Sprintf("%.1f", a/b) }
 	return []string{
@@ -130,7 +130,7 @@ func (u peerUse) cells(first peerUse) []string {
 	}
 }
 
-// peerTurns gives each peer its turns, a fresh process each, begun with another one each round.
+// peerTurns gives each peer its turns, each in a fresh process. Every round begins with another peer.
 func (r *run) peerTurns(here []peer, file string, atOnce int) ([]peerUse, error) {
 	uses := make([]peerUse, len(here))
 	for round := range r.rounds {
@@ -144,7 +144,7 @@ func (r *run) peerTurns(here []peer, file string, atOnce int) ([]peerUse, error)
 	return uses, nil
 }
 
-// peerTurn runs one peer, proves by its first calls that the pages arrive whole, and measures the others.
+// peerTurn runs one peer, checks with its first calls that pages arrive intact, and measures the others.
 func (r *run) peerTurn(p peer, file string, atOnce int, use *peerUse) error {
 	calls := peerCalls
 	if atOnce == 1 {
@@ -216,7 +216,7 @@ func (r *run) measurePeer(p *process, in io.Writer, out *bufio.Reader, use *peer
 	return err
 }
 
-// wholeWay compares the function with the yardstick, from the event to the document, with the same pages.
+// wholeWay compares the function with the yardstick, from event to document, with the same pages.
 func (r *run) wholeWay() error {
 	defer func(n int) { r.events = n }(r.events)
 	r.events = peerEvents

@@ -13,11 +13,11 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// kept is the function with its decoders compiled beside it, as a container's image has them.
+// kept is the function with compiled decoders beside it, as in the container image.
 const kept = "image/" + ours
 
-// start measures from exec to the first acknowledged event, with calls that cost nothing. Each round starts every
-// program once, so that the differences are of one moment.
+// start measures the time from exec to the first acknowledged event, with calls that take no time. Each round starts
+// every program once, so that compared times are taken close together.
 func start(r *run) error {
 	r.world.SetWaits(standin.Waits{})
 	if err := r.putFirst(); err != nil {
@@ -72,7 +72,7 @@ func start(r *run) error {
 	return nil
 }
 
-// putFirst puts the files into the bucket that are the first of an instance.
+// putFirst puts the files of first events into the bucket.
 func (r *run) putFirst() error {
 	r.world.Put("small.png", pngPage(500_000))
 	r.world.Put("page.pdf", pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("a page", "of text")}))
@@ -88,7 +88,7 @@ func (r *run) putFirst() error {
 	return nil
 }
 
-// keep makes the folder of kept.
+// keep creates the folder of kept.
 func (r *run) keep() error {
 	folder := filepath.Join(r.bin, filepath.Dir(kept))
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -109,11 +109,11 @@ func (r *run) keep() error {
 	return nil
 }
 
-// starting is a program, the first file that it is given, and what came of it.
+// starting is a program, its first file, and the results.
 type starting struct {
 	name, label, file string
 	took              []time.Duration
-	peak, decoders    int64 // of resident memory, in bytes
+	peak, decoders    int64 // resident memory in bytes
 }
 
 func (s *starting) last() time.Duration { return s.took[len(s.took)-1] }
@@ -137,7 +137,7 @@ func (r *run) startOnce(s *starting) error {
 	return nil
 }
 
-// childPeak is the peak of resident memory of the decoders' process, 0 where there is none.
+// childPeak returns the peak of the decoder process's resident memory, or 0 if there is none.
 func (p *process) childPeak() (peak int64) {
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.cmd.Process.Pid))
 	for _, list := range lists {

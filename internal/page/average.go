@@ -3,26 +3,25 @@ package page
 import "math/bits"
 
 // Area average: each sample of the small picture is the exact mean of the area that it covers in the large one. All
-// sums are integers, weights in fractions of a sample. A photo of 12 megapixels takes 18 ms and 2 MB more than the
-// result; BiLinear and CatmullRom of x/image/draw took 230 to 400 ms and 150 MB for a page from which the same text is
-// read.
+// sums are integers, weights in fractions of a sample. A 12-megapixel photo takes 18 ms, and 2 MB beside the result;
+// BiLinear and CatmullRom of x/image/draw took 230 to 400 ms and 150 MB without any gain in the text that was read.
 
 // axis lays the cells of a side of the small picture over the samples of the large one: cell i covers the stretch from
 // i*step-off to (i+1)*step-off, and a sample is unit long.
 type axis struct {
 	cells, samples  int
 	step, unit, off int64
-	lone            int // the cell that is only half there, or -1
+	lone            int // the cell of half width, or -1
 }
 
-// lengthwise is the axis for a side of from pixels scaled to to. Lengths are doubled so that no area is 1 (see mean).
+// lengthwise returns the axis for scaling a side from from to to pixels. Lengths are doubled so that no area is 1 (see
+// newMean).
 func lengthwise(from, to int) axis {
 	return axis{cells: to, samples: from, step: 2 * int64(from), unit: 2 * int64(to), lone: -1}
 }
 
-// halved is the axis of a chroma plane: every cell covers two of a's, every sample covers ratio of a's. With an odd
-// number of cells one of them covers only one: the last, or the first if the picture is flipped, since it is to be the
-// last then.
+// halved returns the axis of a chroma plane: a cell covers two cells of a, a sample ratio samples of a. If a has an odd
+// number of cells, one cell covers only one: the last, or the first if flipping makes it the last.
 func (a axis) halved(ratio int, flipped bool) axis {
 	h := axis{cells: ceilDiv(a.cells, 2), samples: ceilDiv(a.samples, ratio), step: 2 * a.step,
 		unit: int64(ratio) * a.unit, lone: -1}
@@ -35,14 +34,14 @@ func (a axis) halved(ratio int, flipped bool) axis {
 	return h
 }
 
-// reduced is the axis of samples by of which have become one.
+// reduced returns the axis for samples that were reduced by the factor by.
 func (a axis) reduced(by int) axis {
 	a.samples, a.unit = ceilDiv(a.samples, by), int64(by)*a.unit
 	return a
 }
 
-// span is a cell's stretch: samples lo to hi, the first with weight head, the last with tail, those between with body.
-// The weights add up to the axis's step.
+// span is the stretch of a cell: samples lo to hi, the first with weight head, the last with tail, the others with
+// body. The weights add up to the axis's step.
 type span struct {
 	lo, hi           int
 	head, body, tail uint64
@@ -75,8 +74,8 @@ func (s span) weight(i int) uint64 {
 	return s.body
 }
 
-// shrink scales the channels of which fill puts one row at a time into row, into out, one target for each. fill is
-// called with numbers that go up.
+// shrink scales channels into out, one target each. fill is called with y counting up and sets row to that row of each
+// channel.
 func shrink(x, y axis, row [][]byte, fill func(y int, row [][]byte), out ...target) {
 	channels := make([]*average, len(out))
 	for c, t := range out {
@@ -90,14 +89,14 @@ func shrink(x, y axis, row [][]byte, fill func(y int, row [][]byte), out ...targ
 	}
 }
 
-// average is a channel that is scaled while its rows come.
+// average scales a channel row by row.
 type average struct {
 	x     []span
 	y     axis
-	sums  []uint64 // of each column, down the row of cells
-	row   int      // that comes next
-	cells int      // rows of them that are done
-	down  span     // of the next one
+	sums  []uint64 // per column, over the current row of cells
+	row   int      // number of the next row
+	cells int      // finished rows of cells
+	down  span     // of the current row of cells
 	mean  mean
 	out   target
 }
@@ -122,12 +121,12 @@ func (a *average) add(row []byte) {
 		}
 		a.out.line(a.cells, a.sums, a.x, a.mean)
 		if a.cells++; a.cells < a.y.cells {
-			a.down = a.y.span(a.cells) // which this row may be the first one of, too
+			a.down = a.y.span(a.cells) // the same row may also begin it
 		}
 	}
 }
 
-// accumulate adds a row to sums, which it begins if it is the first.
+// accumulate adds a row to sums, which the first row overwrites.
 func accumulate(sums []uint64, row []byte, weight uint64, first bool) {
 	row = row[:len(sums)]
 	if first {
@@ -141,7 +140,7 @@ func accumulate(sums []uint64, row []byte, weight uint64, first bool) {
 	}
 }
 
-// line writes row y of the result from sums over columns.
+// line writes row y of the result from the sums of the columns.
 func (t target) line(y int, sums []uint64, spans []span, m mean) {
 	at := t.at + y*t.dy
 	for _, s := range spans {
@@ -155,7 +154,7 @@ func (t target) line(y int, sums []uint64, spans []span, m mean) {
 	}
 }
 
-// mean divides by an area and rounds, by multiplying with the area's reciprocal: five times as fast as to divide.
+// mean divides by an area and rounds. It multiplies by the reciprocal, which is five times as fast as dividing.
 type mean struct{ half, reciprocal uint64 }
 
 // newMean needs an area of at least 2, because the reciprocal of 1 does not fit.

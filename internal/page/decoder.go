@@ -14,41 +14,42 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
-// Decoder is the process in which all is decoded but PNG and baseline JPEG: started by the first object that needs it,
-// for all objects, one page at a time, and again after it was killed or has died. It ends with the program. Safe for
-// concurrent use. A nil Decoder decodes in this process and with no limit what needs no engine; that is for tests.
+// Decoder decodes everything but PNG and baseline JPEG in a separate process, one page at a time for all objects. The
+// process is started by the first object that needs it, restarted after it was killed or has died, and ends with the
+// program. A Decoder is safe for concurrent use. A nil Decoder, for tests, decodes in this process without limits and
+// without the formats that need an engine.
 type Decoder struct {
 	child   *sandbox.Child
-	keys    atomic.Int64 // how many objects have one
-	engines *keptEngines // nil: they are compiled by each process
+	keys    atomic.Int64 // number of keys given to objects
+	engines *keptEngines // nil: each process compiles them
 }
 
-// Limits on the time of one call, and of one page that is decoded here. What takes a minute of a processor is not going
-// to end; the slowest of a thousand hostile PDFs took two seconds. The clock's limit is for a process that hangs, and
-// for a machine that is so busy that it gives a page less than a third of a processor.
+// Time limits for one call, and for one page decoded in this process. A page that takes a minute of processor time will
+// not finish; the slowest of a thousand hostile PDFs took two seconds. The wall-clock limit catches a process that
+// hangs, and leaves room for a busy machine that gives a page only a third of a processor.
 const (
 	processorLimit = time.Minute
 	clockLimit     = 3 * time.Minute
 )
 
-// NewDecoder returns a Decoder that is not started yet.
+// NewDecoder returns a Decoder. Its process is not started yet.
 func NewDecoder() *Decoder {
 	return &Decoder{child: sandbox.New(sandbox.Limits{Processor: processorLimit, Clock: clockLimit})}
 }
 
-// LimitMemory has the process die rather than have more than so many bytes of memory, from its next start on. All that
-// is mapped counts, used or not: beside the pictures that Limits.Budget accounts for about 500 MiB. On other systems
-// than Linux it bounds the heap alone, and softly.
+// LimitMemory makes the process die if it exceeds the given bytes of memory, from its next start on. All mapped memory
+// counts, used or not: about 500 MiB in addition to the pictures that Limits.Budget accounts for. On systems other than
+// Linux it is only a soft limit of the heap.
 func (d *Decoder) LimitMemory(bytes int64) {
 	l := d.child.Limits()
 	l.Memory = bytes
 	d.child.Limit(l)
 }
 
-// Close ends the process, once no call is running. The next call starts another.
+// Close ends the process after the running call. The next call starts another.
 func (d *Decoder) Close() { d.child.Close() }
 
-// limits returns those of a page.
+// limits returns the limits for a page.
 func (d *Decoder) limits() sandbox.Limits {
 	if d == nil {
 		return sandbox.Limits{Processor: processorLimit, Clock: clockLimit}
@@ -61,13 +62,13 @@ var (
 	// an engine needs more than the room that it was given
 	errRoom = &Error{Kind: TooLarge, Msg: "it takes too much memory to decode"}
 	errSlow = &Error{Kind: TooSlow, Msg: "it takes too long to decode"}
-	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"} // its process, twice, or an engine in it
+	errDied = &Error{Kind: Corrupt, Msg: "the decoder crashed on it"} // the process, twice, or an engine in it
 )
 
-// errNoDecoder is a mistake of the program.
+// errNoDecoder reports a bug.
 var errNoDecoder = errors.New("page: Limits.Decoder is missing for this kind of file")
 
-// call makes a call, and classifies what it fails with; that the process died comes back as it is.
+// call makes a call and classifies its error. The error of a process that died is returned unchanged.
 func (d *Decoder) call(ctx context.Context, m sandbox.Message) (answer sandbox.Message, waited time.Duration,
 	err error) {
 	if d == nil {
@@ -95,7 +96,8 @@ func (d *Decoder) call(ctx context.Context, m sandbox.Message) (answer sandbox.M
 
 const roomCode = "room"
 
-// errorCode is how an error goes from the child to its parent, where call makes it one again.
+// errorCode returns the code that carries an error from the child to its parent, where call turns it into an error
+// again.
 func errorCode(err error) string {
 	e, ok := errors.AsType[*Error](err)
 	switch {
@@ -109,19 +111,19 @@ func errorCode(err error) string {
 	return ""
 }
 
-// ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, where the main
-// program is not ours, init: a Decoder starts the same program once more, and there this call decodes, and does not
-// return. In any other process it does nothing.
+// ServeIfDecoder must be the first statement of every program that uses a Decoder, in main, TestMain or, if the main
+// program is not ours, init. A Decoder starts the same program again; in that process the call decodes and never
+// returns. In any other process it does nothing.
 func ServeIfDecoder() { sandbox.ServeIfChild(handlers(), errorCode) }
 
-// decoding decodes a picture of a file, with so many bytes of room where an engine does it, in the way that the call's
-// own numbers say. Its errors are *Error, unless it fails by itself.
+// decoding decodes a picture of a file. An engine may use room bytes; args are the call's own arguments. Errors are
+// *Error unless they are the program's.
 type decoding func(ctx context.Context, file []byte, room int64, args []int64) (image.Image, error)
 
-// scaling is a decoding that scales the picture, too, and turns it upright.
+// scaling is a decoding that also scales the picture and turns it upright.
 type scaling func(ctx context.Context, file []byte, f finishing, args []int64) (image.Image, error)
 
-// decoders are the calls that decode a picture without an engine.
+// decoders lists the calls that decode a picture without an engine.
 var decoders = map[string]interface {
 	serve(ctx context.Context, m sandbox.Message) (sandbox.Message, error)
 }{
@@ -130,8 +132,8 @@ var decoders = map[string]interface {
 	"webp": decoding(decodeWebP), "tiff": decoding(decodeTIFF),
 }
 
-// handlers returns the calls that the decoder process answers: decoders, and for each engine one of its name that
-// starts it, and what it does.
+// handlers returns the calls that the decoder process answers: decoders, and for each engine the call that starts it,
+// under the engine's name, and the calls that it serves.
 func handlers() map[string]sandbox.Handler {
 	calls := map[string]sandbox.Handler{}
 	for op, d := range decoders {
@@ -151,7 +153,7 @@ func handlers() map[string]sandbox.Handler {
 	return calls
 }
 
-// serve is the handler that decodes a picture and makes a page of it.
+// serve handles a call by decoding a picture and making a page of it.
 func (decode decoding) serve(ctx context.Context, m sandbox.Message) (sandbox.Message, error) {
 	room, f, own, err := finishingOf(m.Args)
 	if err != nil {
@@ -161,7 +163,7 @@ func (decode decoding) serve(ctx context.Context, m sandbox.Message) (sandbox.Me
 	return f.answer(img, err)
 }
 
-// serve is the handler that decodes a picture in the size of its page.
+// serve handles a call by decoding a picture in the size of its page.
 func (decode scaling) serve(ctx context.Context, m sandbox.Message) (sandbox.Message, error) {
 	_, f, own, err := finishingOf(m.Args)
 	if err != nil {
@@ -171,7 +173,7 @@ func (decode scaling) serve(ctx context.Context, m sandbox.Message) (sandbox.Mes
 	return f.answer(img, err)
 }
 
-// answer makes a page of a decoded picture.
+// answer returns the page of a decoded picture.
 func (f finishing) answer(img image.Image, err error) (sandbox.Message, error) {
 	if err != nil {
 		return sandbox.Message{}, err

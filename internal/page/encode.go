@@ -10,8 +10,8 @@ import (
 	"image/png"
 )
 
-// Measured on generated pages of dense text, 1089 x 1540, least processor time of 8 (KiB and ms); image/png with its
-// fast level, and the two ways of encodeGray:
+// Measured on generated pages of dense text, 1089 x 1540, least processor time of 8 (KiB and ms); image/png at its fast
+// level, and the two levels of encodeGray:
 //
 //	page                   flat   image/png   repetitions   frequencies   JPEG 90
 //	gray, clean            0.72     469  24     451  12       554   6     829  26
@@ -21,20 +21,20 @@ import (
 //	screen, colour         0.69    1163  72                               793  40
 //	photograph             0.06    2908 138                               789  68
 //
-// So: the fast level of PNG, always the same, since the default one takes twice the time for 3 to 11 % fewer bytes.
-// Gray is PNG even if noisy: 0.2 MB more at worst, less time, and no loss. Colour is PNG where it is flat, as screens
-// and drawings are, and JPEG else. What came as JPEG has lost already what JPEG loses, and stays JPEG.
+// So PNG is always written at the fast level: the default one takes twice the time for 3 to 11 % fewer bytes. Gray is
+// PNG even if noisy: at most 0.2 MB more, in less time and without loss. Colour is PNG if it is flat, like screenshots
+// and drawings, else JPEG. Pages from a lossy format become JPEG: they have suffered that loss already.
 const (
 	jpegQuality = 90
 	flatPage    = 0.5 // between the 0.38 of a faintly noisy scan and the 0.69 of a screen
 )
 
-// encode writes what render returns. lossy says that it came from a lossy format.
+// encode encodes a picture returned by render. lossy says that it came from a lossy format.
 func encode(img image.Image, lossy bool) (b []byte, kind string, err error) {
 	var buf bytes.Buffer
-	buf.Grow(img.Bounds().Dx()*img.Bounds().Dy()/2 + 1<<10) // about as much as comes
+	buf.Grow(img.Bounds().Dx()*img.Bounds().Dy()/2 + 1<<10) // roughly the final size
 	gray, isGray := img.(*image.Gray)
-	colour, isRGB := img.(*image.RGBA) // YCbCr never is worth it: image/png would take it pixel by pixel
+	colour, isRGB := img.(*image.RGBA) // YCbCr is not worth it: image/png converts it pixel by pixel
 	switch {
 	case !lossy && isGray:
 		err = encodeGray(&buf, gray)
@@ -47,9 +47,8 @@ func encode(img image.Image, lossy bool) (b []byte, kind string, err error) {
 	return buf.Bytes(), "image/png", err
 }
 
-// encodeGray writes a PNG whose pixels are as they are: image/png takes longer to look for the best filter of each row
-// than it takes to compress it, and pages of text become larger by it. What hardly repeats itself has its bytes coded
-// by how often they come, no more.
+// encodeGray writes a PNG without filters: image/png spends more time choosing a filter for each row than compressing
+// it, and makes pages of text larger. Pictures with little repetition are only Huffman-coded.
 func encodeGray(w *bytes.Buffer, m *image.Gray) error {
 	size := m.Rect.Size()
 	w.WriteString(pngMagic)
@@ -77,20 +76,21 @@ func encodeGray(w *bytes.Buffer, m *image.Gray) error {
 	return err
 }
 
-// beginChunk begins a chunk of a PNG, and returns where.
+// beginChunk begins a PNG chunk and returns the index of its type.
 func beginChunk(w *bytes.Buffer, kind string) int {
 	w.WriteString("\x00\x00\x00\x00" + kind)
 	return w.Len() - len(kind)
 }
 
-// endChunk writes its length and its sum.
+// endChunk completes the chunk at from with its length and checksum.
 func endChunk(w *bytes.Buffer, from int) {
 	chunk := w.Bytes()[from:]
 	binary.BigEndian.PutUint32(w.Bytes()[from-4:], uint32(len(chunk)-4))
 	_, _ = w.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(chunk)))
 }
 
-// flatness is the part of all pixels, step bytes each, that equal their left neighbour, 1 for a picture one pixel wide.
+// flatness returns the fraction of pixels, step bytes each, that equal their left neighbour; 1 for a picture one pixel
+// wide.
 func flatness(pix []byte, stride, step int, r image.Rectangle) float64 {
 	same, all := 0, r.Dy()*(r.Dx()-1)
 	for y := range r.Dy() {
@@ -115,16 +115,15 @@ func flatness(pix []byte, stride, step int, r image.Rectangle) float64 {
 	return float64(same) / float64(all)
 }
 
-// blankContrast is the most by which two pixels of a blank page differ, in any channel, of 255. It is as strict as it
-// can be: paper without ink that was scanned differs by more, and is sent. What is found is what was never printed on:
-// the empty pages of a PDF or a fax. The faintest writing differs by several times as much (TestFaintWriting shows by
-// how much).
+// blankContrast is the largest difference, of 255, between two pixels of a blank page in any channel. It is as strict
+// as possible: scanned empty paper varies more, and is sent. Only pages that never were on paper count as blank, like
+// the empty pages of a PDF or a fax. The faintest writing differs by several times as much (see TestFaintWriting).
 const blankContrast = 4
 
-// isBlank reports whether there is nothing on a page, as render returns it.
+// isBlank reports whether a page returned by render is empty.
 func isBlank(img image.Image) bool { return contrast(img) <= blankContrast }
 
-// contrast is the largest difference between two pixels in one channel.
+// contrast returns the largest difference between two pixels in one channel.
 func contrast(img image.Image) int {
 	switch m := img.(type) {
 	case *image.Gray:
@@ -137,7 +136,7 @@ func contrast(img image.Image) int {
 	return 255
 }
 
-// spread is the difference between the largest and the smallest of every step-th byte.
+// spread returns the difference between the largest and the smallest of every step-th byte.
 func spread(pix []byte, from, step int) int {
 	low, high := byte(255), byte(0)
 	for i := from; i < len(pix); i += step {

@@ -14,14 +14,14 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
-// An engine is a decoder in WebAssembly, which is compiled before its first use in a process, or loaded from a folder.
+// engine is a WebAssembly decoder. Before its first use in a process it is compiled, or loaded from a folder.
 type engine interface {
 	Start(*wasm.Folder) error
 	Load(*wasm.Folder) error
 	Kept(*wasm.Folder) bool
 }
 
-// engines returns all engines of this build, not started, by name.
+// engines returns all engines of this build by name, not started.
 func engines() map[string]engine {
 	all := map[string]engine{pdfEngine: &pdf.Engine{}, avifEngine: heif.AVIF()}
 	if e := heif.HEIC(); e != nil {
@@ -34,14 +34,14 @@ func engines() map[string]engine {
 type keptEngines struct {
 	path   string
 	folder *wasm.Folder
-	all    map[string]engine // not started: to ask whether they are kept
+	all    map[string]engine // not started; for Kept only
 }
 
-// KeepEngines has the process take compiled engines from a folder, and leave them there where it has to compile one,
-// unless the folder's own mode says that it is not to be written. Without, each process compiles those that it needs,
-// which takes seconds of a processor. The folder is made if it is missing; it takes 25 MB, twice as much where two
-// versions of the program use it. The error says why it cannot be used, or must not because another user can write
-// there. It is to be called before the first object.
+// KeepEngines makes the process load compiled engines from a folder, and store there those that it has to compile,
+// unless the folder's mode forbids writing. Without it each process compiles the engines that it needs, which takes
+// seconds of processor time. The folder is created if it is missing; it takes 25 MB, or 50 MB if two versions of the
+// program use it. KeepEngines returns an error if the folder cannot be used, or if another user could write to it. It
+// must be called before the first object is opened.
 func (d *Decoder) KeepEngines(folder string) error {
 	f, err := wasm.Open(folder)
 	if err != nil {
@@ -55,8 +55,8 @@ func (d *Decoder) KeepEngines(folder string) error {
 	return nil
 }
 
-// ShippedEngines returns the folder of compiled engines that came with the program, in its own folder under the name
-// bucketocr-engines; "" if there is none.
+// ShippedEngines returns the folder of compiled engines shipped with the program: bucketocr-engines beside the
+// executable, or "" if there is none.
 func ShippedEngines() string {
 	program, err := os.Executable()
 	if err != nil {
@@ -86,7 +86,7 @@ func CompileEngines(folder string) error {
 	return nil
 }
 
-// has reports whether an engine seems to be kept.
+// has reports whether the folder seems to have an engine.
 func (k *keptEngines) has(engine string) bool {
 	if k == nil {
 		return false
@@ -95,7 +95,7 @@ func (k *keptEngines) has(engine string) bool {
 	return ok && e.Kept(k.folder)
 }
 
-// start is the call that starts an engine, or only loads it.
+// start returns the call that starts an engine, or only loads it.
 func (k *keptEngines) start(engine string, load bool) sandbox.Message {
 	m := sandbox.Message{Op: engine}
 	if k != nil {
@@ -107,13 +107,13 @@ func (k *keptEngines) start(engine string, load bool) sandbox.Message {
 	return m
 }
 
-// startHandler returns the handler that starts an engine. The call's data is the folder, and a number says that it is
-// only to be loaded.
+// startHandler returns the handler that starts an engine. The call's data is the folder; an argument means only load,
+// do not compile.
 func startHandler(e engine) sandbox.Handler {
 	return func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		var folder *wasm.Folder
 		if len(m.Data) > 0 {
-			folder, _ = wasm.Open(string(m.Data)) // KeepEngines said why, if it cannot be used
+			folder, _ = wasm.Open(string(m.Data)) // KeepEngines has reported an unusable folder
 		}
 		start := e.Start
 		if len(m.Args) > 0 {
@@ -125,7 +125,7 @@ func startHandler(e engine) sandbox.Handler {
 	}
 }
 
-// notKept reports whether an engine that was only to be loaded has to be compiled.
+// notKept reports whether loading failed because the engine must be compiled first.
 func notKept(err error) bool {
 	e, ok := errors.AsType[*sandbox.Error](err)
 	return ok && e.Code == notKeptCode

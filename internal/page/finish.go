@@ -9,8 +9,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// finishing is what is done to a decoded picture, in whichever process it was decoded: only the finished page, which is
-// small, goes from one to the other.
+// finishing describes how a decoded picture becomes a page. This happens in the process that decoded it, so that only
+// the small finished page passes between processes.
 type finishing struct {
 	edge        int
 	orientation orientation
@@ -19,31 +19,32 @@ type finishing struct {
 
 // finished is a page that was made by decoding.
 type finished struct {
-	stored, size image.Point // as it was decoded, and as it is
+	stored, size image.Point // before and after finishing
 	kind         string      // its media type
 	blank        bool
 	print        print
-	lacksGlyphs  bool // it has characters that could not be drawn
-	damaged      bool // something of it was missing
+	lacksGlyphs  bool // some characters could not be drawn
+	damaged      bool // part of the picture was missing
 	bytes        []byte
 }
 
-// incomplete is a decoded picture of which something is missing or wrong. What is missing is white.
+// incomplete is a decoded picture with missing or wrong parts. Missing parts are white.
 type incomplete struct{ image.Image }
 
-// scaled is a decoded picture that is as render returns it already, of one of this size.
+// scaled is a picture that was scaled and turned while it was decoded. stored is its size in the file.
 type scaled struct {
 	image.Image
 	stored image.Point
 }
 
-// errNothingLeft is for a picture of which too much is missing: white without ink would pass for a blank page.
+// errNothingLeft reports a picture with too much missing: all white, it would pass for a blank page.
 var errNothingLeft = corrupt("the file is cut off or damaged, and nothing of its picture is left", nil)
 
-// leastLeft is the part of a picture that has to be there, as a divisor.
+// leastLeft is the fraction of a picture that must be present, as a divisor.
 const leastLeft = 64
 
-// partly returns a picture of which so many of all rows or blocks are there, and these may be wrong.
+// partly returns a picture with there of all its rows or blocks decoded, as incomplete if some are missing or may be
+// wrong.
 func partly(img image.Image, there, all int, wrong bool) (image.Image, error) {
 	switch {
 	case there >= all && !wrong:
@@ -54,7 +55,7 @@ func partly(img image.Image, there, all int, wrong bool) (image.Image, error) {
 	return incomplete{img}, nil
 }
 
-// finish makes a page of a decoded picture: scaled, upright, wide and high enough, encoded.
+// finish makes a page of a decoded picture: it scales, turns, pads and encodes it.
 func (f finishing) finish(img image.Image) (p finished, err error) {
 	if part, ok := img.(incomplete); ok {
 		img, p.damaged = part.Image, true
@@ -76,14 +77,14 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 	return p, err
 }
 
-// leastSide is how many pixels a side of a page has at least: what the model takes for one piece of a picture. Some
-// servers read a thinner page as blank without a word, others refuse it.
+// leastSide is the least length of a page's side in pixels: the model's patch size. Some servers silently read a
+// thinner page as blank, others reject it.
 const leastSide = 28
 
-// isThin reports whether a picture of this size, once it is scaled, has too short a side.
+// isThin reports whether a scaled picture of this size has too short a side.
 func isThin(w, h, edge int) bool { return min(w, h) < min(leastSide, edge) }
 
-// widened returns a picture, as render returns it, in the middle of white where it is thin.
+// widened centres a thin picture, as returned by render, on a white page.
 func widened(img image.Image, edge int) image.Image {
 	size := img.Bounds().Size()
 	if !isThin(size.X, size.Y, edge) {
@@ -101,7 +102,7 @@ func widened(img image.Image, edge int) image.Image {
 	return out
 }
 
-// kinds are the media types of finished pages, by the number that stands for each in a message.
+// kinds lists the media types of finished pages; messages contain their indexes.
 var kinds = [...]string{"image/png", "image/jpeg"}
 
 func number(yes bool) int64 {
@@ -111,12 +112,12 @@ func number(yes bool) int64 {
 	return 0
 }
 
-// args are the numbers of a call that decodes and finishes a picture, before the call's own.
+// args returns the first arguments of a call that decodes and finishes a picture; the call's own follow.
 func (f finishing) args(room int64) []int64 {
 	return []int64{room, int64(f.edge), int64(f.orientation), number(f.lossy)}
 }
 
-// finishingOf returns what the numbers of a call say.
+// finishingOf parses the arguments of a call.
 func finishingOf(args []int64) (room int64, f finishing, own []int64, err error) {
 	if len(args) < 4 || args[1] < 1 || args[1] > maxEdge || args[2] < 1 || args[2] > 8 {
 		return 0, f, nil, fmt.Errorf("page: a decoder was called with %v", args)
@@ -124,10 +125,10 @@ func finishingOf(args []int64) (room int64, f finishing, own []int64, err error)
 	return args[0], finishing{edge: int(args[1]), orientation: orientation(args[2]), lossy: args[3] == 1}, args[4:], nil
 }
 
-// inkUnit is a page full of print, as a message says it.
+// inkUnit is a page full of ink in the units of a message.
 const inkUnit = 1 << 20
 
-// message returns a finished page as an answer.
+// message returns the answer with a finished page.
 func (p finished) message() sandbox.Message {
 	return sandbox.Message{Data: p.bytes,
 		Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
@@ -135,7 +136,7 @@ func (p finished) message() sandbox.Message {
 			int64(p.print.ink * inkUnit), int64(p.print.turn)}}
 }
 
-// finishedOf returns the page of an answer. A process that decodes foreign bytes is not believed blindly.
+// finishedOf parses an answer. It checks every number, since the process that answers decodes untrusted bytes.
 func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	a := m.Args
 	if len(a) != 10 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// Engines, by what pictures are coded as.
+// Names of the engines.
 const (
 	avifEngine = "avif"
 	heicEngine = "heic"
@@ -44,7 +44,7 @@ func heifPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	return []entry{{picture: p}}, nil
 }
 
-// heifComplaint classifies what is wrong with a file of a format.
+// heifComplaint converts errors about the file to *Error.
 func heifComplaint(format string, err error) error {
 	other, isOther := errors.AsType[*heif.Unsupported](err)
 	switch {
@@ -60,7 +60,7 @@ func heifComplaint(format string, err error) error {
 	return err
 }
 
-// serveHEIF adds what the decoder process does with an AVIF or HEIC.
+// serveHEIF adds the AVIF or HEIC handler of the decoder process.
 func serveHEIF(calls map[string]sandbox.Handler, engine string, e *heif.Engine) {
 	calls[engine+".decode"] = decoding(func(_ context.Context, file []byte, room int64, _ []int64) (image.Image,
 		error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/salvage"
 )
 
-// jpegHeader is what the segments before the first scan say. Where segments contradict each other the last one wins, as
-// in image/jpeg: both must see the same picture.
+// jpegHeader holds the contents of the segments before the first scan. Where segments contradict each other the last
+// one wins, as in image/jpeg: all decoders must see the same picture.
 type jpegHeader struct {
 	frame       jpegfile.Frame
 	progressive bool
@@ -23,17 +23,17 @@ type jpegHeader struct {
 	adobe       bool // an Adobe segment with its transform
 	transform   byte
 	orientation orientation // of the first Exif segment; 0 unknown
-	irregular   bool        // read by other programs, but not by image/jpeg
-	below       bool        // its height is declared after the picture
-	parted      bool        // its first scan lacks a channel
+	irregular   bool        // accepted by other programs, but not by image/jpeg
+	below       bool        // the height is declared after the first scan
+	parted      bool        // the first scan lacks a channel
 }
 
-// readJPEG reads the segments up to the first scan. Of all but the few that matter nothing is kept.
+// readJPEG reads the segments up to the first scan. Segments that do not matter are skipped.
 func readJPEG(s *stream) (*picture, error) {
 	var h jpegHeader
 	b, err := s.Next(3)
 	if err == nil {
-		h.irregular = b[2] != 0xff // stray bytes, which the OCR service does not take for a JPEG
+		h.irregular = b[2] != 0xff // stray bytes: the OCR service does not recognize the file as JPEG
 		s.pos--
 	}
 	for err == nil {
@@ -87,7 +87,7 @@ func (h *jpegHeader) segment(s *stream, marker byte) error {
 	return corrupt("the JPEG is damaged before its picture begins", nil)
 }
 
-// jpegProcess names the kind of JPEG that a marker belongs to; "" if it belongs to none.
+// jpegProcess returns the kind of JPEG that a marker belongs to, or "".
 func jpegProcess(marker byte) string {
 	switch {
 	case marker == 0xc3:
@@ -178,7 +178,7 @@ func (h *jpegHeader) picture() (*picture, error) {
 	_, known := h.shown().Ratio()
 	p.planar = known || channels == 1
 	p.args = []int64{int64(h.frame.Height)}
-	// some bytes of a progressive one can be one more round over all of the picture
+	// a few bytes of a progressive file can cost another pass over the whole picture
 	if h.irregular || h.progressive || h.parted {
 		p.decode, p.call, p.salvage, p.sized = nil, p.salvage, "", h.kept
 	}
@@ -191,8 +191,7 @@ func (h *jpegHeader) picture() (*picture, error) {
 	return p, nil
 }
 
-// regular reports whether the channels are as image/jpeg wants them: each with a number of its own, and sampled in one
-// of the usual ways.
+// regular reports whether image/jpeg supports the channels: they have distinct IDs and one of the usual samplings.
 func (h *jpegHeader) regular() bool {
 	c := h.frame.Components
 	for i := range c {
@@ -211,7 +210,7 @@ func (h *jpegHeader) regular() bool {
 	return true
 }
 
-// sampledAsUsual reports whether chroma is sampled in one of the ways that package image knows.
+// sampledAsUsual reports whether package image has the chroma subsampling.
 func (h *jpegHeader) sampledAsUsual() bool {
 	c := h.frame.Components
 	for ratio := image.YCbCrSubsampleRatio444; ratio <= image.YCbCrSubsampleRatio410; ratio++ {
@@ -223,17 +222,17 @@ func (h *jpegHeader) sampledAsUsual() bool {
 	return false
 }
 
-// decodeJPEG decodes a baseline JPEG while it is read, in the size that is wanted.
+// decodeJPEG decodes and scales a baseline JPEG while reading it.
 func decodeJPEG(r io.Reader, f finishing) (image.Image, error) {
 	s := &jpegSink{f: f}
-	if err := jpegdecode.Decode(context.Background(), r, s); err != nil { // r asks the context
+	if err := jpegdecode.Decode(context.Background(), r, s); err != nil { // r checks the context
 		return nil, err
 	}
 	return s.picture(), nil
 }
 
-// salvageJPEG decodes what is in memory: a file that is progressive, cut off, broken or irregular. Its own number is
-// the height.
+// salvageJPEG decodes a file in memory that is progressive, truncated, damaged or irregular. The call's argument is the
+// height.
 func salvageJPEG(ctx context.Context, file []byte, f finishing, args []int64) (image.Image, error) {
 	if len(args) != 1 {
 		return nil, fmt.Errorf("page: a JPEG was to be decoded with %v", args)
@@ -249,7 +248,7 @@ func salvageJPEG(ctx context.Context, file []byte, f finishing, args []int64) (i
 	return partly(s.picture(), res.There, res.All, res.Wrong)
 }
 
-// salvaged is a picture that was salvaged, or why not.
+// salvaged converts the results of package salvage.
 func salvaged(p salvage.Part, err error) (image.Image, error) {
 	switch {
 	case errors.Is(err, salvage.ErrNothing):
@@ -260,10 +259,10 @@ func salvaged(p salvage.Part, err error) (image.Image, error) {
 	return partly(p.Image, p.There, p.All, p.Wrong)
 }
 
-// jpegMemory is what decoding a JPEG takes beside its samples: tables, and what is read at a time.
+// jpegMemory is the bytes that decoding a JPEG needs in addition to samples: tables and read buffers.
 const jpegMemory = 128 << 10
 
-// strips returns how many bytes the samples of a baseline JPEG take, of which a row of units is in memory.
+// strips returns the bytes of one row of units, all that is held of a baseline JPEG.
 func (h *jpegHeader) strips(edge int) (total int64) {
 	p := h.shown()
 	w, ht := fit(p.Width, p.Height, edge)
@@ -275,8 +274,8 @@ func (h *jpegHeader) strips(edge int) (total int64) {
 	return total
 }
 
-// kept returns how many bytes are kept of a JPEG that is decoded with all of it in memory: samples, or of a progressive
-// one sums of its coefficients and the signs of all of them.
+// kept returns the bytes held of a JPEG that is decoded as a whole: samples, or for a progressive one the sums of its
+// coefficients and two bits for each.
 func (h *jpegHeader) kept(edge int) (total int64) {
 	p := h.shown()
 	w, ht := fit(p.Width, p.Height, edge)
@@ -292,7 +291,7 @@ func (h *jpegHeader) kept(edge int) (total int64) {
 	return total + h.strips(edge)
 }
 
-// shown returns what the decoder is going to say of the picture.
+// shown returns the Picture that the decoder will pass to its sink.
 func (h *jpegHeader) shown() jpegdecode.Picture {
 	p := jpegdecode.Picture{Width: h.frame.Width, Height: h.frame.Height, Channels: h.frame.Components}
 	if len(p.Channels) == 1 {

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// What a JPEG 2000 begins with: the box format, and the picture without it.
+// First bytes of a JPEG 2000: in the box format, and as a bare codestream.
 const (
 	jp2Magic        = "\x00\x00\x00\x0cjP  \r\n\x87\n"
 	codestreamMagic = "\xff\x4f\xff\x51"
@@ -22,22 +22,21 @@ func isJPX(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(jp2Magic)) || bytes.HasPrefix(b, []byte(codestreamMagic))
 }
 
-// jpxPages reads the header of a JPEG 2000, up to the size of the picture. It is PDFium that decodes it, since PDF
-// contains such pictures: as the only one of a file of one page, which it fills.
+// jpxPages reads the header of a JPEG 2000. PDFium decodes the picture, wrapped in a PDF of one page that it fills.
 func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
-	codestream := bytes.Index(o.data, []byte(codestreamMagic)) // in the box format it is in a box
+	codestream := bytes.Index(o.data, []byte(codestreamMagic)) // inside a box in the box format
 	if codestream < 0 || len(o.data) < codestream+42 {
 		return nil, corrupt("broken or cut-off JPEG 2000", nil)
 	}
 	b := o.data[codestream+8:]
-	side := func(at int) int64 { // where the grid ends, less where the picture begins
+	side := func(at int) int64 { // the end of the grid minus the picture's offset
 		return int64(binary.BigEndian.Uint32(b[at:])) - int64(binary.BigEndian.Uint32(b[at+8:]))
 	}
 	w, h := side(0), side(4)
 	if w < 1 || h < 1 {
 		return nil, corrupt("broken or cut-off JPEG 2000", nil)
 	}
-	// PDFium takes them for gray ones side by side
+	// PDFium would decode these as gray pictures side by side
 	if channels := o.data[codestream+41]; codestream == 0 && channels != 1 && channels != 3 {
 		return nil, unsupported(fmt.Sprintf("JPEG 2000 without a file's header and with %d channels is not supported",
 			channels))
@@ -56,11 +55,11 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	return []entry{{picture: p}}, nil
 }
 
-// jpxRoom is the bytes for each pixel that PDFium is given at first. Of a picture that is scaled down it decodes no
-// more than half of the sides: with 12 megapixels, 120 MiB are enough.
+// jpxRoom is the bytes per pixel that PDFium may use at first. It decodes a picture that is scaled down at half size or
+// less: 120 MiB suffice for 12 megapixels.
 const jpxRoom = 8
 
-// serveJPX adds what the decoder process does with a JPEG 2000.
+// serveJPX adds the JPEG 2000 handler of the decoder process.
 func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls["jpx.draw"] = decoding(func(_ context.Context, file []byte, room int64, args []int64) (image.Image, error) {
 		img, err := e.Draw(jpxPDF(file, int(args[0]), int(args[1])), 1, int(args[2]), room)
@@ -74,7 +73,7 @@ func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	}).serve
 }
 
-// jpxPDF is a PDF of one page with the picture all over it.
+// jpxPDF returns a PDF of one page that the picture fills.
 func jpxPDF(picture []byte, w, h int) []byte {
 	content := fmt.Sprintf("%d 0 0 %d 0 0 cm /I Do", w, h)
 	var file pdf.Writer

@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// passMax is the most bytes that pass as they are: in base64 under Cloud Run's limit of 32 MiB for a request. A page in
-// the size that the model looks at has rarely more than 5 MB; what has is mostly something else (metadata, further
-// pictures).
+// passMax is the most bytes that pass through unchanged: in base64 they stay below Cloud Run's request limit of 32 MiB.
+// A page of the model's size rarely exceeds 5 MB; larger files mostly hold other data (metadata, further pictures).
 const passMax = 16 << 20
 
-// make makes the page of a picture, by decoding it or in whichever way does. The caller settles the account afterwards.
+// make makes the page of a picture: unchanged if possible and decoded is false, else by decoding. The caller settles
+// the memory account afterwards.
 func (o *object) make(ctx context.Context, pic *picture, decoded bool) (*Page, error) {
 	switch h := &pic.header; {
 	case decoded || !o.passes(h) || o.size > passMax:
@@ -28,8 +28,8 @@ func (o *object) make(ctx context.Context, pic *picture, decoded bool) (*Page, e
 	}
 }
 
-// passes reports whether the picture is right as it is. The bytes after the header are not known then, and need not be:
-// whoever reads them next decodes them anyway.
+// passes reports whether the picture can be sent unchanged. The bytes after the header are not checked, since the OCR
+// service decodes them anyway.
 func (o *object) passes(h *header) bool {
 	return o.format.plain && len(h.changes) == 0 && h.orientation == upright && max(h.width, h.height) <= o.lim.Edge &&
 		!isThin(h.width, h.height, o.lim.Edge)
@@ -37,8 +37,7 @@ func (o *object) passes(h *header) bool {
 
 var errSize = errors.New("page: the source's size has changed since it was first opened")
 
-// pass makes a page of the object's own bytes, neither read nor decoded. Its first Open goes on with the stream of
-// Split.
+// pass makes a page of the object's own bytes without reading them. Its first Open continues the stream of Split.
 func (o *object) pass(ctx context.Context, h *header) *Page {
 	pg := o.passed(h, o.size)
 	pg.Open = func() (io.ReadCloser, error) {
@@ -58,11 +57,11 @@ func (o *object) pass(ctx context.Context, h *header) *Page {
 	return pg
 }
 
-// passUnsized passes the bytes of a source that does not know its size. A page has to know it, so they are read into
-// memory. If they are too many the page is converted after all.
+// passUnsized passes the bytes of a source of unknown size. A page must know its size, so they are read into memory. If
+// there are too many, the page is converted instead.
 func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	most := min(passMax, o.lim.MaxBytes)
-	err := o.acquire(ctx, 3*most) // a buffer that grows has the old one, half as large, beside the new
+	err := o.acquire(ctx, 3*most) // while a buffer grows, the old one of half the size exists, too
 	var b []byte
 	if err == nil {
 		b, err = o.readAll(ctx, most)
@@ -70,7 +69,8 @@ func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	}
 	switch {
 	case isKind(err, TooLarge) || err == nil && b == nil:
-		return o.convert(ctx, pic) // also without memory for what it might be; its header says what it needs
+		// also if memory for the worst case is lacking: the header says what conversion needs
+		return o.convert(ctx, pic)
 	case err != nil:
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	return pg, nil
 }
 
-// passed returns the page that passes through, without Open.
+// passed returns a page that passes through, without Open.
 func (o *object) passed(h *header, size int64) *Page {
 	return &Page{Width: h.width, Height: h.height, Type: "image/" + strings.ToLower(o.format.name), Size: size,
 		How: "passed through", Passed: true}
@@ -95,8 +95,8 @@ func opening(b []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }
 
-// convert makes a page by decoding: scaled, upright, encoded again. The compressed bytes are never in memory as a
-// whole, except for what the Decoder decodes.
+// convert makes a page by decoding, scaling, turning and re-encoding. The compressed bytes are held in memory only for
+// pictures that the Decoder decodes.
 func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	if o.single {
 		defer o.drop()
@@ -120,7 +120,7 @@ func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	return pg, nil
 }
 
-// how says what was done to a picture, which was decoded in this size.
+// how describes what was done to a picture that was stored at the given size.
 func (o *object) how(h *header, stored image.Point) string {
 	var did []string
 	if !o.format.plain {
@@ -146,8 +146,8 @@ func (o *object) how(h *header, stored image.Point) string {
 	return strings.Join(did, ", ")
 }
 
-// decode decodes a picture and finishes it, in this process or, with more and more memory where an engine needs that,
-// in the Decoder.
+// decode decodes and finishes a picture, in this process or in the Decoder, where an engine that runs out of memory is
+// retried with more.
 func (o *object) decode(ctx context.Context, pic *picture) (p finished, err error) {
 	if pic.decode != nil {
 		return o.decodeHere(ctx, pic)
@@ -159,8 +159,8 @@ func (o *object) decode(ctx context.Context, pic *picture) (p finished, err erro
 	return p, err
 }
 
-// salvage decodes a picture that another decoder refused, with one that shows what is there. Where that is nothing, a
-// kind that is not supported stays the reason why.
+// salvage decodes a picture that its own decoder refused as far as it is intact. If nothing is, a refusal as
+// unsupported remains the error.
 func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finished, err error) {
 	left := *pic
 	left.sized = pic.salvageSized
@@ -174,23 +174,23 @@ func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finish
 	return p, err
 }
 
-// large is from how many bytes of a picture on the garbage of others is collected before it is decoded. It is not
-// accounted for any more, and so much of it is still in memory, where the collector comes late, that an instance can
-// die of it.
+// large is the size in bytes from which garbage is collected before a picture is decoded. The garbage of earlier
+// pictures is no longer accounted for, but until it is collected there may be enough of it for the instance to run out
+// of memory.
 const large = 32 << 20
 
 func (o *object) finishing(h *header) finishing {
 	return finishing{edge: o.lim.Edge, orientation: h.orientation, lossy: h.lossy}
 }
 
-// decodeThere has the Decoder make the page by a call for which so much memory is acquired, room included. After an
-// error no more than what is loaded is accounted for.
+// decodeThere has the Decoder make the page by call. It acquires need bytes for that, including room. After an error
+// only the loaded object's memory is held.
 func (o *object) decodeThere(ctx context.Context, pic *picture, call string, room, need int64) (p finished, err error) {
 	if err := o.load(ctx, pic.engine, need); err != nil {
 		return p, err
 	}
 	if pic.decoding(o.lim.Edge) >= large {
-		debug.FreeOSMemory() // it is needed in another process
+		debug.FreeOSMemory() // the Decoder's process needs the memory
 	}
 	m, err := o.call(ctx, call, append(o.finishing(&pic.header).args(room), pic.args...)...)
 	if err == nil {
@@ -205,8 +205,7 @@ func (o *object) decodeThere(ctx context.Context, pic *picture, call string, roo
 	return p, err
 }
 
-// expects reports whether a picture that was decoded is as large as its header declared, since memory was acquired for
-// that.
+// expects reports whether a decoded picture has the size that its header declared, for which memory was acquired.
 func (h *header) expects(stored image.Point) bool {
 	return stored == image.Pt(h.width, h.height) || h.maySmaller && stored.X <= h.width && stored.Y <= h.height
 }

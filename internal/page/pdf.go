@@ -11,12 +11,12 @@ import (
 
 const pdfEngine = "pdf"
 
-// pdfRooms are the bytes that PDFium may use for a page. The first is enough for nearly all: a scan of A4 in colour at
-// 300 and at 600 DPI takes 46 MiB, text 20. What it is not enough for is found out in some hundredths of a second.
+// pdfRooms lists the bytes that PDFium may use for a page. The first suffices for nearly all: an A4 colour scan takes
+// 46 MiB at 300 and at 600 DPI, text 20 MiB. A failure with it takes only some hundredths of a second.
 var pdfRooms = []int64{64 << 20, 256 << 20}
 
-// pdfPages counts a PDF's pages. What they are is found out when they are drawn: at the edge's size, whatever is on
-// them. A scan is as good as its pixels then, and the text of a small page as large as the model can look at it.
+// pdfPages counts the pages of a PDF. They are examined only when they are drawn: always in the edge's size, which
+// loses little of a scan and makes the text of a small page as large as the model can see it.
 func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
 	m, err := o.call(ctx, "pdf.count", room)
 	if err != nil {
@@ -40,7 +40,7 @@ func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
 	return entries, nil
 }
 
-// servePDF adds what the decoder process does with a PDF. The number of a call that counts is the room.
+// servePDF adds the PDF handlers of the decoder process. The argument of pdf.count is the room.
 func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	calls["pdf.count"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
 		n, err := e.Count(m.Data, m.Args[0])
@@ -52,7 +52,7 @@ func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
 	}
 }
 
-// drawPDF makes a page. One that has characters is not blank, even where none of them can be seen.
+// drawPDF makes a page. A page with characters is not blank, even if they are invisible.
 func drawPDF(e *pdf.Engine, m sandbox.Message) (p finished, err error) {
 	room, f, own, err := finishingOf(m.Args)
 	if err != nil {
@@ -76,7 +76,7 @@ func drawPDF(e *pdf.Engine, m sandbox.Message) (p finished, err error) {
 	return p, nil
 }
 
-// pdfComplaint classifies what is wrong with a PDF. All other errors are the program's.
+// pdfComplaint converts errors about the PDF to *Error. Other errors are the program's.
 func pdfComplaint(err error) error {
 	switch {
 	case errors.Is(err, pdf.ErrRoom):

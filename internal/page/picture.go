@@ -6,49 +6,51 @@ import (
 	"math"
 )
 
-// picture is a page that is not decoded yet. PNG and baseline JPEG are decoded here, while the object is read: their
-// decoders cost no more than so much for each byte and pixel, and end when their reader says so. All others the Decoder
-// decodes.
+// picture is a page before decoding. PNG and baseline JPEG are decoded in this process while the object is read: the
+// cost of their decoders is bounded per byte and pixel, and they stop when a read fails. All other formats are decoded
+// by the Decoder.
 type picture struct {
 	header
-	decode func(io.Reader, finishing) (image.Image, error) // here; nil: by a call of the Decoder
+	decode func(io.Reader, finishing) (image.Image, error) // in this process; nil: call the Decoder
 	call   string                                          // see decoders
 	args   []int64                                         // of the call
 }
 
-// entry is one page of a file: its picture, or why it cannot be made. A file of one page fails with it; of several, the
-// page alone.
+// entry is one page of a file: its picture, or the error that prevents it. The error of an only page fails the file;
+// otherwise just that page fails.
 type entry struct {
 	*picture
 	err error
 }
 
-// header is what a picture says about itself before any of it is decoded.
+// header describes a picture before any of it is decoded.
 type header struct {
 	width, height int // as stored, over 0
 	orientation   orientation
 	gray, lossy   bool
 	planar        bool     // scaled as gray or as planes of luma and chroma, never as RGB
-	changes       []string // what decoding changes beside size and orientation, in words; none: it may pass as it is
+	changes       []string // what decoding changes besides size and orientation, in words; none: it may pass through
 	memory        int64    // bytes that decoding needs at its peak, beside the object and an engine's room
 
-	// sized returns what decoding needs beside memory where that goes by the size of the page; nil: nothing.
+	// sized returns the bytes that decoding needs in addition to memory, depending on the page's size; nil: none.
 	sized func(edge int) int64
 	// salvageSized is sized for the call salvage.
 	salvageSized func(edge int) int64
 
-	engine     string  // of the Decoder, to be started before the call, or ""
-	rooms      []int64 // bytes that it may use, beside memory, tried in turn until one is enough; nil: none
-	maySmaller bool    // the decoded picture may be smaller than the header says, by a mark of the file
-	salvage    string  // the call that shows what is left of a file that is cut off or broken; "": none can
+	engine string // engine of the Decoder to start before the call, or ""
+	// bytes that the engine may use, in addition to memory, tried in turn until one suffices; nil: none
+	rooms      []int64
+	maySmaller bool   // the decoded picture may be smaller than the header says
+	salvage    string // the call that decodes what is left of a truncated or damaged file; "": none
 }
 
 func (h *header) pixels() int64 { return int64(h.width) * int64(h.height) }
 
-// codecMemory covers the tables and buffers of decoder and encoder, in bytes. Most of it is the PNG encoder's deflate.
+// codecMemory is the bytes of the tables and buffers of decoder and encoder, most of them for the PNG encoder's
+// deflate.
 const codecMemory = 2 << 20
 
-// decoding returns how many bytes decoding needs at its peak.
+// decoding returns the bytes that decoding needs at its peak.
 func (h *header) decoding(edge int) int64 {
 	if h.sized == nil {
 		return h.memory
@@ -56,8 +58,8 @@ func (h *header) decoding(edge int) int64 {
 	return plus(h.memory, h.sized(edge))
 }
 
-// peak estimates, rather too high, the bytes needed while the page is made: the decoder's, sums and rows of the scaling
-// (shrink: 8 bytes a sample, a row converted to 8 bits, 40 bytes a cell), the small picture and its encoding.
+// peak returns an upper estimate of the bytes needed to make the page: the decoder's, the sums and rows of scaling
+// (shrink: 8 bytes per sample, a row converted to 8 bits, 40 bytes per cell), the small picture and its encoding.
 func (h *header) peak(edge int) int64 {
 	w, ht := fit(h.width, h.height, edge)
 	rows := int64(h.width) * 9
@@ -71,7 +73,7 @@ func (h *header) peak(edge int) int64 {
 	return plus(h.decoding(edge), rows, small+40*int64(w)+codecMemory)
 }
 
-// fit returns the size that a picture is scaled to: the longest side is at most edge, nothing is enlarged.
+// fit returns the size to which a picture is scaled: the longest side is at most edge, and no picture is enlarged.
 func fit(width, height, edge int) (w, h int) {
 	longest := int64(max(width, height))
 	if longest <= int64(edge) {
@@ -81,7 +83,7 @@ func fit(width, height, edge int) (w, h int) {
 	return side(width), side(height)
 }
 
-// plus and times stop at the largest number, so that a header cannot make an estimate wrap around.
+// plus and times saturate, so that a header cannot make an estimate overflow.
 func plus(terms ...int64) (sum int64) {
 	for _, n := range terms {
 		sum += min(n, math.MaxInt64-sum)

@@ -24,24 +24,24 @@ const (
 	pngRGBAlpha  = 6
 )
 
-// pngDepths lists the bits a channel may have, by colour type.
+// pngDepths lists the valid bits per channel, by colour type.
 var pngDepths = map[byte][]byte{pngGray: {1, 2, 4, 8, 16}, pngRGB: {8, 16}, pngPalette: {1, 2, 4, 8},
 	pngGrayAlpha: {8, 16}, pngRGBAlpha: {8, 16}}
 
-// pngHeader is what the chunks before the first IDAT say.
+// pngHeader holds the contents of the chunks before the first IDAT.
 type pngHeader struct {
 	width, height                  uint32
 	depth, colour                  byte
 	interlaced                     bool
 	palette, transparent, animated bool
 	orientation                    orientation // 0 unknown
-	irregular                      bool        // read by other programs, but not by image/png
+	irregular                      bool        // accepted by other programs, but not by image/png
 }
 
-// errPNGHeader says that a PNG cannot be read as far as its picture.
+// errPNGHeader reports damage before the first IDAT.
 var errPNGHeader = corrupt("the PNG is damaged before its picture begins", nil)
 
-// readPNG reads the chunks up to the first IDAT and checks their sums. What has no bearing is read and dropped.
+// readPNG reads the chunks up to the first IDAT and verifies their checksums. Chunks that do not matter are skipped.
 func readPNG(s *stream) (*picture, error) {
 	var h pngHeader
 	err := s.skip(int64(len(pngMagic)))
@@ -74,8 +74,8 @@ func readPNG(s *stream) (*picture, error) {
 	return nil, err
 }
 
-// chunkBody reads a chunk's n bytes, checks their sum which is right or not, and returns the first exifMax of them if
-// the kind is of interest.
+// chunkBody reads a chunk's n bytes and reports whether their checksum is right. It returns the beginning of the body,
+// about exifMax bytes, if the kind is of interest.
 func chunkBody(s *stream, kind string, n int64) (body []byte, right bool, err error) {
 	sum := crc32.ChecksumIEEE([]byte(kind))
 	for n > 0 {
@@ -93,7 +93,7 @@ func chunkBody(s *stream, kind string, n int64) (body []byte, right bool, err er
 	return body, err == nil && binary.BigEndian.Uint32(b) == sum, err
 }
 
-// take takes over what a chunk of n bytes says.
+// take evaluates a chunk of n bytes.
 func (h *pngHeader) take(kind string, n int64, body []byte) error {
 	switch kind {
 	case "IHDR":
@@ -118,7 +118,7 @@ func (h *pngHeader) take(kind string, n int64, body []byte) error {
 	return nil
 }
 
-// takeTRNS takes over a chunk of n bytes about transparency, if that can be for such a picture.
+// takeTRNS evaluates a transparency chunk of n bytes and ignores one that does not fit the colour type.
 func (h *pngHeader) takeTRNS(n int64) {
 	takes, most := [...]int64{pngGray: 2, pngRGB: 6, pngPalette: 1, pngGrayAlpha: math.MaxInt64,
 		pngRGBAlpha: math.MaxInt64}[h.colour], int64(256)
@@ -168,8 +168,8 @@ func (h *pngHeader) picture() (*picture, error) {
 	return p, nil
 }
 
-// memory is what image/png needs: the picture in the type that it chooses, two rows as stored (which count where a
-// picture is few pixels high), and an interlaced picture's seven parts, together once more the picture.
+// memory returns the bytes that image/png needs: the picture in the type that it chooses, two rows as stored
+// (significant for very wide pictures), and for an interlaced picture seven passes, together as large as the picture.
 func (h *pngHeader) memory() int64 {
 	pixel, channels := int64(4),
 		[...]int64{pngGray: 1, pngRGB: 3, pngPalette: 1, pngGrayAlpha: 2, pngRGBAlpha: 4}[h.colour]
@@ -189,14 +189,14 @@ func (h *pngHeader) memory() int64 {
 
 func decodePNG(r io.Reader, _ finishing) (image.Image, error) { return png.Decode(r) }
 
-// salvagePNG decodes what image/png refuses: a file that is cut off, broken or irregular.
+// salvagePNG decodes a truncated, damaged or irregular file, which image/png refuses.
 func salvagePNG(ctx context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
 	return salvaged(salvage.PNG(ctx, file))
 }
 
-// pngReader reads a PNG that passes as it is. At the end of one that ends in the middle of its pixels it returns an
-// *Error instead of the last bytes, so that the model is not asked to read half a page. What else may be wrong only a
-// decoder knows.
+// pngReader reads a PNG that passes unchanged. If the file ends in the middle of its pixels, it returns an *Error
+// instead of the last bytes, so that the model does not read half a page. Other damage is left to the decoder of the
+// OCR service.
 type pngReader struct {
 	*stream
 	n      int64 // bytes read
@@ -212,17 +212,17 @@ func (r *pngReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// chunkWalk is a place in a PNG.
+// chunkWalk is a position in a PNG.
 type chunkWalk struct {
-	left   int64 // bytes up to the next chunk's head
+	left   int64 // bytes until the next chunk header
 	head   [8]byte
-	n      int // bytes of head that are there
+	n      int // bytes of head read so far
 	pixels bool
 }
 
 func newChunkWalk() chunkWalk { return chunkWalk{left: int64(len(pngMagic))} }
 
-// endsInPixels walks over the next bytes of the file, and reports whether pixels are missing if nothing follows.
+// endsInPixels consumes the next bytes of the file and reports whether pixels would be missing if it ended there.
 func (w *chunkWalk) endsInPixels(b []byte) bool {
 	for len(b) > 0 {
 		n := min(w.left, int64(len(b)))
@@ -234,12 +234,12 @@ func (w *chunkWalk) endsInPixels(b []byte) bool {
 			kind := string(w.head[4:])
 			w.n, w.left, w.pixels = 0, int64(binary.BigEndian.Uint32(w.head[:]))+checksum, kind == "IDAT"
 			if kind == "IEND" {
-				w.left = math.MaxInt64 // what follows does not matter
+				w.left = math.MaxInt64 // ignore the rest
 			}
 		}
 	}
 	return w.pixels && w.left > checksum
 }
 
-// checksum is the bytes after each chunk. One that lacks no more than that may be whole.
+// checksum is the bytes after a chunk's body. A file that lacks no more than these has all its pixels.
 const checksum = 4

@@ -6,10 +6,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// render makes the upright picture in its final size: w x h before it is turned, not larger than img. The result is a
-// *image.Gray, *image.YCbCr (4:2:0, all that the JPEG encoder can write) or opaque *image.RGBA with its corner at (0,
-//
-//	0).
+// render returns the picture upright and in its final size: w x h before it is turned, at most that of img. The result
+// is an *image.Gray, an *image.YCbCr (4:2:0, the only ratio that the JPEG encoder writes) or an opaque *image.RGBA, and
+// its bounds begin at the origin.
 func render(img image.Image, w, h int, o orientation) image.Image {
 	if m, ok := img.(*image.YCbCr); ok {
 		return renderYCbCr(m, w, h, o)
@@ -44,7 +43,7 @@ func opaque(r image.Rectangle) *image.RGBA {
 	return m
 }
 
-// renderYCbCr scales plane by plane, without the way over RGB.
+// renderYCbCr scales plane by plane, without converting to RGB.
 func renderYCbCr(m *image.YCbCr, w, h int, o orientation) image.Image {
 	b := m.Bounds()
 	upW, upH := o.size(w, h)
@@ -62,7 +61,7 @@ func plane(x, y axis, pix []byte, stride int, t target) {
 	shrink(x, y, make([][]byte, 1), func(r int, row [][]byte) { row[0] = pix[r*stride:][:x.samples] }, t)
 }
 
-// withoutColour returns a picture as gray if it has no colour: scanners often store black on white as RGB.
+// withoutColour returns a picture without colour as gray: scanners often store black on white as RGB.
 func withoutColour(m *image.RGBA) image.Image {
 	for i := 0; i < len(m.Pix); i += 4 {
 		if m.Pix[i] != m.Pix[i+1] || m.Pix[i] != m.Pix[i+2] {

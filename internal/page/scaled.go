@@ -8,20 +8,20 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// jpegSink scales a JPEG and turns it upright while it is decoded, as render does: each channel by itself or, where its
-// colours have to be made into others, row by row.
+// jpegSink scales a JPEG and turns it upright while it is decoded, with the same result as render: channel by channel
+// or, where colours must be converted, row by row.
 type jpegSink struct {
 	f        finishing
 	p        jpegdecode.Picture
 	out      image.Image
 	channels []*average // of out
-	apart    bool       // these are the channels of the file
-	rgb      [3][]byte  // a row of them, if not
-	rows     int        // that are done
+	apart    bool       // channels are the file's, not converted
+	rgb      [3][]byte  // a converted row, if not apart
+	rows     int        // converted so far
 }
 
-// reductions returns by how much each channel of a JPEG is reduced where it is decoded, for a page of w x h before it
-// is turned: so that it is not smaller than it is going to be.
+// reductions returns the factors by which the decoder reduces the channels of a JPEG for a page of w x h before it is
+// turned. No channel becomes smaller than the page needs.
 func reductions(p jpegdecode.Picture, w, h int) []int {
 	by := make([]int, len(p.Channels))
 	x, y := lengthwise(p.Width, w), lengthwise(p.Height, h)
@@ -35,9 +35,9 @@ func reductions(p jpegdecode.Picture, w, h int) []int {
 	return by
 }
 
-// reduction returns how many samples can become one, across and down, by the decoder: so many that what is left to
-// scale is no more than two thirds, or nothing. With less to spare, pixels would be made of parts of those that the
-// decoder made, and fine print would be different wherever it lies on them.
+// reduction returns the largest factor, across and down, that leaves the scaling after it a factor of 2/3 or less, or
+// exactly 1. Between these, pixels would be averages of fractions of reduced samples, and fine print would change with
+// its position.
 func reduction(x, y axis) int {
 	by := 8
 	for ; by > 1 && !(x.takes(by) && y.takes(by)); by /= 2 {
@@ -45,10 +45,10 @@ func reduction(x, y axis) int {
 	return by
 }
 
-// takes reports whether samples by of which have become one are fine enough.
+// takes reports whether samples reduced by the factor by are fine enough.
 func (a axis) takes(by int) bool {
 	unit := int64(by) * a.unit
-	return 3*unit <= 2*a.step || unit == a.step && a.lone < 0 // a cell that is only half there may move all others
+	return 3*unit <= 2*a.step || unit == a.step && a.lone < 0 // a half cell may shift all others
 }
 
 // Begin implements jpegdecode.Sink.
@@ -103,7 +103,7 @@ func (s *jpegSink) Strip(channels []jpegdecode.Samples) {
 		return
 	}
 	maxH, maxV := s.p.MaxSampling()
-	first := channels[0] // of whole units, as all are
+	first := channels[0] // pix has whole units in every channel
 	rows := min(s.channels[0].y.samples-s.rows, len(first.Pix)/first.Stride*maxV/s.p.Channels[0].V)
 	for y := range rows {
 		s.convert(channels, y, maxH, maxV)
@@ -114,7 +114,7 @@ func (s *jpegSink) Strip(channels []jpegdecode.Samples) {
 	s.rows += rows
 }
 
-// convert makes row y of the strip RGB. Samples that stand for several pixels are repeated.
+// convert converts row y of the strip to RGB. Subsampled channels are repeated.
 func (s *jpegSink) convert(channels []jpegdecode.Samples, y, maxH, maxV int) {
 	var rows [4][]byte
 	var across [4]int
@@ -131,7 +131,7 @@ func (s *jpegSink) convert(channels []jpegdecode.Samples, y, maxH, maxV int) {
 	}
 }
 
-// inRGB returns a colour as image/jpeg and package color understand it.
+// inRGB converts a colour to RGB like image/jpeg and package color.
 func inRGB(colours jpegdecode.Colours, v [4]byte) (r, g, b byte) {
 	switch colours {
 	case jpegdecode.RGB:
@@ -147,7 +147,7 @@ func inRGB(colours jpegdecode.Colours, v [4]byte) (r, g, b byte) {
 	return color.CMYKToRGB(v[0], v[1], v[2], v[3])
 }
 
-// picture returns what was decoded.
+// picture returns the finished picture.
 func (s *jpegSink) picture() image.Image {
 	out := s.out
 	if m, ok := out.(*image.RGBA); ok {

@@ -9,27 +9,26 @@ import (
 )
 
 const (
-	// readSize is how much is read at a time while looking for the header.
+	// readSize is the bytes read at a time while parsing the header.
 	readSize = 4 << 10
-	// headMax bounds what is kept of a header so that it can be read again. Phone cameras write up to 100 KiB in front
-	// of the picture (Exif with a thumbnail, colour profile). With more than this the source is opened a second time
-	// instead.
+	// headMax bounds the bytes of a header kept for reading it again. Phone cameras write up to 100 KiB before the
+	// picture (Exif with a thumbnail, colour profile). For larger headers the source is opened a second time instead.
 	headMax = 256 << 10
 )
 
 // stream reads an opened source once. It enforces the limit, the declared size and the context, and remembers the first
-// failure: what a decoder says about a stream that broke is then never taken for a broken picture. The last bytes of a
-// source that declared its size come only after the source has confirmed its end (where it checks its sum), so a reader
-// that counts bytes and never asks for the end is told of a failure too. Only Close is safe for concurrent use.
+// failure, so that a failed read is never taken for a broken picture. If the source declared its size, its last bytes
+// are returned only after it has confirmed its end, where it checks its checksum; so even a reader that counts bytes
+// and never reads to the end sees a failure. Only Close is safe for concurrent use.
 type stream struct {
 	ctx  context.Context // of the call that reads
 	src  io.ReadCloser
 	size int64  // declared bytes, -1 unknown
 	max  int64  // limit in bytes
 	n    int64  // bytes that src has returned
-	err  error  // why it returns no more; io.EOF at its proper end
-	head []byte // bytes from src that are kept
-	pos  int    // how many of head are read
+	err  error  // the first failure; io.EOF at the proper end
+	head []byte // bytes kept from src
+	pos  int    // bytes of head already read
 	lost bool   // head no longer begins at the first byte
 
 	closing sync.Once
@@ -62,7 +61,7 @@ func (s *stream) Close() error {
 	return s.closed
 }
 
-// Read returns what is kept and not yet read, then the source's next bytes.
+// Read returns kept bytes that have not been read, then the source's next bytes.
 func (s *stream) Read(p []byte) (int, error) {
 	if s.pos < len(s.head) {
 		n := copy(p, s.head[s.pos:])
@@ -99,7 +98,7 @@ func (s *stream) fetch(p []byte) (int, error) {
 	return 0, s.err
 }
 
-// try reads until there is a byte or an error; a source that returns neither, again and again, is broken.
+// try reads until there is a byte or an error. A source that keeps returning neither is broken.
 func (s *stream) try(p []byte) (int, error) {
 	for range 100 {
 		if n, err := s.src.Read(p); n > 0 || err != nil {
@@ -110,8 +109,8 @@ func (s *stream) try(p []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-// peek returns the next n bytes without reading them, fewer where the stream ends. Past headMax it forgets what is
-// read.
+// peek returns the next n bytes without consuming them, fewer at the end of the stream. Beyond headMax it drops bytes
+// that have been read.
 func (s *stream) peek(n int) []byte {
 	for len(s.head)-s.pos < n && s.err == nil {
 		if s.lost = s.lost || len(s.head)+readSize > headMax; s.lost {
@@ -125,7 +124,7 @@ func (s *stream) peek(n int) []byte {
 	return s.head[s.pos:min(s.pos+n, len(s.head))]
 }
 
-// front is peek for what may be shorter, but not because the source failed.
+// front is like peek, but returns an error if the source failed.
 func (s *stream) front(n int) ([]byte, error) {
 	b := s.peek(n)
 	if len(b) < n {
@@ -165,7 +164,7 @@ func (s *stream) rewind(ctx context.Context) bool {
 	return true
 }
 
-// failure is why the source stopped before its end, or nil.
+// failure returns the error that stopped the source before its end, or nil.
 func (s *stream) failure() error {
 	if s.err == io.EOF {
 		return nil
@@ -173,9 +172,8 @@ func (s *stream) failure() error {
 	return s.err
 }
 
-// verdict is what to tell about the object once reading it ended with err, perhaps nil: the source's failure before
-// err. Where err blames the bytes, the rest is read first, because only at its end the source knows whether they are
-// right.
+// verdict returns the error to report after reading ended with err, which may be nil: the source's failure takes
+// precedence. If err blames the bytes, the rest is read first, because the source verifies them only at its end.
 func (s *stream) verdict(err error) error {
 	if err == nil || isKind(err, Corrupt) {
 		_, _ = io.Copy(io.Discard, s) // s remembers the failure

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
-// decodeHere acquires the memory for a picture, decodes it in this process and finishes it. After an error nothing is
-// accounted for.
+// decodeHere acquires the memory for a picture, decodes it in this process and finishes it. After an error no memory is
+// held.
 func (o *object) decodeHere(ctx context.Context, pic *picture) (p finished, err error) {
 	if err := o.acquire(ctx, pic.peak(o.lim.Edge)); err != nil {
 		return p, err
@@ -45,14 +45,15 @@ func (o *object) decodeStream(ctx context.Context, pic *picture) (image.Image, e
 		return nil, err
 	}
 	defer s.Close()
-	runtime.LockOSThread() // whose time counts
+	runtime.LockOSThread() // its processor time is measured
 	defer runtime.UnlockOSThread()
 	img, err := o.guarded(pic,
 		&attentive{s: s, r: bufio.NewReaderSize(s, 32<<10), took: newStopwatch(o.lim.Decoder.limits())})
 	return img, s.verdict(err)
 }
 
-// guarded runs a decoder. Its complaints become *Error; a panic becomes an error that is none, because the bug is ours.
+// guarded runs a decoder. Errors about the file become *Error; a panic becomes another kind of error, because it is a
+// bug.
 func (o *object) guarded(pic *picture, r io.Reader) (img image.Image, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -63,8 +64,8 @@ func (o *object) guarded(pic *picture, r io.Reader) (img image.Image, err error)
 	return img, complaint(o.format.name, err)
 }
 
-// attentive asks the context often, since a decoder does not, and now and then how long it has been decoding: what is
-// read between two questions keeps a decoder of these formats busy for no more than some milliseconds.
+// attentive checks the context before every read, which decoders do not do, and the time limits every askTime reads.
+// Decoders of these formats need only milliseconds for the bytes between two checks.
 type attentive struct {
 	s     *stream
 	r     io.Reader
@@ -90,11 +91,11 @@ func (a *attentive) Read(p []byte) (int, error) {
 	return a.r.Read(p[:min(len(p), oneRead)])
 }
 
-// stopwatch measures what a decoder takes on this thread: of a processor, where the system says, and by the clock while
-// nothing is read.
+// stopwatch measures the time of a decoder on this thread: processor time, where the system reports it, and wall-clock
+// time outside reads.
 type stopwatch struct {
 	limits  sandbox.Limits
-	before  time.Duration // of the thread
+	before  time.Duration // processor time of the thread at the start
 	started time.Time
 	clock   time.Duration
 }
@@ -107,7 +108,7 @@ func newStopwatch(l sandbox.Limits) *stopwatch {
 func (w *stopwatch) start() { w.started = time.Now() }
 func (w *stopwatch) stop()  { w.clock += time.Since(w.started) }
 
-// tooMuch reports whether it is over a limit.
+// tooMuch reports whether a limit is exceeded.
 func (w *stopwatch) tooMuch() bool {
 	used, known := threadTime()
 	if used -= w.before; !known {

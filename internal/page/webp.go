@@ -35,7 +35,7 @@ func webpPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	if alpha || cfg.ColorModel == color.NYCbCrAModel {
 		p.changes = append(p.changes, "laid on white")
 	}
-	p.memory = webpMemory(&p.header, alpha) + int64(len(o.data)) // the file of its own
+	p.memory = webpMemory(&p.header, alpha) + int64(len(o.data)) // for the copy that webpStill makes
 	return []entry{{picture: p}}, nil
 }
 
@@ -48,8 +48,8 @@ func decodeWebP(_ context.Context, file []byte, _ int64, _ []int64) (image.Image
 	return fullRange(img), complaint("WebP", err)
 }
 
-// fullRange returns a picture that was coded with loss, which is always in video range, as JPEG would have it: spread
-// to full range, and laid on white. It changes the planes that it is given.
+// fullRange converts a lossy picture, which WebP stores in video range, to full range and lays it on white. It changes
+// the planes of img.
 func fullRange(img image.Image) image.Image {
 	switch m := img.(type) {
 	case *image.YCbCr:
@@ -62,8 +62,8 @@ func fullRange(img image.Image) image.Image {
 	return img
 }
 
-// webpMemory is what the decoder needs: planes in whole blocks of 16 pixels, with transparency a picture of it, or,
-// without loss, the picture before and after its last transform and what those need themselves.
+// webpMemory returns the bytes that the decoder needs: planes in whole blocks of 16 pixels, with transparency also the
+// alpha picture; or, for lossless files, the picture before and after its last transform and the transforms' own data.
 func webpMemory(h *header, alpha bool) int64 {
 	blocks := (int64(h.width) + 31) * (int64(h.height) + 31)
 	switch {
@@ -75,7 +75,7 @@ func webpMemory(h *header, alpha bool) int64 {
 	return 13*h.pixels() + 1<<20
 }
 
-// riffChunk is a part of a RIFF file.
+// riffChunk is a chunk of a RIFF file.
 type riffChunk struct {
 	name string
 	body []byte
@@ -90,7 +90,7 @@ func find(chunks []riffChunk, name string) ([]byte, bool) {
 	return nil, false
 }
 
-// webpMost is more chunks than a still has, and the first picture of an animation is among the first.
+// webpMost bounds the chunks that are read: a still has fewer, and an animation's first picture comes earlier.
 const webpMost = 64
 
 func webpChunks(b []byte) ([]riffChunk, error) {
@@ -113,11 +113,11 @@ func riffChunks(b []byte) (chunks []riffChunk, err error) {
 	return chunks, nil
 }
 
-// frameHead is the bytes before the chunks of an animation's picture: place, size, time, flags.
+// frameHead is the bytes before the chunks of an animation frame: place, size, duration, flags.
 const frameHead = 16
 
-// webpStill returns the file that the decoder is shown, and its chunks. The decoder refuses animations, so their first
-// picture is shown as a file of its own; the canvas around it, where it is larger, is empty.
+// webpStill returns the file to decode and its chunks. The decoder refuses animations, so their first frame is wrapped
+// in a file of its own; the canvas around a smaller frame is ignored.
 func webpStill(file []byte) (still []byte, chunks []riffChunk, err error) {
 	chunks, err = webpChunks(file)
 	frame, animated := find(chunks, "ANMF")

@@ -8,10 +8,10 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// Limit decides how many pages an instance may have at the OCR service. The limit is halved when the service does not
-// keep up, and grows slowly with its answers.
+// Limit decides how many pages an instance may have at the OCR service at once. It is halved when the service does not
+// keep up and grows slowly with answers.
 //
-// It has neither clock nor lock, so that the model of the platform in bench runs the same code. It is not safe for
+// It has neither clock nor lock, so that bench's model of the platform can run the same code. It is not safe for
 // concurrent use.
 type Limit struct {
 	most    float64
@@ -31,8 +31,8 @@ const (
 	growth = 0.5
 )
 
-// NewLimit returns a limit that starts at most places (0: unlimited) and never exceeds them. Two reductions are at
-// least every apart: the effect of one shows when a try's time, OCR_TIMEOUT, is over.
+// NewLimit returns a limit that starts at most places (0: unlimited) and never exceeds that. Reductions are at least
+// every apart, normally OCR_TIMEOUT, since the effect of one shows only after that time.
 func NewLimit(most int, every time.Duration) *Limit {
 	if most <= 0 {
 		most = wholeInstance
@@ -53,7 +53,7 @@ type Change int
 const (
 	Unchanged Change = iota
 	Grew
-	Reduced // also if it is 1 already
+	Reduced // even if it was 1 already
 )
 
 // Saw adapts the limit to the outcome of a page at the service: nil for an answer, else an [*ocr.Error]; other errors
@@ -72,7 +72,7 @@ func (l *Limit) Saw(err error, used int, now time.Time) Change {
 		return l.reduce(used, now)
 	default:
 		if code, class := ocrFault(oe); class == document.ClassSuspect && code != document.CodeInternal {
-			l.misses++ // but not if the page's own bytes could not be read
+			l.misses++ // except if the page's own bytes could not be read
 		}
 		if oe.Kind == ocr.KindTimeout || l.misses >= silence {
 			return l.reduce(used, now)
@@ -90,16 +90,16 @@ func (l *Limit) reduce(used int, now time.Time) Change {
 	return Reduced
 }
 
-// Answering reports whether the service has answered a moment ago and has not failed since.
+// Answering reports whether the service has answered recently and has not failed since.
 func (l *Limit) Answering(now time.Time) bool {
 	return l.misses == 0 && !l.heard.IsZero() && now.Sub(l.heard) < momentAgo
 }
 
-// Silent reports whether several consecutive pages failed: before another one is sent, or blamed, the service has to
-// show that it reads at all.
+// Silent reports whether several consecutive pages failed. The service then has to prove that it works before more
+// pages are sent or blamed.
 func (l *Limit) Silent() bool { return l.misses >= silence }
 
-// MaxSends is the number of requests for one page among others, if the service refuses it at once.
+// MaxSends is the most requests for one page of several if the service rejects them at once.
 const MaxSends = 4
 
 const (

@@ -10,16 +10,16 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// attempt is one claimed object in work.
+// attempt is one claimed object in progress.
 type attempt struct {
-	object, serial int32 // serial 0: the place is free
+	object, serial int32 // serial 0: unused entry
 	instance       int32
 	bySweep        bool
-	todo, suspects pages // not begun, and set aside
-	readers        int   // pages beside others that are being made and read
+	todo, suspects pages // not begun, and failed
+	readers        int   // concurrent pages being made and read
 	held           int32 // places at the OCR service
 	begun          time.Duration
-	sent           bool // a page
+	sent           bool // has sent a page
 	fault          blame
 	moved, closing bool
 	alone          suspected
@@ -32,14 +32,14 @@ func (p pages) count() int   { return bits.OnesCount64(uint64(p)) }
 func (p pages) first() uint8 { return uint8(bits.TrailingZeros64(uint64(p))) }
 func bit(page uint8) pages   { return 1 << page }
 
-// What becomes of a page at the OCR service, as the client reports it.
+// Errors of a page at the OCR service, as the client reports them.
 var (
 	errOverloaded = &ocr.Error{Kind: ocr.KindOverloaded}
 	errTimeout    = &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}
 	errLost       = &ocr.Error{Kind: ocr.KindLost}
 )
 
-// beginAttempt begins to work on a claimed object.
+// beginAttempt begins an attempt at a claimed object.
 func (f *functions) beginAttempt(object, i int32, bySweep bool) {
 	f.serials++
 	r := &f.m.records[object]
@@ -56,7 +56,7 @@ func (f *functions) beginAttempt(object, i int32, bySweep bool) {
 	f.goOn(k)
 }
 
-// deadline is the time of an attempt.
+// deadline returns the time limit of an attempt.
 func (f *functions) deadline() time.Duration { return f.m.c.Setup.ProcessTimeout * 15 / 16 }
 
 func (f *functions) timeLeft(k int32) time.Duration {
@@ -74,7 +74,7 @@ func (f *functions) keepAttempt(a attempt) int32 {
 	return int32(len(f.attempts) - 1)
 }
 
-// goOn reads what is left beside others, a few pages at a time, else the suspects.
+// goOn reads the remaining pages, a few at a time, and then the suspects.
 func (f *functions) goOn(k int32) {
 	a := &f.attempts[k]
 	if a.todo == 0 || a.fault != nothing {
@@ -87,7 +87,7 @@ func (f *functions) goOn(k int32) {
 	}
 }
 
-// next begins the next page, or ends a reader where there is none or none is to be begun.
+// next begins the next page, or ends a reader if there is none or none may begin.
 func (f *functions) next(k int32, after time.Duration) {
 	a := &f.attempts[k]
 	silent := f.paceOf(k).limit.Silent()
@@ -107,7 +107,7 @@ func (f *functions) next(k int32, after time.Duration) {
 	}
 }
 
-// onMade is a page that was made, or whose pause is over.
+// onMade handles a page that was made, or whose pause is over.
 func (f *functions) onMade(w want) {
 	switch {
 	case !f.waitsFor(w.attempt, w.serial):
@@ -123,7 +123,7 @@ func (f *functions) waitsFor(k, serial int32) bool {
 	return a.serial == serial && !a.closing
 }
 
-// came is what became of a page at the OCR service, nil where it was read.
+// came handles the outcome of a page at the OCR service; nil means that it was read.
 func (f *functions) came(w want, err error) {
 	p := f.paceOf(w.attempt)
 	p.limit.Saw(err, p.used, f.m.clock())
@@ -156,7 +156,7 @@ func (f *functions) came(w want, err error) {
 	f.next(w.attempt, 0)
 }
 
-// read notes that a page was read, and reports whether that took the instance with it.
+// read records that a page was read and reports whether it crashed the instance.
 func (f *functions) read(w want) (crashed bool) {
 	a := &f.attempts[w.attempt]
 	if n := f.m.c.CrashOneIn; n > 0 && f.m.dice.IntN(n) == 0 {
@@ -171,14 +171,14 @@ func (f *functions) read(w want) (crashed bool) {
 	return false
 }
 
-// fault keeps the first reason for which an object's pages are left.
+// fault keeps the first reason why pages of an object remain.
 func (f *functions) fault(k int32, b blame) {
 	if a := &f.attempts[k]; a.fault == nothing {
 		a.fault = b
 	}
 }
 
-// stop ends what a page that waited was for.
+// stop ends the work for which a page waited.
 func (f *functions) stop(w want, b blame) {
 	f.fault(w.attempt, b)
 	if w.role == together {
@@ -204,7 +204,7 @@ func (f *functions) close(k int32) {
 	f.leavePlaces(k)
 }
 
-// onClosed is the closing write, and the answer to whoever delivered.
+// onClosed handles the closing write and answers the delivery.
 func (f *functions) onClosed(k, serial int32) {
 	a := f.attempts[k]
 	if a.serial != serial {

@@ -7,7 +7,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// theSweep takes the place of an object where a request is the sweep's.
+// theSweep stands for the object in the sweep's requests.
 const theSweep = -1
 
 // instance is one of the function's.
@@ -15,7 +15,7 @@ type instance struct {
 	alive, ready bool
 	active       int
 	since        time.Duration // of active's last change
-	seconds      float64       // with work
+	seconds      float64       // while working
 	pace         pace
 }
 
@@ -31,19 +31,19 @@ type request struct {
 	at     time.Duration
 }
 
-// functions is the function's service: instances, the line before them, and what they work on.
+// functions is the function's service: its instances, its queue and the attempts in progress.
 type functions struct {
 	m         *model
 	instances []instance
 	line      []request // the longest waiting first
-	watched   bool      // an expires is on its way
+	watched   bool      // an expires event is scheduled
 	attempts  []attempt
 	free      []int32
 	serials   int32
 	turn      turn
 }
 
-// arrive takes a request in, or lets it wait.
+// arrive admits a request or queues it.
 func (f *functions) arrive(object int32) {
 	if i := f.emptiest(); i >= 0 {
 		f.enter(i, object)
@@ -54,7 +54,7 @@ func (f *functions) arrive(object int32) {
 	f.watch()
 }
 
-// watch has the head of the line looked at when it has waited too long.
+// watch schedules the expiry of the queue's head.
 func (f *functions) watch() {
 	if len(f.line) > 0 && !f.watched {
 		f.watched = true
@@ -62,7 +62,7 @@ func (f *functions) watch() {
 	}
 }
 
-// emptiest is an instance with room, the emptiest; -1 for none.
+// emptiest returns the emptiest instance with room, or -1.
 func (f *functions) emptiest() int32 {
 	best := int32(-1)
 	for i := range f.instances {
@@ -90,7 +90,7 @@ func (f *functions) onInstanceReady(i int32) {
 	f.admitWaiting()
 }
 
-// onRequestExpires refuses those who waited too long.
+// onRequestExpires rejects requests that have waited too long.
 func (f *functions) onRequestExpires() {
 	f.watched = false
 	for len(f.line) > 0 && f.line[0].at+pending <= f.m.now {
@@ -104,7 +104,7 @@ func (f *functions) onRequestExpires() {
 	f.watch()
 }
 
-// admitWaiting lets those in who wait, as far as there is room.
+// admitWaiting admits queued requests while there is room.
 func (f *functions) admitWaiting() {
 	for len(f.line) > 0 {
 		i := f.emptiest()
@@ -117,7 +117,7 @@ func (f *functions) admitWaiting() {
 	}
 }
 
-// enter takes a place in an instance and claims.
+// enter takes a place in an instance and claims the object.
 func (f *functions) enter(i, object int32) {
 	n := &f.instances[i]
 	n.note(f.m.now)
@@ -146,7 +146,7 @@ func (f *functions) leave(i int32) {
 	f.admitWaiting()
 }
 
-// crash ends an instance and all that it works on: leases run out, and Pub/Sub sees broken connections.
+// crash ends an instance and its attempts: leases expire, and Pub/Sub sees broken connections.
 func (f *functions) crash(i int32) {
 	for k := range f.attempts {
 		a := &f.attempts[k]

@@ -8,13 +8,13 @@ import (
 	"github.com/bucketocr/bucketocr/internal/plan"
 )
 
-// gpu is one instance. Its pages share it evenly: clock is how much each page that was there from the start has had.
+// gpu is one instance. Its pages share it evenly; clock is the work done for a page present from the start.
 type gpu struct {
 	alive, ready bool
 	version      int32
 	begun, last  time.Duration
 	clock        float64
-	speed        float64 // of what it should read
+	speed        float64 // factor of its normal reading rate
 	pages        []int32
 }
 
@@ -22,15 +22,15 @@ type gpu struct {
 type gpus struct {
 	m       *model
 	all     []gpu
-	waiting []int32 // pages, the longest waiting first
+	waiting []int32 // pages, longest waiting first
 	pages   []page
-	free    []int32 // indices of pages that are over
+	free    []int32 // indices of finished pages, for reuse
 	ids     int32
-	read    int     // pages finished and wanted
-	seconds float64 // of instances that have ended
+	read    int     // pages finished while wanted
+	seconds float64 // of ended instances
 }
 
-// patience is how long a request waits for a place: longer where an instance starts.
+// patience returns how long a request waits for a place: longer while an instance starts.
 func (g *gpus) patience() time.Duration {
 	for i := range g.all {
 		if g.all[i].alive && !g.all[i].ready {
@@ -40,7 +40,7 @@ func (g *gpus) patience() time.Duration {
 	return pending
 }
 
-// scale starts an instance where those that there are have more than 60 of 100 places taken.
+// scale starts an instance if more than 60 % of places are taken.
 func (g *gpus) scale() {
 	places, load, alive := 0, len(g.waiting), 0
 	for i := range g.all {
@@ -78,7 +78,7 @@ func (g *gpus) onGPUReady(i, version int32) {
 	g.planNext(i)
 }
 
-// placeWaiting hands waiting pages to the instances with the fewest.
+// placeWaiting assigns waiting pages to the emptiest instances.
 func (g *gpus) placeWaiting() {
 	for len(g.waiting) > 0 {
 		best := int32(-1)
@@ -102,7 +102,7 @@ func (g *gpus) placeWaiting() {
 	}
 }
 
-// rate is how many pages a second an instance reads at the moment.
+// rate returns the pages per second that an instance currently reads.
 func (g *gpus) rate(a *gpu) float64 { return a.speed * g.m.c.Setup.Rate(float64(len(a.pages))) }
 
 // advance brings an instance's clock to now.
@@ -113,7 +113,7 @@ func (g *gpus) advance(a *gpu) {
 	a.last = g.m.now
 }
 
-// planNext says when an instance finishes its next page, or ends for want of any.
+// planNext schedules an instance's next finished page, or its end if it is idle.
 func (g *gpus) planNext(i int32) {
 	a := &g.all[i]
 	a.version++
@@ -129,7 +129,7 @@ func (g *gpus) planNext(i int32) {
 	g.m.schedule(g.m.now+time.Duration(wait*float64(time.Second))+1, gpuNext, i, a.version)
 }
 
-// onNext takes what is finished out of an instance.
+// onNext removes finished pages from an instance.
 func (g *gpus) onNext(i, version int32) {
 	a := &g.all[i]
 	if !a.ready || a.version != version {
@@ -204,7 +204,7 @@ func (g *gpus) alive() int {
 	return n
 }
 
-// used is the instance seconds until now.
+// used returns the instance seconds so far.
 func (g *gpus) used() float64 {
 	s := g.seconds
 	for i := range g.all {
@@ -226,15 +226,15 @@ func (g *gpus) inFlight() int {
 // page is one request to the OCR service.
 type page struct {
 	want
-	id    int32 // its place in pages is used again, its id is not
+	id    int32 // unique, unlike its index in pages
 	work  float64
-	until float64 // of the instance's shared clock
+	until float64 // end on the instance's shared clock
 	gpu   int32   // -1 while it waits
 	left  bool    // its caller has gone
 	over  bool
 }
 
-// ask is a page that arrives.
+// ask handles the arrival of a page.
 func (g *gpus) ask(w want) {
 	g.ids++
 	i := g.keepPage(page{want: w, id: g.ids, work: g.m.work(w), gpu: -1})
@@ -248,7 +248,7 @@ func (g *gpus) ask(w want) {
 	g.m.result.MostInFlight = max(g.m.result.MostInFlight, g.inFlight())
 }
 
-// work is how much a page asks of the GPU, 1 on average and each time the same: most ask for less, some for several
+// work returns a page's work for the GPU: 1 on average, and the same each time. Most pages need less, some several
 // times as much.
 func (m *model) work(w want) float64 {
 	if w.role == control {
@@ -258,7 +258,7 @@ func (m *model) work(w want) float64 {
 	return min(0.3-0.7*math.Log((float64(dice.Uint64()>>11)+1)/(1<<53)), plan.LongestPage)
 }
 
-// keepPage keeps a page, in the place of one that is over where there is any.
+// keepPage stores a page, reusing the index of a finished one if possible.
 func (g *gpus) keepPage(p page) int32 {
 	if n := len(g.free); n > 0 {
 		i := g.free[n-1]
@@ -270,7 +270,7 @@ func (g *gpus) keepPage(p page) int32 {
 	return int32(len(g.pages) - 1)
 }
 
-// finish answers for a page.
+// finish answers the request for a page.
 func (g *gpus) finish(i int32) {
 	p := &g.pages[i]
 	p.over = true
@@ -284,7 +284,7 @@ func (g *gpus) finish(i int32) {
 	g.m.fn.came(p.want, nil)
 }
 
-// onTimedOut is the last event that names a page: its place is free afterwards, or its caller times out.
+// onTimedOut handles the last event of a page: it frees a finished page's index, or times out its caller.
 func (g *gpus) onTimedOut(i int32) {
 	p := &g.pages[i]
 	if p.over {
@@ -300,7 +300,7 @@ func (g *gpus) onTimedOut(i int32) {
 	}
 }
 
-// withdraw takes a page out of the line; one that is being read goes on to its end.
+// withdraw removes a page from the queue. A page that is being read is still read to the end.
 func (g *gpus) withdraw(i int32) {
 	for k, p := range g.waiting {
 		if p == i {
@@ -311,7 +311,7 @@ func (g *gpus) withdraw(i int32) {
 	}
 }
 
-// onPageExpires refuses a page that waited too long for a place.
+// onPageExpires rejects a page that has waited too long for a place.
 func (g *gpus) onPageExpires(i, id int32) {
 	p := &g.pages[i]
 	if p.over || p.gpu >= 0 || p.id != id {

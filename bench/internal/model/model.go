@@ -12,7 +12,7 @@ type model struct {
 	now     time.Duration
 	queue   queue
 	records []record
-	strikes map[strikeOf]int // of pages in trouble
+	strikes map[strikeOf]int // per failed page
 	fn      functions
 	gpus    gpus
 	pubsub  pubsub
@@ -21,7 +21,7 @@ type model struct {
 	arrived int
 }
 
-// Run plays a burst to its end.
+// Run simulates a burst to its end.
 func Run(c Config) Result {
 	m := &model{c: c, dice: rand.New(rand.NewPCG(c.Seed, 1)), records: make([]record, c.Objects),
 		strikes: map[strikeOf]int{}}
@@ -48,10 +48,10 @@ func Run(c Config) Result {
 	return m.sum()
 }
 
-// clock is the model's time as a time of the clock.
+// clock returns the model's time as a time.Time.
 func (m *model) clock() time.Time { return epoch.Add(m.now) }
 
-// all is the pages of an object.
+// all returns the set of all pages of an object.
 func (m *model) all() pages { return 1<<m.c.Pages - 1 }
 
 func (m *model) ended() int { return m.result.Done + m.result.Failed + m.result.NeverTried }
@@ -111,7 +111,7 @@ func (m *model) happenToGPUs(e event) {
 	}
 }
 
-// publish publishes an object's event and prepares the next one's.
+// publish publishes an object's event and schedules the next one's.
 func (m *model) publish(object int) {
 	m.arrived++
 	m.records[object].published = m.now
@@ -122,7 +122,7 @@ func (m *model) publish(object int) {
 	m.pubsub.deliver(int32(object))
 }
 
-// moment is how it stands now.
+// moment returns the current snapshot.
 func (m *model) moment() Moment {
 	now := Moment{At: m.now, Read: m.gpus.read, AtGPUs: m.gpus.inFlight(),
 		TimedOut: m.result.TimedOut, Suspects: m.result.Suspects}
@@ -135,7 +135,7 @@ func (m *model) moment() Moment {
 	return now
 }
 
-// busy is the share of what the GPUs could have read since each of them was started.
+// busy returns the share of the GPUs' capacity used since each was started.
 func (m *model) busy() float64 {
 	return float64(m.gpus.read) / (m.gpus.used() * m.c.Setup.PagesPerSecond)
 }

@@ -1,6 +1,6 @@
 //go:build nightly
 
-// The model has one goroutine; under the race detector it would only be ten times as slow.
+// The model has one goroutine: the race detector would only make it ten times as slow.
 
 package model_test
 
@@ -20,10 +20,10 @@ import (
 
 var million = flag.Bool("million", false, "run the burst of a million pages too, which takes about a minute")
 
-// claimed is the only figure that anybody has published: the vendor's, of one H100.
+// claimed is the only published figure: the vendor's, for one H100.
 const claimed = 5.71
 
-// burst is a load that comes at once, planned and played, with instances that die.
+// burst is a load that arrives at once, planned and simulated, with instances that die.
 func burst(objects, pages int, seed uint64) (plan.Plan, model.Config) {
 	p := plan.Make(plan.Load{Burst: objects * pages, PagesPerObject: pages, PageBytes: 500_000}, claimed, 32, 0)
 	c := model.Default(objects, p.Setup)
@@ -31,7 +31,7 @@ func burst(objects, pages int, seed uint64) (plan.Plan, model.Config) {
 	return p, c
 }
 
-// near reports a figure of the plan that the model does not confirm, within a share.
+// near reports a planned figure that differs from the model's by more than a share.
 func near(t *testing.T, what string, planned, played, within float64) {
 	t.Helper()
 	if math.Abs(planned-played) > within*played {
@@ -39,7 +39,7 @@ func near(t *testing.T, what string, planned, played, within float64) {
 	}
 }
 
-// confirm holds a plan against the model.
+// confirm compares a plan with the model.
 func confirm(t *testing.T, p plan.Plan, c model.Config) model.Result {
 	t.Helper()
 	r := model.Run(c)
@@ -73,7 +73,7 @@ func TestPlanIsConfirmed(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			for seed := range uint64(3) {
 				p, c := burst(l.objects, l.pages, seed+1)
-				// There is one GPU, and it takes minutes to start again each time that it dies.
+				// There is one GPU, and each time it dies it takes minutes to restart.
 				if r := confirm(t, p, c); r.BusyUntil99 < 0.85 {
 					t.Errorf("the GPUs were busy for %.1f %% of their time", r.BusyUntil99*100)
 				}
@@ -82,7 +82,7 @@ func TestPlanIsConfirmed(t *testing.T) {
 	}
 }
 
-// TestMillion: a million pages at once. The figures of docs/performance.md are of this run:
+// TestMillion: a million pages at once. The figures in docs/performance.md are from this run:
 //
 //	go test -C bench -tags nightly ./internal/model -run Million -million -v -timeout 1h
 func TestMillion(t *testing.T) {
@@ -98,8 +98,7 @@ func TestMillion(t *testing.T) {
 	}
 }
 
-// TestDeployedDefaults: what deploy.sh deploys where nothing is set keeps its GPU busy with what the function is for,
-// images.
+// TestDeployedDefaults: with deploy.sh's defaults, a load of images keeps the GPU busy.
 func TestDeployedDefaults(t *testing.T) {
 	s := deployed(t)
 	s.PagesPerSecond, s.OCRTimeout, s.ProcessTimeout = claimed, 120*time.Second, 480*time.Second
@@ -138,8 +137,7 @@ func deployed(t *testing.T) plan.Setup {
 	}
 }
 
-// TestBadDays: GPUs that die every ten minutes, and an instance of the function with every hundredth page, fail no
-// object.
+// TestBadDays: no object fails if GPUs die every ten minutes and function instances with every hundredth page.
 func TestBadDays(t *testing.T) {
 	p, c := burst(10_000, 1, 7)
 	c.GPULostEvery, c.CrashOneIn = 10*time.Minute, 100
@@ -148,7 +146,7 @@ func TestBadDays(t *testing.T) {
 	}
 }
 
-// watched plays a load on three GPUs, which no page wakes before it, and returns how it stands each minute.
+// watched simulates a load on three cold GPUs and returns a snapshot of each minute.
 func watched(t *testing.T, pagesPerSecond float64, incidents ...model.Incident) (model.Result, []model.Moment) {
 	t.Helper()
 	p := plan.Make(plan.Load{Burst: 1000, PagesPerObject: 1, PageBytes: 500_000}, pagesPerSecond, 32, 1)
@@ -173,11 +171,11 @@ func watched(t *testing.T, pagesPerSecond float64, incidents ...model.Incident) 
 	return r, moments
 }
 
-// slow is so many pages a second that the longest page is just in time with all places of its GPU taken.
+// slow is the rate in pages per second at which the longest page on a full GPU is just in time.
 const slow = 1.5
 
-// TestPaceAtTheStart: no GPU is warm, and each takes longer to start than a page may. What was sent times out, the pace
-// falls, and a few minutes after the GPUs read it is where it was.
+// TestPaceAtTheStart: all GPUs are cold and take longer to start than OCR_TIMEOUT. Pages time out, the pace falls, and
+// it has recovered a few minutes after the GPUs have started.
 func TestPaceAtTheStart(t *testing.T) {
 	r, m := watched(t, claimed)
 	if m[2].Limit != 96 || m[2].AtGPUs != 0 || m[3].Limit > 48 || m[8].Limit != 96 || m[8].AtGPUs < 86 {
@@ -188,8 +186,8 @@ func TestPaceAtTheStart(t *testing.T) {
 	}
 }
 
-// TestPaceWhereAGPUDies: of three. Its pages are suspects that are read again, the others go on, and when it is back so
-// is the pace.
+// TestPaceWhereAGPUDies: one of three. Its pages become suspects and are read again, the other GPUs continue, and the
+// pace recovers with the GPU.
 func TestPaceWhereAGPUDies(t *testing.T) {
 	r, m := watched(t, claimed, model.Incident{At: 30 * time.Minute})
 	if m[30].Limit >= 96 || m[36].Limit != 96 || m[36].AtGPUs < 86 || r.MostStrikes > 0 {
@@ -200,8 +198,8 @@ func TestPaceWhereAGPUDies(t *testing.T) {
 	}
 }
 
-// TestPaceWhereAGPUSlows: one of three reads a third for half an hour. Where its longest pages are still in time
-// nothing happens; where they are not the pace falls until few of them time out, and comes back.
+// TestPaceWhereAGPUSlows: one of three reads at a third of its rate for half an hour. If its longest pages are still in
+// time, the pace stays; else it falls until few of them time out, and recovers.
 func TestPaceWhereAGPUSlows(t *testing.T) {
 	third := model.Incident{At: 30 * time.Minute, Speed: 1.0 / 3}
 	back := model.Incident{At: time.Hour, Speed: 1}
@@ -217,8 +215,7 @@ func TestPaceWhereAGPUSlows(t *testing.T) {
 	}
 }
 
-// TestPaceAndPlan: up to where the plan says that the longest page is in time the pace stays at its most, and beyond it
-// falls.
+// TestPaceAndPlan: the pace stays at its maximum exactly where the plan says that the longest page is in time.
 func TestPaceAndPlan(t *testing.T) {
 	for _, c := range []struct {
 		pagesPerSecond float64
@@ -243,24 +240,24 @@ func TestPaceAndPlan(t *testing.T) {
 	}
 }
 
-// TestTooSlow: what the plan refuses, the model loses: events that Pub/Sub forgets, after a week, before anything took
-// them.
+// TestTooSlow: for a load that the plan rejects, the model loses events, which Pub/Sub drops after a week before any
+// attempt.
 func TestTooSlow(t *testing.T) {
-	l := plan.Load{Burst: 20_000, PagesPerObject: 1} // a week at this pace is 15,120
+	l := plan.Load{Burst: 20_000, PagesPerObject: 1} // 15,120 take a week at this pace
 	p := plan.Of(l, plan.Setup{GPUMaxInstances: 1, GPUMaxNumSeqs: 1, FunctionMaxInstances: 1, FunctionConcurrency: 1,
 		OCRConcurrency: 1, InstancePages: 1, PagesPerSecond: 0.025, OCRTimeout: 5 * time.Minute,
 		ProcessTimeout: 8 * time.Minute})
 	if p.Holds || !strings.Contains(p.Why, "burst") {
 		t.Fatalf("%+v", p)
 	}
-	// a few are refused for a whole RETRY_WINDOW
+	// a few are rejected for a whole RETRY_WINDOW
 	if r := model.Run(model.Default(l.Burst, p.Setup)); r.NeverTried == 0 || r.Failed > l.Burst/1000 {
 		t.Errorf("%+v", r)
 	}
 }
 
-// TestOverload: a function that asks for more pages than the GPUs read at once waits or is refused, asks for less, and
-// fails nothing.
+// TestOverload: a function that sends more pages than the GPUs take waits or is rejected, sends fewer, and fails no
+// object.
 func TestOverload(t *testing.T) {
 	_, c := burst(5_000, 1, 1)
 	c.Setup.FunctionMaxInstances *= 3

@@ -6,7 +6,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// epoch is the model's beginning as a time of the clock.
+// epoch is the beginning of the model's time.
 var epoch = time.Unix(1<<30, 0)
 
 // want is a page, or the control page, on its way to the OCR service.
@@ -19,29 +19,29 @@ type want struct {
 type role uint8
 
 const (
-	together role = iota // a page beside others
+	together role = iota // one of several pages
 	alone                // a suspect
 	control              // the control page
 )
 
-// asking is a page that waits for its place, or for all places of its instance.
+// asking is a page that waits for a place, or for all places of its instance.
 type asking struct {
 	want
 	since time.Duration
 }
 
-// pace is how many pages an instance has at the OCR service: the product's rule, and who waits.
+// pace limits an instance's pages at the OCR service by the product's rule, and queues the others.
 type pace struct {
 	limit   *worker.Limit
 	used    int
-	alone   bool // one attempt has all places
+	alone   bool // one attempt holds all places
 	waiting []asking
 }
 
 // paceOf returns the pace of an attempt's instance.
 func (f *functions) paceOf(k int32) *pace { return &f.instances[f.attempts[k].instance].pace }
 
-// ask has a page wait for its place, in the order of asking.
+// ask queues a page for a place.
 func (f *functions) ask(w want) {
 	p := f.paceOf(w.attempt)
 	p.waiting = append(p.waiting, asking{w, f.m.now})
@@ -61,7 +61,7 @@ func (f *functions) find(i int32, w want) int {
 	return -1
 }
 
-// onLooks ends the wait of a page for a service that has been silent meanwhile.
+// onLooks ends a page's wait if the service has been silent meanwhile.
 func (f *functions) onLooks(w want) {
 	if !f.waitsFor(w.attempt, w.serial) {
 		return
@@ -81,7 +81,7 @@ func (f *functions) onLooks(w want) {
 	f.admitPages(i)
 }
 
-// admitPages gives places to those who wait, in order.
+// admitPages gives places to waiting pages, in order.
 func (f *functions) admitPages(i int32) {
 	for p := &f.instances[i].pace; len(p.waiting) > 0 && !p.alone; {
 		head := p.waiting[0]
@@ -96,17 +96,17 @@ func (f *functions) admitPages(i int32) {
 	}
 }
 
-// give gives a place back, or all.
+// give returns a place, or all places.
 func (f *functions) give(k int32) {
 	a := &f.attempts[k]
 	p := f.paceOf(k)
 	a.held--
 	p.used--
-	p.alone = false // who has a place beside others would not have it
+	p.alone = false // true only if this attempt held all places
 	f.admitPages(a.instance)
 }
 
-// leavePlaces takes an attempt that is over from those that have places and wait for them.
+// leavePlaces returns the places of an ended attempt and removes it from the queue.
 func (f *functions) leavePlaces(k int32) {
 	a := &f.attempts[k]
 	p := f.paceOf(k)
@@ -124,7 +124,7 @@ func (f *functions) leavePlaces(k int32) {
 	f.admitPages(a.instance)
 }
 
-// placed sends a page that has its place.
+// placed sends a page that has got its place.
 func (f *functions) placed(at asking) {
 	w := at.want
 	a := &f.attempts[w.attempt]

@@ -2,12 +2,12 @@ package model
 
 import "time"
 
-// pubsub is the subscription: each event comes again and again, later and later, until it is acknowledged or a day is
-// over.
+// pubsub is the subscription. Each event is redelivered with growing delays until it is acknowledged or a day has
+// passed.
 type pubsub struct {
 	m       *model
-	flying  int     // pushes under way
-	waiting []int32 // objects that the window keeps back
+	flying  int     // pushes in progress
+	waiting []int32 // objects held back by the window
 }
 
 // deliver delivers an object's event, once there is room for it in the window.
@@ -37,7 +37,7 @@ func (p *pubsub) landed() {
 
 func (p *pubsub) ack(int32) { p.landed() }
 
-// nack has the event come again after the subscription's backoff.
+// nack schedules redelivery after the subscription's backoff.
 func (p *pubsub) nack(object int32) {
 	r := &p.m.records[object]
 	delay := min(firstRetry<<min(r.delivered, 10), p.m.c.MaxRetryDelay)
@@ -51,7 +51,7 @@ func (p *pubsub) nack(object int32) {
 	p.landed()
 }
 
-// drop is the end of an event; what was tried once is the sweep's from now on.
+// drop ends an event. An object that was attempted is left to the sweep.
 func (p *pubsub) drop(object int32) {
 	if p.m.records[object].status == none {
 		p.m.records[object].status = lost

@@ -4,13 +4,13 @@ import (
 	"time"
 )
 
-// event is one thing that happens.
+// event is one event of the simulation.
 type event struct {
 	at   time.Duration
 	kind kind
 	a, b int32
-	seq  uint32 // events of one moment keep their order
-	want uint16 // role, try and page of a want
+	seq  uint32 // keeps simultaneous events in order
+	want uint16 // packed role, try and page of a want
 }
 
 type kind uint8
@@ -18,26 +18,26 @@ type kind uint8
 const (
 	arrives      kind = iota // object a's event is published
 	pushed                   // object a's event is delivered
-	expires                  // the function's queue has a request that has waited too long
-	fnReady                  // an instance of the function
+	expires                  // a request in the function's queue has waited too long
+	fnReady                  // function instance a has started
 	made                     // a page of attempt a, of serial b, wants a place at the GPU service
-	looks                    // and has waited for it for a while
-	polls                    // attempt a, of serial b, looks whether a suspect's turn is free
-	gpuReady                 // instance a
+	looks                    // the same page has waited for some time
+	polls                    // attempt a, of serial b, checks whether a suspect's turn is free
+	gpuReady                 // GPU instance a has started
 	gpuNext                  // instance a, of version b, has finished a page
-	gpuExpires               // the GPUs' queue has a request that has waited too long
+	gpuExpires               // a request in the GPUs' queue has waited too long
 	pageTimedOut             // page b of the model
 	timeOver                 // attempt a, of serial b: PROCESS_TIMEOUT
 	closed                   // attempt a, of serial b, has written its end
 	sweeps
-	sweepNext // the sweep goes on
+	sweepNext // the sweep continues
 	gpuLost
 	incident // number a
 	watch
-	gpuStops // instance a, of version b, was idle for so long
+	gpuStops // instance a, of version b, has been idle for gpuIdle
 )
 
-// before orders events.
+// before reports whether e happens before f.
 func (e event) before(f event) bool { return e.at < f.at || e.at == f.at && int32(e.seq-f.seq) < 0 }
 
 // queue is a binary heap of events.
@@ -97,7 +97,7 @@ func (m *model) scheduleWant(at time.Duration, k kind, w want) {
 		want: uint16(w.role)<<12 | uint16(w.try)<<8 | uint16(w.page)})
 }
 
-// wanted is the want of an event.
+// wanted returns the want of an event.
 func (e event) wanted() want {
 	return want{attempt: e.a, serial: e.b, role: role(e.want >> 12), try: uint8(e.want >> 8 & 15), page: uint8(e.want)}
 }

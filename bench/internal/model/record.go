@@ -6,7 +6,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-// record is what Firestore holds of an object, and how often Pub/Sub delivered its event.
+// record is an object's document in Firestore, and the count of its deliveries.
 type record struct {
 	published, lease, due, window time.Duration
 	read, failed                  pages
@@ -22,10 +22,10 @@ const (
 	retrying
 	done
 	failed
-	lost // never tried, and never will be
+	lost // its event was dropped before any attempt
 )
 
-// blame is the class of a fault, as in package document: what counts against the object.
+// blame is the class of a fault, as in package document.
 type blame uint8
 
 const (
@@ -35,7 +35,7 @@ const (
 	suspect
 )
 
-// claim is the worker's claim: it reports whether the object may be worked on.
+// claim models the worker's claim.
 func (m *model) claim(object int32) (claimed, ended bool) {
 	r := &m.records[object]
 	if r.status != none {
@@ -59,13 +59,13 @@ func (m *model) claim(object int32) (claimed, ended bool) {
 	return true, false
 }
 
-// lease holds a record from a time on, for as long as it is not renewed.
+// lease leases a record from a time on, without renewal.
 func (m *model) lease(r *record, from time.Duration) {
 	r.lease = from + document.LeaseTime
 	r.due = r.lease + document.DueGrace
 }
 
-// late reports whether RETRY_WINDOW is over.
+// late reports whether RETRY_WINDOW has passed.
 func (m *model) late(r *record) bool { return m.now-r.window >= m.c.Rules.RetryWindow }
 
 func (m *model) fail(r *record) {
@@ -74,8 +74,8 @@ func (m *model) fail(r *record) {
 	m.result.Drained = m.now
 }
 
-// release releases a record after a fault. Where RETRY_WINDOW is over it ends instead, as what was read of it, but
-// never for a reason of our own.
+// release releases a record after a fault. After RETRY_WINDOW it ends the record with the pages read so far, unless the
+// fault is our own.
 func (m *model) release(object int32, b blame) {
 	r := &m.records[object]
 	if b != ours && m.late(r) {
@@ -93,7 +93,7 @@ func (m *model) release(object int32, b blame) {
 	m.sweep.expect(object, r.due)
 }
 
-// strike counts a failure of a page that nothing else explains. With the last one that it may have, the page fails.
+// strike counts an otherwise unexplained failure of a page. The last permitted strike fails the page.
 func (m *model) strike(object int32, page uint8) {
 	n := m.strikes[strikeOf{object, page}] + 1
 	m.strikes[strikeOf{object, page}] = n
@@ -104,7 +104,7 @@ func (m *model) strike(object int32, page uint8) {
 	}
 }
 
-// noteDone keeps how busy the GPUs were until nearly all was done: the last objects wait for their redelivery.
+// noteDone records how busy the GPUs were until nearly all objects were done: the last ones wait for redelivery.
 func (m *model) noteDone() {
 	m.result.Done++
 	m.result.Drained = m.now

@@ -7,29 +7,29 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// suspected is where an attempt is with the pages that failed.
+// suspected is the state of an attempt's suspects.
 type suspected struct {
 	page      uint8
-	asked     time.Duration // for the turn
-	turn      bool          // is this attempt's
-	struck    bool          // a page got a strike: it is left for another attempt
-	err       error         // of the page alone
+	asked     time.Duration // when it asked for the turn
+	turn      bool          // this attempt has the turn
+	struck    bool          // a page got a strike and is left to another attempt
+	err       error         // of the page read alone
 	control   reason
 	tries     int           // of the control page
-	sent      time.Duration // the control page
-	lateTwice bool          // if it is late again, the service has a queue
+	sent      time.Duration // when the control page was sent
+	lateTwice bool          // a second late control page means that the service has a queue
 }
 
-// reason is what the control page is sent for.
+// reason is the reason for sending the control page.
 type reason uint8
 
 const (
 	silence       reason = iota // several pages in a row failed
 	beforeSuspect               // the service has not answered for a while
-	afterSuspect                // whose fault was it?
+	afterSuspect                // to find out whose fault it was
 )
 
-// turn is the one suspect that may be tried, over all instances.
+// turn is the single suspect across all instances that may be tried.
 type turn struct {
 	attempt, serial int32
 	until           time.Duration
@@ -41,7 +41,7 @@ type strikeOf struct {
 	page   uint8
 }
 
-// nextSuspect has the next suspect wait for its turn, or ends the attempt where there is none.
+// nextSuspect makes the next suspect wait for its turn, or ends the attempt if there is none.
 func (f *functions) nextSuspect(k int32) {
 	a := &f.attempts[k]
 	if a.fault != nothing || a.suspects == 0 {
@@ -56,10 +56,10 @@ func (f *functions) nextSuspect(k int32) {
 	f.onPolls(k, a.serial)
 }
 
-// trial is how long a page alone and the control page after it take at most.
+// trial returns the longest time for a page alone and the control page after it.
 func (f *functions) trial() time.Duration { return f.m.c.Setup.OCRTimeout + controlTime }
 
-// onPolls looks whether the turn is free.
+// onPolls checks whether the turn is free.
 func (f *functions) onPolls(k, serial int32) {
 	if !f.waitsFor(k, serial) {
 		return
@@ -81,7 +81,7 @@ func (f *functions) onPolls(k, serial int32) {
 	}
 }
 
-// giveTurn gives the turn back, where the attempt has it.
+// giveTurn returns the turn if the attempt has it.
 func (f *functions) giveTurn(k int32) {
 	a := &f.attempts[k]
 	if a.alone.turn && f.turn.attempt == k && f.turn.serial == a.serial {
@@ -91,7 +91,7 @@ func (f *functions) giveTurn(k int32) {
 	a.alone.turn = false
 }
 
-// endTrial gives back what the suspect had, and goes on.
+// endTrial returns the suspect's places and turn, and continues.
 func (f *functions) endTrial(k int32) {
 	f.giveTurn(k)
 	f.give(k)
@@ -125,7 +125,7 @@ func (f *functions) suspectCame(w want, err error) {
 	}
 }
 
-// sendControl sends the control page, for the first time or again.
+// sendControl sends the control page, or resends it.
 func (f *functions) sendControl(k int32, why reason) {
 	a := &f.attempts[k]
 	if why != a.alone.control {
@@ -155,7 +155,7 @@ func (f *functions) controlCame(k int32, err error) {
 	f.endTrial(k)
 }
 
-// controlRead goes on: the service reads.
+// controlRead continues after the control page was read.
 func (f *functions) controlRead(k int32) {
 	a := &f.attempts[k]
 	a.alone.tries = 0

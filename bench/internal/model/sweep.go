@@ -2,18 +2,18 @@ package model
 
 import "time"
 
-// sweep is the request that comes every five minutes and takes what is due.
+// sweep is the request that arrives every five minutes and takes due records.
 type sweep struct {
 	m        *model
-	due      queue // of records: some have moved on since
+	due      queue // records; entries may be outdated
 	instance int32
 	active   bool
 	running  int
 	until    time.Duration
-	last     time.Duration // when one found a place
+	last     time.Duration // when a sweep last found a place
 }
 
-// expect notes when a record may be taken.
+// expect records when a record becomes due.
 func (s *sweep) expect(object int32, due time.Duration) {
 	s.due.push(event{at: due, kind: sweeps, a: object})
 }
@@ -34,7 +34,7 @@ func (s *sweep) begin(instance int32) {
 	s.step()
 }
 
-// step works on what is due, a few at a time, and ends when there is nothing.
+// step works on due records, a few at a time, and ends when there are none.
 func (s *sweep) step() {
 	for s.active && s.running < sweepWidth && s.m.now < s.until {
 		object, ok := s.take()

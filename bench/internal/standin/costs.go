@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Waits are what the calls cost, at the stand-in, besides moving the bytes.
+// Waits holds the latency of each service's calls, in addition to the transfer of bytes.
 type Waits struct {
 	Storage, OCR, Firestore time.Duration
 }
 
-// Counts are calls so far.
+// Counts holds totals of calls.
 type Counts struct {
-	Opens, Pages         int64 // objects opened, pages asked for
-	PageBytes            int64 // bodies of those, in bytes
-	Reads, Writes, Calls int64 // documents of Firestore, and calls to it
-	Commits, CommitBytes int64 // those of the calls that write, and their messages, in bytes
+	Opens, Pages         int64 // objects opened, pages requested
+	PageBytes            int64 // request bodies of pages
+	Reads, Writes, Calls int64 // Firestore documents read and written, and calls
+	Commits, CommitBytes int64 // commits, and the bytes of their messages
 	Faults               int64 // requests that a real service would have refused
 }
 
-// Sub is what was counted between two looks.
+// Sub returns the difference of two counts.
 func (c Counts) Sub(before Counts) Counts {
 	return Counts{
 		Opens: c.Opens - before.Opens, Pages: c.Pages - before.Pages, PageBytes: c.PageBytes - before.PageBytes,
@@ -30,7 +30,7 @@ func (c Counts) Sub(before Counts) Counts {
 	}
 }
 
-// Add is the sum of both.
+// Add returns the sum of both.
 func (c Counts) Add(more Counts) Counts {
 	zero := Counts{}.Sub(more)
 	return c.Sub(zero)
@@ -40,7 +40,7 @@ type counters struct {
 	opens, pages, pageBytes, reads, writes, calls, commits, commitBytes, faults atomic.Int64
 }
 
-// costs are what the calls of all services cost, and how many there were.
+// costs holds the waits and counts of all services.
 type costs struct {
 	waits  atomic.Pointer[Waits]
 	waited atomic.Int64 // nanoseconds
@@ -48,7 +48,7 @@ type costs struct {
 	counters
 }
 
-// wait takes as long as a call costs. name is that of the object it was made for, empty where that is not known.
+// wait waits for d and records it. name is the object that the call is for, or "" if unknown.
 func (c *costs) wait(name string, d time.Duration) {
 	if d <= 0 {
 		return
@@ -60,7 +60,7 @@ func (c *costs) wait(name string, d time.Duration) {
 	c.shares.add(name, waited)
 }
 
-// shares are the waits of each object's calls, while they are kept apart.
+// shares holds the waits by object, while KeepApart is on.
 type shares struct {
 	apart atomic.Bool
 	mu    sync.Mutex

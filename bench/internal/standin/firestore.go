@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// store is Firestore as far as both functions use it: reading documents, committing with conditions and server times,
-// and queries, which find nothing.
+// store implements the parts of Firestore that both functions use: reading documents, commits with preconditions and
+// server timestamps, and queries, which find nothing.
 type store struct {
 	mu        sync.Mutex
 	documents map[string]*document
@@ -41,7 +41,7 @@ func (f *firestore) serve(l net.Listener) {
 	_ = s.Serve(l)
 }
 
-// call counts a call and waits; name is that of the object whose record it writes, empty for others.
+// call counts a call and waits. name is the object whose record the call writes, or "".
 func (f *firestore) call(name string) {
 	f.costs.calls.Add(1)
 	f.costs.wait(name, f.costs.waits.Load().Firestore)
@@ -104,7 +104,7 @@ func (s *store) commit(writes []*pb.Write) (*pb.CommitResponse, error) {
 	return answer, nil
 }
 
-// allows checks a write's condition.
+// allows checks a write's precondition.
 func (s *store) allows(w *pb.Write) error {
 	d := s.documents[w.GetUpdate().GetName()]
 	switch c := w.GetCurrentDocument().GetConditionType().(type) {
@@ -123,7 +123,7 @@ func (s *store) allows(w *pb.Write) error {
 	return nil
 }
 
-// write replaces a document; neither function writes in any other way.
+// write replaces a document, the only kind of write that the functions use.
 func (s *store) write(w *pb.Write, at *timestamppb.Timestamp) *pb.WriteResult {
 	result := &pb.WriteResult{UpdateTime: at}
 	fields := w.GetUpdate().GetFields()

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// gate lets requests through in groups. The zero value lets each through by itself.
+// gate lets requests pass in groups. The zero value lets each pass at once.
 type gate struct {
 	mu      sync.Mutex
 	size    int
 	waiting int
-	open    chan struct{} // closed when the group that waits is complete
+	open    chan struct{} // closed when the waiting group is complete
 }
 
-// set makes groups of so many from the next one on.
+// set changes the size of groups from the next one on.
 func (g *gate) set(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

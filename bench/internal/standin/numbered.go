@@ -9,15 +9,15 @@ import (
 	"hash/crc32"
 )
 
-// A numbered PNG has a chunk of text right after its header, with the name of the object.
+// A numbered PNG has a text chunk with the object's name right after its header.
 const (
-	headerEnd = 33 // of a PNG: its signature and first chunk
+	headerEnd = 33 // bytes of a PNG's signature and first chunk
 	keyword   = "Comment\x00"
-	nameSize  = 64 // the longest name, filled up with spaces
+	nameSize  = 64 // length of a name, padded with spaces
 	chunkSize = 12 + len(keyword) + nameSize
 )
 
-// numbered returns the object with its name in it.
+// numbered returns the object with its name inside.
 func (o *object) numbered(name string) (*object, error) {
 	if len(o.bytes) < headerEnd || len(name) > nameSize || string(o.bytes[1:4]) != "PNG" {
 		return nil, errors.New("this object cannot be numbered")
@@ -30,7 +30,7 @@ func (o *object) numbered(name string) (*object, error) {
 	return newObject(append(b, o.bytes[headerEnd:]...)), nil
 }
 
-// numberedName returns the name in a numbered PNG, of a request that begins so.
+// numberedName returns the name in the numbered PNG of a request, given the request's first bytes.
 func numberedName(request []byte) (string, bool) {
 	_, text, ok := bytes.Cut(request, []byte(";base64,"))
 	if size := base64.StdEncoding.EncodedLen(headerEnd + chunkSize + 3); ok && len(text) >= size {

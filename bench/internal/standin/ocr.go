@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// answer is a page of ordinary length, on which no two lines are equal.
+// answer is a page of ordinary length without repeated lines.
 var answer = func() []byte {
 	var text strings.Builder
 	for i := range 26 {
@@ -33,11 +33,11 @@ var answer = func() []byte {
 	return b
 }()
 
-// model is vLLM with its model.
+// model stands in for vLLM and its model.
 type model struct {
 	costs   *costs
 	objects *objects
-	proof   atomic.Bool // requests are checked: see [World.Prove]
+	proof   atomic.Bool // check requests: see [World.Prove]
 	gate    gate
 }
 
@@ -49,7 +49,7 @@ func (m *model) serve(l net.Listener) {
 
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-// readPage takes the whole page, waits as long as a model would read, and answers.
+// readPage receives the whole page, waits as long as a model would take, and answers.
 func (m *model) readPage(rw http.ResponseWriter, r *http.Request) {
 	n, name, ok := m.takeBody(r)
 	m.costs.pages.Add(1)
@@ -62,11 +62,11 @@ func (m *model) readPage(rw http.ResponseWriter, r *http.Request) {
 	m.costs.wait(name, m.costs.waits.Load().OCR)
 	m.gate.pass(r.Context())
 	rw.Header().Set("Content-Type", "application/json")
-	_, _ = rw.Write(answer) // who asked may have left
+	_, _ = rw.Write(answer) // the client may be gone
 }
 
-// takeBody reads a request to its end. It returns its size, the name of the object that a numbered picture is from, and
-// whether all is well with it.
+// takeBody reads a request to its end. It returns the size, the object name in a numbered picture, and whether the
+// request is valid.
 func (m *model) takeBody(r *http.Request) (n int64, name string, ok bool) {
 	if m.proof.Load() {
 		b, err := io.ReadAll(r.Body)
@@ -90,8 +90,7 @@ func (m *model) takeBody(r *http.Request) (n int64, name string, ok bool) {
 	}
 }
 
-// sound reports whether a request is what vLLM reads and holds an image: one of the objects put, or one that was made
-// smaller, which is still a whole PNG or JPEG.
+// sound reports whether a request is valid for vLLM and has an image: a stored object, or a re-encoded one.
 func (m *model) sound(body []byte) bool {
 	var req struct {
 		Model    string

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Bucket is the bucket that every object lies in.
+// Bucket is the bucket of all objects.
 const Bucket = "bench-scans"
 
-// Generation is that of every object.
+// Generation is the generation of all objects.
 const Generation = 1795428131470921
 
-// objects are what Cloud Storage holds. The sums are made once: only bytes cost anything afterwards.
+// objects holds the bucket's contents. Checksums are computed once, so that later only sending bytes takes time.
 type objects struct {
 	mu     sync.RWMutex
 	byName map[string]*object
@@ -42,7 +42,7 @@ func (o *objects) get(name string) *object {
 	return o.byName[name[strings.LastIndexByte(name, '/')+1:]]
 }
 
-// storage serves objects.
+// storage stands in for Cloud Storage.
 type storage struct {
 	costs   *costs
 	objects *objects
@@ -53,8 +53,8 @@ func (s *storage) serve(l net.Listener) {
 	_ = http.Serve(l, http.HandlerFunc(s.sendObject))
 }
 
-// sendObject answers both ways of reading an object: the JSON API's media download, and the XML API's plain path, which
-// Google's storage package takes.
+// sendObject handles both ways of reading an object: the JSON API's media download and the XML API's plain path, which
+// Google's storage package uses.
 func (s *storage) sendObject(rw http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/download")
 	if rest, ok := strings.CutPrefix(path, "/storage/v1/b/"+Bucket+"/o/"); ok {
@@ -88,7 +88,7 @@ func (s *storage) sendObject(rw http.ResponseWriter, r *http.Request) {
 	h.Set("X-Goog-Hash", o.hash)
 	h.Set("X-Goog-Stored-Content-Encoding", "identity")
 	h.Set("X-Goog-Stored-Content-Length", size)
-	_, _ = rw.Write(o.bytes) // who asked may have left
+	_, _ = rw.Write(o.bytes) // the client may be gone
 }
 
 func (o *objects) hold(image []byte) bool {

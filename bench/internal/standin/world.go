@@ -1,19 +1,19 @@
-// Package standin is what the measured functions talk to: Cloud Storage, the OCR service and Firestore on loopback,
-// each of a known, fixed cost. A call waits as long as it was told to, says afterwards how long that really was, and
-// does as little besides as can be: what a function adds is the time of an event less these waits.
+// Package standin provides the services that the measured functions call: Cloud Storage, the OCR service and Firestore
+// on loopback, each with a known, fixed latency. A call waits as configured, the actual wait is recorded, and all else
+// is kept minimal: the time that a function adds is the time of an event less these waits.
 //
-// Firestore is a small gRPC server and not the emulator: the emulator is a Java program that takes the processor that
-// is being measured, and the time of its calls is not fixed.
+// Firestore is a small gRPC server rather than the emulator, a Java program that would compete for the measured
+// processor and whose latency varies.
 //
 // Files, in reading order:
 //
 //	world.go      all services, started and controlled
 //	ocr.go        the OCR service
-//	gate.go       its answers to several requests at the same moment
+//	gate.go       answering several requests at the same moment
 //	storage.go    Cloud Storage
-//	numbered.go   its objects told apart
+//	numbered.go   telling its objects apart
 //	firestore.go  Firestore
-//	costs.go      how long the calls take, and how many there were
+//	costs.go      waits and counts of calls
 package standin
 
 import (
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// World is all of the outside. Its methods may be called at any time.
+// World is the set of services. Its methods may be called at any time.
 type World struct {
 	Storage, OCR, Firestore string // host:port
 
@@ -31,7 +31,7 @@ type World struct {
 	store   *store
 }
 
-// New starts a world that waits for nothing. It runs until the process ends.
+// New starts all services, without waits. They run until the process ends.
 func New() (*World, error) {
 	w := &World{costs: &costs{shares: shares{waits: map[string]time.Duration{}}},
 		objects: &objects{byName: map[string]*object{}}, store: &store{documents: map[string]*document{}}}
@@ -52,28 +52,28 @@ func New() (*World, error) {
 	return w, nil
 }
 
-// SetWaits changes what calls cost from now on.
+// SetWaits changes the waits of future calls.
 func (w *World) SetWaits(waits Waits) { w.costs.waits.Store(&waits) }
 
-// Prove has every page's request read as JSON and its image compared with the objects put, which costs time of its own:
-// for a few events before a measurement, so that nothing is compared that does not do its work.
+// Prove makes the OCR service parse every request and compare its image with the stored objects. This takes time, so it
+// is meant for a few events before a measurement, to make sure that the measured programs do their work.
 func (w *World) Prove(on bool) { w.model.proof.Store(on) }
 
-// Waited returns how long calls have waited so far, in sum.
+// Waited returns the sum of all waits so far.
 func (w *World) Waited() time.Duration { return time.Duration(w.costs.waited.Load()) }
 
-// KeepApart has the waits of each object's calls summed by its name, for [World.WaitedFor], and every PNG numbered for
-// that: the calls of many events that run at once are told apart by it.
+// KeepApart makes [World.WaitedFor] available: waits are summed by object name, and every PNG contains its name, so
+// that the calls of concurrent events can be distinguished.
 func (w *World) KeepApart(on bool) { w.costs.shares.apart.Store(on) }
 
-// WaitedFor returns how long the calls for an object have waited since the last question.
+// WaitedFor returns the sum of the waits of an object's calls and resets it.
 func (w *World) WaitedFor(name string) time.Duration { return w.costs.shares.take(name) }
 
-// AnswerTogether has the OCR service hold its answers until it has so many requests, and then give them at the same
-// moment; with less than two it answers each by itself.
+// AnswerTogether makes the OCR service hold answers until it has n requests and then send them at the same moment. With
+// n below 2 each is answered at once.
 func (w *World) AnswerTogether(n int) { w.model.gate.set(n) }
 
-// Counts returns the calls so far.
+// Counts returns the counts so far.
 func (w *World) Counts() Counts {
 	c := w.costs
 	return Counts{
@@ -83,7 +83,7 @@ func (w *World) Counts() Counts {
 	}
 }
 
-// Put stores bytes under the first part of a name: "page.png" is also found as "17/page.png".
+// Put stores an object. "page.png" is also found as "17/page.png".
 func (w *World) Put(name string, b []byte) {
 	w.objects.mu.Lock()
 	defer w.objects.mu.Unlock()
@@ -97,7 +97,7 @@ func (w *World) Forget() {
 	clear(w.store.documents)
 }
 
-// Documents returns how many there are whose status is "done".
+// Documents returns the number of documents with status "done".
 func (w *World) Documents() int {
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()

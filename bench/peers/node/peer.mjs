@@ -1,4 +1,4 @@
-// Reads a page with openai-node, as its README shows it for an image. Arguments and answers are those of package peer.
+// Reads a page with openai-node, like its README's example for images. Arguments and output are those of package peer.
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { createInterface } from "node:readline";
@@ -40,5 +40,5 @@ console.log("warm");
 const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 await input.next();
 console.log(JSON.stringify(await all(Number(calls))));
-await input.next(); // the end, when what this process used has been read
+await input.next(); // stay alive until this process's usage has been read
 process.exit(0);

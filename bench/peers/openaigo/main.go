@@ -1,4 +1,4 @@
-// Command openaigo reads a page with openai-go, as its README shows it for an image.
+// Command openaigo reads a page with openai-go, like its README's example for images.
 package main
 
 import (

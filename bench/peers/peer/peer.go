@@ -1,5 +1,5 @@
-// Package peer is what a measured program in Go does beside its call: it says that it is warm, waits until it is told
-// to begin, calls, and says how long each call took.
+// Package peer is the common part of measured programs in Go. It makes calls to warm up, prints "warm", waits for a
+// line of input, makes the measured calls and prints the time of each.
 package peer
 
 import (
@@ -13,16 +13,17 @@ import (
 	"time"
 )
 
-// Program is a program's arguments: the OCR service, the file of the page, how many calls at once, how many in all.
+// Program holds a program's arguments: the URL of the OCR service, the file of the page, the number of concurrent calls
+// and of all calls.
 type Program struct {
 	URL, File     string
 	AtOnce, Calls int
 }
 
-// Model is what every peer asks for.
+// Model is the model that every peer requests.
 const Model = "lightonai/LightOnOCR-2-1B"
 
-// Run makes the calls of one peer. Each has to return the page's text.
+// Run makes the calls of one peer. Each must return the page's text.
 func Run(make func(Program) (call func() (string, error), err error)) {
 	if err := run(make); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -59,11 +60,11 @@ func run(make func(Program) (func() (string, error), error)) error {
 	if err := json.NewEncoder(os.Stdout).Encode(took); err != nil {
 		return err
 	}
-	_, _ = input.ReadString('\n') // the end, when what this process used has been read
+	_, _ = input.ReadString('\n') // stay alive until this process's usage has been read
 	return nil
 }
 
-// all makes n calls and returns what each took, in milliseconds.
+// all makes n calls and returns the milliseconds of each.
 func (p Program) all(call func() (string, error), n int) ([]float64, error) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex

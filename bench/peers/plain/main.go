@@ -1,5 +1,5 @@
-// Command plain reads a page as one writes it first, with Go's library alone: read the file, encode it, one call. The
-// clients that came before, and most functions that read images, do it so.
+// Command plain reads a page in the simplest way, with only Go's standard library: read the file, encode it, make one
+// call. Most functions that read images do it this way.
 package main
 
 import (

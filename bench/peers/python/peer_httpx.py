@@ -1,4 +1,4 @@
-"""Reads a page with httpx, as vLLM's and the model's own examples do it with requests."""
+"""Reads a page with httpx, like the examples of vLLM and the model, which use requests."""
 
 import httpx
 

@@ -1,4 +1,4 @@
-"""Reads a page with openai-python, as its README shows it for an image."""
+"""Reads a page with openai-python, like its README's example for images."""
 
 import openai
 

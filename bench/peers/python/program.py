@@ -1,4 +1,4 @@
-"""What a measured program in Python does beside its call. Arguments and answers are those of package peer."""
+"""The common part of measured programs in Python. Arguments and output are those of package peer."""
 
 import base64
 import concurrent.futures
@@ -32,10 +32,10 @@ def timed(call):
 
 
 def run(call):
-    """Makes the calls, as many at once as there are threads."""
+    """Makes the calls, as many at once as the pool has threads."""
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(timed, [call] * AT_ONCE))  # connections and pools
         print("warm", flush=True)
         sys.stdin.readline()
         print(json.dumps(list(pool.map(timed, [call] * CALLS))), flush=True)
-        sys.stdin.readline()  # the end, when what this process used has been read
+        sys.stdin.readline()  # stay alive until this process's usage has been read

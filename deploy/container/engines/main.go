@@ -1,5 +1,5 @@
-// Command engines compiles all decoders in WebAssembly into a folder, where bucketocr, built of the same sources by the
-// same Go and started on a processor like this one, loads them. The build of the container's image runs it.
+// Command engines compiles all WebAssembly decoders into a folder. bucketocr loads them from there if it was built from
+// the same sources with the same Go and runs on a similar processor. The container image's build runs this command.
 package main
 
 import (

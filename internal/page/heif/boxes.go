@@ -6,13 +6,13 @@ import (
 	"iter"
 )
 
-// file is what is read of a file's boxes: its main picture, in parts, and how transparent that is.
+// file is a parsed file: its main picture, with its parts, and the transparency.
 type file struct {
 	bytes []byte
 	items map[int]*item
 
 	main          *item
-	alpha         *item // nil: nothing is transparent
+	alpha         *item // nil: opaque
 	premultiplied bool
 	animation     bool // main is the first picture of a sequence
 }
@@ -21,12 +21,12 @@ type file struct {
 type item struct {
 	id         int
 	kind       string
-	data       []byte // a coded picture, or how others are put together
+	data       []byte // a coded picture, or how it is assembled from others
 	properties []property
-	parts      []int // the items that it is put together from
-	of         []int // the items that it says something about, as their transparency does
-	multiplied []int // the items by which its colours are multiplied already
-	cut        bool  // not all of its data are there
+	parts      []int // IDs of the items that it is assembled from
+	of         []int // IDs of the items that it is auxiliary to, as a mask is
+	multiplied []int // IDs of the masks by which its colours are premultiplied
+	cut        bool  // its data are incomplete
 }
 
 type property struct {
@@ -44,8 +44,8 @@ func (it *item) property(kind string) []byte {
 	return nil
 }
 
-// most bounds how many items, references and properties of a file are looked at. A photograph of 200 megapixels in
-// tiles of 512 x 512 has 800.
+// most bounds the items, references and properties of a file that are read. A 200-megapixel photo in tiles of 512 x 512
+// has 800.
 const most = 1 << 15
 
 // parse reads a file's table of contents.
@@ -77,7 +77,7 @@ func (f *file) readMeta(meta []byte) {
 	if f.main == nil {
 		return
 	}
-	for _, it := range f.items { // of several, that of the lowest number
+	for _, it := range f.items { // of several, the one with the lowest ID
 		if it.about(f.main.id) && it.isAlpha() && (f.alpha == nil || it.id < f.alpha.id) {
 			f.alpha = it
 		}
@@ -85,7 +85,7 @@ func (f *file) readMeta(meta []byte) {
 	f.premultiplied = len(f.main.multiplied) > 0
 }
 
-// itemsHead is the bytes before the boxes of iinf: its version and flags and a count of two or four bytes.
+// itemsHead returns the bytes before the boxes of iinf: version, flags and a count of two or four bytes.
 func itemsHead(b []byte) int {
 	if len(b) > 0 && b[0] > 0 {
 		return 8
@@ -114,7 +114,7 @@ func (f *file) addItem(b []byte) {
 	}
 }
 
-// reader reads numbers of different lengths.
+// reader reads integers of different sizes.
 type reader struct {
 	b      []byte
 	failed bool
@@ -130,7 +130,7 @@ func (r *reader) number(size int) int {
 	return n
 }
 
-// readPlaces reads where the items' data are: in so many pieces of the file, or of the box idat.
+// readPlaces reads the locations of the items' data: pieces of the file or of the idat box.
 func (f *file) readPlaces(b, idat []byte) {
 	if len(b) < 8 || b[0] > 2 {
 		return
@@ -160,7 +160,7 @@ func (f *file) readPlaces(b, idat []byte) {
 				from = nil
 			}
 		}
-		r.number(2) // the file that they are in
+		r.number(2) // reference to another file, unused
 		base := r.number(baseSize)
 		n := r.number(2)
 		if pieces += n; r.failed || pieces > most {
@@ -179,7 +179,8 @@ func (f *file) readPlaces(b, idat []byte) {
 	}
 }
 
-// add adds a piece of so many bytes to an item's data, 0 being all that follows, most in all.
+// add appends a piece of length bytes to an item's data, or all that follows if length is 0. The data never exceed most
+// bytes.
 func (it *item) add(from []byte, at, length, most int) {
 	if at < 0 || at > len(from) || length < 0 {
 		it.cut = true
@@ -199,7 +200,7 @@ func (it *item) add(from []byte, at, length, most int) {
 	}
 }
 
-// readReferences reads what items have to do with each other.
+// readReferences reads the references between items.
 func (f *file) readReferences(b []byte) {
 	if len(b) < 4 {
 		return
@@ -235,7 +236,7 @@ func (f *file) readReferences(b []byte) {
 	}
 }
 
-// about reports whether an item says something about another.
+// about reports whether an item is auxiliary to the item id.
 func (it *item) about(id int) bool {
 	for _, of := range it.of {
 		if of == id {
@@ -245,7 +246,7 @@ func (it *item) about(id int) bool {
 	return false
 }
 
-// isAlpha reports whether it says how transparent something is.
+// isAlpha reports whether an item is a transparency mask.
 func (it *item) isAlpha() bool {
 	b := it.property("auxC")
 	if len(b) < 4 {
@@ -264,8 +265,8 @@ func cutZero(b []byte) (string, []byte, bool) {
 	return string(b), nil, false
 }
 
-// readProperties reads what is said of each item. The number of a property has 7 or 15 bits; the bit before says that
-// it must be understood.
+// readProperties assigns properties to items. The index of a property has 7 or 15 bits; the bit before it marks an
+// essential property.
 func (f *file) readProperties(b []byte) {
 	var container []property
 	for kind, body := range boxes(box(b, "ipco"), noHead) {
@@ -301,7 +302,7 @@ func (f *file) readProperties(b []byte) {
 	}
 }
 
-// primary is the number of the main picture, 0 if there is none.
+// primary returns the ID of the main picture, or 0.
 func primary(meta []byte) int {
 	switch b := box(meta, "pitm"); {
 	case len(b) >= 6 && b[0] == 0:
@@ -312,7 +313,7 @@ func primary(meta []byte) int {
 	return 0
 }
 
-// boxes are the kinds and bodies of the boxes in b after its head.
+// boxes yields the kinds and bodies of the boxes in b after its head.
 func boxes(b []byte, head func([]byte) int) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		if n := head(b); n > len(b) {
@@ -346,7 +347,7 @@ func box(b []byte, kind string) []byte {
 	return nil
 }
 
-// number reads all of b as one.
+// number reads b as a big-endian integer.
 func number(b []byte) (n int) {
 	for _, v := range b {
 		n = n<<8 | int(v)
@@ -354,14 +355,14 @@ func number(b []byte) (n int) {
 	return n
 }
 
-// What is wrong with a file. All other errors are the engine's.
+// Errors about a file. Other errors are the engine's.
 var (
 	ErrBroken = errors.New("not a readable picture")
 	ErrCrash  = errors.New("the decoder crashed on it")
-	ErrRoom   = errors.New("needs more memory") // than room
+	ErrRoom   = errors.New("needs more memory") // than the given room
 )
 
-// Unsupported is the error of a file whose picture is of a kind that is not read; it says which.
+// Unsupported reports a kind of picture that is not supported.
 type Unsupported struct{ What string }
 
 func (e *Unsupported) Error() string { return e.What + " is not supported" }

@@ -19,7 +19,7 @@ type instance struct {
 	module api.Module
 }
 
-// close ends it. What it decoded is gone.
+// close ends the instance. The planes that it decoded become invalid.
 func (i *instance) close() {
 	if i == nil {
 		return
@@ -30,10 +30,12 @@ func (i *instance) close() {
 	_ = i.memory.Release()
 }
 
-// numbers is how many numbers a decoder describes a picture with at most: the last three are where its planes are.
+// numbers is the number of values with which a decoder describes a picture. The last three are the addresses of the
+// planes.
 const numbers = 12
 
-// decode decodes one coded picture in an instance of at most room bytes, which the caller closes, whatever the error.
+// decode decodes one coded picture in an instance of at most room bytes. The caller closes the instance, even after an
+// error.
 func (e *Engine) decode(it *item, room int64) (*frame, *instance, error) {
 	if it.cut {
 		return nil, nil, ErrBroken
@@ -60,7 +62,7 @@ func (e *Engine) decode(it *item, room int64) (*frame, *instance, error) {
 	return fr, i, err
 }
 
-// run gives a stream to an instance.
+// run decodes a stream in an instance.
 func (e *Engine) run(i *instance, stream []byte) (*frame, error) {
 	file, err := i.call("malloc", uint64(len(stream))+1)
 	if err != nil {
@@ -94,7 +96,7 @@ func (e *Engine) run(i *instance, stream []byte) (*frame, error) {
 	return &fr, fr.read(memory, values[len(values)-3:])
 }
 
-// call calls a function of the decoder. That it fails, and does not just say that it cannot, is the doing of the file.
+// call calls a function of the decoder. A trap, as opposed to an error code, means that the file crashed it.
 func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	f := i.module.ExportedFunction(name)
 	if f == nil {
@@ -107,10 +109,10 @@ func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	return r[0], nil
 }
 
-// maxSide is more than a picture of a codec has.
+// maxSide is a larger side than any codec allows.
 const maxSide = 1 << 17
 
-// read finds the planes in the decoder's memory. The decoder is not believed blindly.
+// read finds the planes in the decoder's memory. It checks every value, since the decoder processed untrusted bytes.
 func (fr *frame) read(memory api.Memory, at []uint32) error {
 	if fr.width < 1 || fr.height < 1 || fr.width > maxSide || fr.height > maxSide || fr.sampling < 0 ||
 		fr.sampling > 3 {
@@ -137,17 +139,17 @@ func (fr *frame) read(memory api.Memory, at []uint32) error {
 	return nil
 }
 
-// av1Stream returns what dav1d is given: an item's data as they are.
+// av1Stream returns the input of dav1d: an item's unchanged data.
 func av1Stream(it *item) ([]byte, error) { return it.data, nil }
 
-// av1Frame reads what lib/av1.c returns.
+// av1Frame parses the result of lib/av1.c.
 func av1Frame(n []uint32) frame {
 	bits := int(n[3])
 	return frame{width: int(n[0]), height: int(n[1]), sampling: int(n[2]), bits: [2]int{bits, bits}, full: n[4] != 0,
 		matrix: planes.Matrix(n[5]), strides: [2]int{int(n[6]), int(n[7])}}
 }
 
-// hevcStream returns what libde265 is given: NAL units, each after its length in four bytes, those of the item's
+// hevcStream returns the input of libde265: NAL units, each after its length in four bytes, those of the item's
 // configuration first.
 func hevcStream(it *item) ([]byte, error) {
 	config := it.property("hvcC")
@@ -173,7 +175,7 @@ func hevcStream(it *item) ([]byte, error) {
 	return out, nil
 }
 
-// appendUnit appends a NAL unit whose length r has in so many bytes.
+// appendUnit appends a NAL unit, whose length r has in lengthSize bytes.
 func appendUnit(out []byte, r *reader, lengthSize int) []byte {
 	n := r.number(lengthSize)
 	if r.failed || n > len(r.b) {
@@ -185,7 +187,7 @@ func appendUnit(out []byte, r *reader, lengthSize int) []byte {
 	return out
 }
 
-// hevcFrame reads what lib/hevc.cc returns.
+// hevcFrame parses the result of lib/hevc.cc.
 func hevcFrame(n []uint32) frame {
 	return frame{width: int(n[0]), height: int(n[1]), sampling: int(n[2]), bits: [2]int{int(n[3]), int(n[4])},
 		full:   n[5] != 0,

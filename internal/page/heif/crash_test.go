@@ -13,7 +13,7 @@ import (
 const crashing = "0061736d0100000001100360000060017f017f60037f7f7f017f0304030001020503010001072a04066d656d6f727902000b5f696e697469616c697a65" +
 	"0000066d616c6c6f630001066465636f646500020a0d0302000b040041100b0300000b"
 
-// TestCrashOfADecoderIsTheFiles: it is told from an error of the engine, which another try may not have.
+// TestCrashOfADecoderIsTheFiles: a crash blames the file, unlike an error of the engine, which a retry may not have.
 func TestCrashOfADecoderIsTheFiles(t *testing.T) {
 	t.Parallel()
 	module, err := hex.DecodeString(crashing)

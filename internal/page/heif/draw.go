@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/planes"
 )
 
-// frame is a decoded picture. Its samples are the decoder's, of one byte or two, the low one first.
+// frame is a decoded picture. Its samples are in the decoder's memory, one byte or two in little-endian order.
 type frame struct {
 	width, height int
 	sampling      int    // 0 gray, 1 4:2:0, 2 4:2:2, 3 4:4:4
@@ -16,29 +16,29 @@ type frame struct {
 	full          bool
 	matrix        planes.Matrix
 	planes        [3][]byte
-	strides       [2]int // bytes a row
+	strides       [2]int // bytes per row
 }
 
-// ratios are the samplings of pictures that are not gray.
+// ratios maps frame.sampling to package image's ratios.
 var ratios = [...]image.YCbCrSubsampleRatio{1: image.YCbCrSubsampleRatio420, 2: image.YCbCrSubsampleRatio422,
 	3: image.YCbCrSubsampleRatio444}
 
-// most parts of a picture, and how deep they may be nested: a mark on a grid of pictures.
+// Limits on the parts of a picture and their nesting, such as an iden of a grid of pictures.
 const (
 	mostParts = 4096
 	mostDepth = 3
 )
 
-// canvas is what a file's picture is put together on: 8 bits, full range. It is made when the first part is decoded.
+// canvas assembles a file's picture with 8 bits and full range. out is allocated when the first part has been decoded.
 type canvas struct {
 	file   *file
-	decode func(*item) (*frame, error) // valid until the next call
+	decode func(*item) (*frame, error) // its result is valid until the next call
 	limit  int64                       // bytes that the planes may take
 	size   image.Point
 	out    *image.YCbCr // without chroma if gray
 	matrix planes.Matrix
 
-	background color.Color // where there is no part; nil: white
+	background color.Color // colour where no part is; nil: white
 }
 
 // draw decodes the main picture of a file.
@@ -62,10 +62,10 @@ func (f *file) draw(info Info, decode func(*item) (*frame, error)) (image.Image,
 	return c.out.SubImage(info.Crop), nil
 }
 
-// use does something with a decoded part that belongs in a place; outer is what it is a part of, or nil.
+// use processes a decoded part that belongs at at. outer is the item that it is part of, or nil.
 type use func(fr *frame, it, outer *item, at image.Rectangle) error
 
-// put decodes an item, which belongs in a place, or its parts.
+// put decodes an item that belongs at at, or its parts, and calls f with them.
 func (c *canvas) put(it, outer *item, at image.Rectangle, f use, depth int) error {
 	switch {
 	case depth > mostDepth:
@@ -78,7 +78,7 @@ func (c *canvas) put(it, outer *item, at image.Rectangle, f use, depth int) erro
 		return f(fr, it, outer, at)
 	case it.kind == "grid":
 		return c.putGrid(it, at, f, depth)
-	case it.kind == "iden" || it.kind == "tmap": // a picture with other marks; one that has a brighter version
+	case it.kind == "iden" || it.kind == "tmap": // a picture with other properties; one with an HDR version
 		part, err := c.file.part(it, 0)
 		if err != nil {
 			return err
@@ -90,13 +90,13 @@ func (c *canvas) put(it, outer *item, at image.Rectangle, f use, depth int) erro
 	return unsupported(it.kind)
 }
 
-// putGrid puts the tiles of a grid where they belong. All are as large as the first; the last ones stick out.
+// putGrid puts the tiles of a grid in place. All are as large as the first; the last ones may exceed the picture.
 func (c *canvas) putGrid(it *item, at image.Rectangle, f use, depth int) error {
 	g, ok := c.file.grid(it)
 	if n := g.rows * g.columns; !ok || n != len(it.parts) || n > mostParts {
 		return ErrBroken
 	}
-	if image.Pt(g.width, g.height) != at.Size() { // of a mask, say, that is smaller than the picture
+	if image.Pt(g.width, g.height) != at.Size() { // such as a mask smaller than the picture
 		return ErrBroken
 	}
 	var size image.Point
@@ -124,7 +124,7 @@ func (c *canvas) putGrid(it *item, at image.Rectangle, f use, depth int) error {
 	return nil
 }
 
-// putOverlay lays pictures over each other. Each is put where the item says, of any sign, and covers what is below.
+// putOverlay lays pictures over each other at the offsets in the item, which may be negative.
 func (c *canvas) putOverlay(it *item, f use, depth int) error {
 	if len(it.data) < 2 {
 		return ErrBroken
@@ -135,7 +135,7 @@ func (c *canvas) putOverlay(it *item, f use, depth int) error {
 	if c.background = color.White; alpha > 127 {
 		c.background = color.RGBA{R: byte(red), G: byte(green), B: byte(blue), A: 255}
 	}
-	r.number(size) // the size of the whole, which its properties say too
+	r.number(size) // the size of the whole, which is also a property
 	r.number(size)
 	if len(it.parts) > mostParts {
 		return ErrBroken
@@ -160,15 +160,15 @@ func (c *canvas) putOverlay(it *item, f use, depth int) error {
 	return nil
 }
 
-// signed reads a number of so many bytes as one with a sign.
+// signed converts an unsigned integer of size bytes to a signed one.
 func signed(n, size int) int { return n << (64 - 8*size) >> (64 - 8*size) }
 
-// turned reports whether an item is shown in another way than it is stored.
+// turned reports whether an item is turned, mirrored or cropped for display.
 func (it *item) turned() bool {
 	return it.property("irot") != nil || it.property("imir") != nil || it.property("clap") != nil
 }
 
-// colours are those of a decoded part: what the file says goes before what the stream says.
+// colours returns the colours of a decoded part. The file's declaration takes precedence over the stream's.
 func colours(fr *frame, it, outer *item) (matrix planes.Matrix, full bool) {
 	for _, from := range []*item{outer, it} {
 		if from == nil {
@@ -181,7 +181,7 @@ func colours(fr *frame, it, outer *item) (matrix planes.Matrix, full bool) {
 	return fr.matrix, fr.full
 }
 
-// start makes the planes for parts like this one.
+// start allocates the planes for parts like fr.
 func (c *canvas) start(fr *frame, matrix planes.Matrix) error {
 	r := image.Rectangle{Max: c.size}
 	c.matrix = matrix
@@ -204,7 +204,7 @@ func (c *canvas) start(fr *frame, matrix planes.Matrix) error {
 	return nil
 }
 
-// fill makes all of it the background.
+// fill fills the canvas with the background.
 func (c *canvas) fill() {
 	if c.background == nil {
 		c.background = color.White
@@ -226,8 +226,8 @@ func sampled(sampling int) (across, down int) {
 
 func ceil(n, d int) int { return (n + d - 1) / d }
 
-// paste puts a decoded part in its place. What sticks out is cut off. The picture must not be smaller than its place,
-// unless that sticks out itself.
+// paste puts a decoded part in its place, clipped to the canvas. The part must cover all of its place within the
+// canvas.
 func (c *canvas) paste(fr *frame, it, outer *item, at image.Rectangle) error {
 	matrix, full := colours(fr, it, outer)
 	if c.out == nil {
@@ -266,7 +266,7 @@ func (c *canvas) paste(fr *frame, it, outer *item, at image.Rectangle) error {
 	return nil
 }
 
-// from returns the part of a picture that begins at a place in it.
+// from returns the part of a picture from p on.
 func (fr *frame) from(p image.Point) *frame {
 	if p == (image.Point{}) || p.X >= fr.width || p.Y >= fr.height {
 		return fr
@@ -283,10 +283,10 @@ func (fr *frame) from(p image.Point) *frame {
 	return &part
 }
 
-// bytesOf is the bytes that a sample of so many bits takes.
+// bytesOf returns the bytes of a sample with the given bits.
 func bytesOf(bits int) int { return (bits + 7) / 8 }
 
-// convert writes rows of samples as the bytes that a table has for them.
+// convert converts rows of samples to bytes by a table.
 func convert(to []byte, toStride int, from []byte, fromStride, w, h int, table []byte) {
 	for y := range h {
 		row(to[y*toStride:][:w], from[y*fromStride:], table)
@@ -307,10 +307,9 @@ func row(to, from, table []byte) {
 	}
 }
 
-// clear lays the picture on white where a decoded mask says that it is transparent. A mask of another size is spread
-// over its place.
+// clear lays the picture on white by a decoded mask. A mask of another size is stretched to its place.
 func (c *canvas) clear(fr *frame, it, _ *item, at image.Rectangle) error {
-	full := fr.full || kinds[it.kind] == HEVC // whatever its stream says: encoders leave that out
+	full := fr.full || kinds[it.kind] == HEVC // regardless of the stream: encoders omit the flag
 	table := planes.Luma(fr.bits[0], full)
 	if at.Empty() {
 		return ErrBroken

@@ -1,9 +1,9 @@
-// Package heif decodes AVIF and HEIC: pictures coded as AV1 and HEVC in a box format of MPEG's. This package reads the
-// boxes and puts the picture together, of its tiles and its transparency; the coded pictures are decoded by dav1d and
-// libde265, compiled to WebAssembly (lib/README.md says how).
+// Package heif decodes AVIF and HEIC: pictures coded as AV1 and HEVC in MPEG's box format. It parses the boxes and
+// assembles the picture from its tiles and transparency; dav1d and libde265, compiled to WebAssembly (see
+// lib/README.md), decode the coded pictures.
 //
 // Files, in reading order: heif.go the engines, codec.go one coded picture, hevc.go and nohevc.go with and without
-// HEVC, draw.go the picture, info.go the header, sequence.go and boxes.go what a file consists of.
+// HEVC, draw.go assembling the picture, info.go its description, sequence.go and boxes.go the structure of a file.
 package heif
 
 import (
@@ -24,14 +24,14 @@ import (
 //go:embed lib/av1.wasm.gz
 var av1Decoder []byte
 
-// Engine decodes pictures of one codec. It starts on first use, which takes part of a second where it is not kept, and
-// stays. Each coded picture has an instance of its own. Not safe for concurrent use, and better not in a process that
-// has anything else to do: see package pdf.
+// Engine decodes pictures of one codec. It starts on first use, which takes a fraction of a second unless it is kept in
+// a folder, and stays loaded. Each coded picture has its own instance. Not safe for concurrent use, and best run in a
+// separate process: see package pdf.
 type Engine struct {
 	name   string // in a folder of compiled engines
 	codec  Codec
 	packed []byte
-	stream func(*item) ([]byte, error) // what the decoder is given
+	stream func(*item) ([]byte, error) // the decoder's input
 	frame  func(numbers []uint32) frame
 
 	runtime  wazero.Runtime
@@ -43,7 +43,7 @@ func AVIF() *Engine {
 	return &Engine{name: "avif", codec: AV1, packed: av1Decoder, stream: av1Stream, frame: av1Frame}
 }
 
-// HEIC returns an engine for HEIC, nil where the program was built without it (build tag noheic).
+// HEIC returns an engine for HEIC, or nil in programs built without it (build tag noheic).
 func HEIC() *Engine {
 	if hevcDecoder == nil {
 		return nil
@@ -51,11 +51,11 @@ func HEIC() *Engine {
 	return &Engine{name: "heic", codec: HEVC, packed: hevcDecoder, stream: hevcStream, frame: hevcFrame}
 }
 
-// Start does beforehand what the first call would do: the decoder is loaded from the folder, or compiled for this
-// machine and kept there.
+// Start does what the first call would otherwise do: it loads the decoder from the folder, or compiles it for this
+// machine and keeps it there.
 func (e *Engine) Start(f *wasm.Folder) error { return e.start(f.Start) }
 
-// Load is Start, but returns wasm.ErrNotKept where Start would compile.
+// Load is like Start, but returns wasm.ErrNotKept instead of compiling.
 func (e *Engine) Load(f *wasm.Folder) error { return e.start(f.Load) }
 
 // Kept reports whether Load is likely to succeed.
@@ -84,9 +84,9 @@ func (e *Engine) start(how wasm.Starter) error {
 	})
 }
 
-// Decode decodes the main picture of the file b into an *image.Gray or *image.YCbCr of full range and the colours of
-// JPEG, cropped, but not turned, laid on white where it is transparent. The result takes [Info.Memory] bytes, and the
-// decoder at most room beside it.
+// Decode decodes the main picture of the file b into an *image.Gray or *image.YCbCr with full range and the colours of
+// JPEG. The picture is cropped and laid on white where it is transparent, but not turned. The result takes
+// [Info.Memory] bytes, and the decoder at most room bytes in addition.
 func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 	if err := e.Start(nil); err != nil {
 		return nil, fmt.Errorf("heif: start of the decoder: %w", err)

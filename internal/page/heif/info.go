@@ -9,21 +9,21 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/planes"
 )
 
-// Info is what a file says about its main picture.
+// Info describes the main picture of a file.
 type Info struct {
-	Width, Height int // as stored, before it is cropped and turned; over 0
+	Width, Height int // as stored, before cropping and turning; over 0
 	Deep          bool
-	Crop          image.Rectangle // what is to be seen of it
-	Orientation   int             // as in Exif, of the marks for turning and mirroring
+	Crop          image.Rectangle // visible part
+	Orientation   int             // Exif's number for the file's rotation and mirroring
 	Codec         Codec
-	Animation     bool // there is no still, only a sequence of pictures, of which the first is taken
+	Animation     bool // a sequence without a still; its first picture is used
 
-	half   int64 // half bytes that the decoded picture has for each pixel
-	coded  int64 // pixels of the largest part that is decoded at once
-	stream int64 // bytes of the largest part
+	half   int64 // half bytes per pixel of the decoded picture
+	coded  int64 // pixels of the largest coded part
+	stream int64 // bytes of the largest coded part
 }
 
-// Codec is what decodes a picture.
+// Codec is a codec of pictures.
 type Codec string
 
 // The codecs for which there is an engine.
@@ -32,10 +32,10 @@ const (
 	AV1  Codec = "AV1"
 )
 
-// kinds are the coded pictures that are known, by the type of the item or of the sample.
+// kinds maps types of items and samples to codecs.
 var kinds = map[string]Codec{"hvc1": HEVC, "hev1": HEVC, "av01": AV1}
 
-// others are the names of coded pictures that are not read.
+// others maps unsupported types to descriptions.
 var others = map[string]string{"jpeg": "HEIF with a JPEG in it", "unci": "uncompressed HEIF",
 	"j2k1": "HEIF with a JPEG 2000 in it",
 	"vvc1": "HEIF coded as VVC", "vvi1": "HEIF coded as VVC", "avc1": "HEIF coded as AVC (H.264)",
@@ -43,7 +43,7 @@ var others = map[string]string{"jpeg": "HEIF with a JPEG in it", "unci": "uncomp
 	"evc1": "HEIF coded as EVC", "lhv1": "HEIF of layers", "hvt1": "HEIF of HEVC tiles", "mski": "HEIF that is a mask",
 	"tili": "HEIF of tiles (tili)", "mp4v": "an MPEG-4 video", "vvi2": "HEIF coded as VVC"}
 
-// Read reads the header of a file. The error is ErrBroken, or *Unsupported.
+// Read reads the header of a file. It returns ErrBroken or an *Unsupported.
 func Read(b []byte) (Info, error) {
 	f, err := parse(b)
 	if err != nil {
@@ -59,20 +59,20 @@ func Read(b []byte) (Info, error) {
 	return info, err
 }
 
-// Memory is the most bytes that the decoded picture takes.
+// Memory returns the most bytes that the decoded picture takes.
 func (i Info) Memory() int64 {
 	if i.Width > math.MaxInt32 || i.Height > math.MaxInt32 || int64(i.Width)*int64(i.Height) > math.MaxInt64/8 {
 		return math.MaxInt64
 	}
-	// Planes of chroma may stick out by a sample to the right and below.
+	// Chroma planes may exceed the picture by a sample at the right and the bottom.
 	return (int64(i.Width)*int64(i.Height)*i.half+1)/2 + 2*(int64(i.Width)+int64(i.Height)) + tables
 }
 
 const tables = 1 << 20
 
-// Room is the bytes that decoding is enough with, for all but the strangest files: for the planes of the largest part
-// that is decoded at once, of a picture of tiles a tile, what the decoder keeps beside them, and its copies of what is
-// coded. Measured with 12 megapixels: AV1 takes up to 1 byte a pixel beside the planes, HEVC up to 2.5.
+// Room returns the bytes of memory that suffice for decoding all but very unusual files: the planes of the largest
+// coded part (a tile, in a tiled picture), the decoder's data and its copies of the stream. Measured with 12
+// megapixels, AV1 takes up to 1 byte per pixel in addition to the planes, HEVC up to 2.5.
 func (i Info) Room() int64 {
 	half := i.half + 6
 	if i.Deep {
@@ -82,10 +82,10 @@ func (i Info) Room() int64 {
 	if pixels > 1<<40 {
 		return math.MaxInt64
 	}
-	return 16<<20 + min(i.coded, 4*pixels+1<<22)*half/2 + 2*i.stream // what a part says of itself may be wrong
+	return 16<<20 + min(i.coded, 4*pixels+1<<22)*half/2 + 2*i.stream // a part may declare a wrong size
 }
 
-// info describes an item.
+// info returns the description of an item.
 func (f *file) info(it *item) (Info, error) {
 	info := Info{Orientation: 1}
 	info.Width, info.Height = it.size()
@@ -96,7 +96,8 @@ func (f *file) info(it *item) (Info, error) {
 		case p.kind == "clap" && len(p.body) >= 32 && !turned && !mirrored:
 			crop = p.body
 		case p.kind == "irot" && len(p.body) >= 1:
-			if angle, turned = p.body[0]&3, true; mirrored { // a mirroring before a turn is one after the opposite turn
+			// mirroring then turning equals turning the opposite way, then mirroring
+			if angle, turned = p.body[0]&3, true; mirrored {
 				angle = -angle & 3
 			}
 		case p.kind == "imir" && len(p.body) >= 1:
@@ -131,8 +132,8 @@ func (f *file) info(it *item) (Info, error) {
 	return info, nil
 }
 
-// cropped is the part of a picture that a clap box leaves: its width and height and how far its middle is from the
-// picture's, each as a fraction. One that makes no sense leaves all.
+// cropped returns the visible part of a picture by a clap box, which holds width, height and the offset of the centre
+// as fractions. An invalid box is ignored.
 func cropped(b []byte, w, h int) image.Rectangle {
 	all := image.Rect(0, 0, w, h)
 	if b == nil {
@@ -153,8 +154,8 @@ func cropped(b []byte, w, h int) image.Rectangle {
 	return image.Rect(int(left), int(top), int(left+v[0]+0.5), int(top+v[1]+0.5)).Intersect(all)
 }
 
-// orientation is Exif's name for a turn by so many quarters against the clock, and a mirroring after it: of rows (0,
-// top goes to the bottom), columns (1) or none (-1).
+// orientation returns Exif's number for a counterclockwise turn by quarters, then mirroring: top to bottom (0), left to
+// right (1) or none (-1).
 func orientation(quarters byte, mirror int) int {
 	return map[int][4]int{-1: {1, 8, 3, 6}, 0: {4, 5, 2, 7}, 1: {2, 7, 4, 5}}[mirror][quarters]
 }
@@ -167,7 +168,7 @@ func unsupported(kind string) error {
 	return &Unsupported{what}
 }
 
-// size is what an item says about itself, 0 if it does not.
+// size returns the size that an item declares, or 0, 0.
 func (it *item) size() (w, h int) {
 	if b := it.property("ispe"); len(b) >= 12 {
 		return min(number(b[4:8]), math.MaxInt32), min(number(b[8:12]), math.MaxInt32)
@@ -175,9 +176,9 @@ func (it *item) size() (w, h int) {
 	return 0, 0
 }
 
-// form is what a coded item says about its samples.
+// form describes the samples of a coded item.
 type form struct {
-	half       int64 // half bytes a pixel, of 8 bits
+	half       int64 // half bytes per pixel with 8 bits per sample
 	deep, gray bool
 }
 
@@ -195,7 +196,7 @@ func (it *item) form() form {
 	return form{half: [...]int64{2, 3, 4, 6}[sampling], deep: deep, gray: sampling == 0}
 }
 
-// colours are what a nclx box says of an item's colours, if it has one.
+// colours returns the colours that an item's nclx box declares, if it has one.
 func (it *item) colours() (matrix planes.Matrix, full, ok bool) {
 	for _, p := range it.properties {
 		if p.kind == "colr" && len(p.body) >= 11 && string(p.body[:4]) == "nclx" {
@@ -205,7 +206,7 @@ func (it *item) colours() (matrix planes.Matrix, full, ok bool) {
 	return 0, false, false
 }
 
-// part returns a part of an item.
+// part returns part n of an item.
 func (f *file) part(it *item, n int) (*item, error) {
 	if n < len(it.parts) {
 		if part := f.items[it.parts[n]]; part != nil {
@@ -233,7 +234,7 @@ func (f *file) firstPart(it *item, depth int) (*item, error) {
 
 type grid struct{ rows, columns, width, height int }
 
-// grid returns how a picture is made of tiles, if it is.
+// grid returns the layout of a tiled picture. ok is false for other pictures.
 func (f *file) grid(it *item) (g grid, ok bool) {
 	if it.kind != "grid" || len(it.data) < 8 {
 		return g, false

@@ -53,7 +53,7 @@ func TestOrientation(t *testing.T) {
 
 type corner [2]int
 
-// marked is where the unit vectors of the stored picture point after the marks.
+// marked returns the directions of the stored picture's unit vectors after turning and mirroring.
 func marked(quarters byte, mirror int) (x, y corner) {
 	x, y = corner{1, 0}, corner{0, 1} // y grows downwards
 	for range quarters {
@@ -77,7 +77,7 @@ func exif(o int) (x, y corner) {
 	return t[o][0], t[o][1]
 }
 
-// TestDecoders: what is in lib is what lib/README.md says, and starts.
+// TestDecoders: the decoders in lib match lib/README.md, and start.
 func TestDecoders(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]*Engine{"AVIF": AVIF(), "HEIC": HEIC()} {
@@ -93,13 +93,13 @@ func TestDecoders(t *testing.T) {
 	}
 }
 
-// boxOf is a box of a kind.
+// boxOf returns a box of a kind.
 func boxOf(kind string, body ...[]byte) []byte {
 	all := bytes.Join(body, nil)
 	return append(append(binary.BigEndian.AppendUint32(nil, uint32(8+len(all))), kind...), all...)
 }
 
-// TestOnlySoManyBoxesAreLookedAt: a file of a million of them takes no more memory than one of some.
+// TestOnlySoManyBoxesAreLookedAt: a file with a million boxes takes no more memory than one with a few.
 func TestOnlySoManyBoxesAreLookedAt(t *testing.T) {
 	size := boxOf("ispe", []byte{0, 0, 0, 0, 0, 0, 1, 0x90, 0, 0, 1, 0x2c})
 	item := boxOf("infe", []byte{2, 0, 0, 0, 0, 7, 0, 0}, []byte("av01\x00"))

@@ -2,10 +2,10 @@ package heif
 
 import "encoding/binary"
 
-// entryHead is the bytes before the boxes of a sample entry of video, sizeAt where its width and height are.
+// entryHead is the bytes before the boxes of a video sample entry, sizeAt the offset of its width and height.
 const entryHead, sizeAt = 78, 24
 
-// firstSample returns the first picture of the first track of pictures, as an item; nil if there is none.
+// firstSample returns the first picture of the first picture or video track as an item, or nil.
 func (f *file) firstSample() *item {
 	for kind, track := range boxes(box(f.bytes, "moov"), noHead) {
 		media := box(track, "mdia")
@@ -46,7 +46,7 @@ func (f *file) firstSample() *item {
 
 func descriptionsHead([]byte) int { return 8 }
 
-// firstChunk is where a track's first pieces lie.
+// firstChunk returns the offset of a track's first chunk.
 func firstChunk(table []byte) (at int, ok bool) {
 	if b := box(table, "stco"); len(b) >= 12 {
 		return number(b[8:12]), true

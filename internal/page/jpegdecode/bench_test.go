@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// nowhere is a sink that looks at nothing.
+// nowhere is a sink that discards everything.
 type nowhere struct{ by int }
 
 func (s nowhere) Begin(p Picture) []int {
@@ -21,7 +21,7 @@ func (s nowhere) Begin(p Picture) []int {
 }
 func (nowhere) Strip([]Samples) {}
 
-// BenchmarkDecode decodes a photo of 12 megapixels, and a gray scan of A4 at 300 DPI, by each reduction.
+// BenchmarkDecode decodes a 12-megapixel photo and a gray A4 scan at 300 DPI with each reduction.
 func BenchmarkDecode(b *testing.B) {
 	for name, data := range map[string][]byte{
 		"photo": pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(4032, 3024, 46))),

@@ -7,23 +7,24 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// reader reads a file from front to back: its segments by Next, and entropy-coded bits between them.
+// reader reads a file front to back: segments through Next, the entropy-coded bits between them through take and
+// symbol.
 type reader struct {
-	src io.Reader // of what follows b; nil: nothing follows
-	err error     // why src returns no more, other than its end
+	src io.Reader // supplies the bytes after b; nil: none
+	err error     // of src, other than io.EOF
 	b   []byte
-	at  int // of the byte that is read next
+	at  int // index of the next byte in b
 
-	// The next n bits, the first of them highest. Below them may be more, of bytes from at on, but nothing else. n is
-	// below 0 where more bits were taken than there are.
+	// The next n bits, in the highest bits of acc. Lower bits are 0 or already belong to the bytes from at on. n is
+	// negative after taking more bits than there are.
 	acc   uint64
 	n     int
-	ended bool // the bits go no further than n: a marker or the end of the file follows
+	ended bool // no bits after n: a marker or the end of the file follows
 
-	wrong bool // something was not as it should be
+	wrong bool // the file is damaged
 }
 
-// more has n bytes in b, from at on, and reports whether the file has as many.
+// more makes sure that b holds n bytes from at on, and reports whether the file has that many.
 func (r *reader) more(n int) bool {
 	for len(r.b)-r.at < n {
 		if r.src == nil {
@@ -47,7 +48,7 @@ func (r *reader) more(n int) bool {
 	return true
 }
 
-// readSize is how much is read at a time, in bytes.
+// readSize is the bytes read at a time.
 const readSize = 4 << 10
 
 // Next implements jpegfile.Source.
@@ -59,13 +60,13 @@ func (r *reader) Next(n int) ([]byte, error) {
 	return r.b[r.at-n : r.at], nil
 }
 
-// align drops the bits that are left, so that bytes or other bits can follow.
+// align drops the remaining bits of the coded data.
 func (r *reader) align() { r.acc, r.n, r.ended = 0, 0, false }
 
-// enough is how many bits there are after fill at least, unless they have ended: a code and its value.
+// enough is the least number of bits after fill, unless the coded data ends: enough for a code and its value.
 const enough = 32
 
-// fill reads bits where there may be fewer than enough.
+// fill tops up acc.
 func (r *reader) fill() {
 	if r.at+8 <= len(r.b) && !r.ended {
 		if v := binary.BigEndian.Uint64(r.b[r.at:]); !hasFF(v) {
@@ -98,7 +99,7 @@ func (r *reader) fillByBytes() {
 			case !r.more(size), r.b[r.at+size-1] >= jpegfile.SOF0:
 				r.ended = true
 				return
-			case r.b[r.at+size-1] != 0: // no marker of any file
+			case r.b[r.at+size-1] != 0: // not a valid marker
 				r.wrong, size = true, 1
 			}
 		}
@@ -108,7 +109,7 @@ func (r *reader) fillByBytes() {
 	}
 }
 
-// take returns the next n bits, at most 16, as a number. Where there are fewer, the rest is 0.
+// take returns the next n bits, at most 16, as a number. Bits beyond the end are 0.
 func (r *reader) take(n int) int {
 	if r.n < n {
 		r.fill()
@@ -118,7 +119,7 @@ func (r *reader) take(n int) int {
 	return v
 }
 
-// symbol returns the symbol of the next code. A code that is none counts as 0.
+// symbol returns the symbol of the next code, 0 for an invalid code.
 func (r *reader) symbol(h *huffman) int {
 	if r.n < 16 {
 		r.fill()
@@ -131,7 +132,7 @@ func (r *reader) symbol(h *huffman) int {
 	return symbol
 }
 
-// extended is a value of so many bits, whose upper half of numbers are positive.
+// extended returns the signed value of a coded number of size bits: the standard's EXTEND.
 func extended(v, size int) int {
 	if size > 0 && v < 1<<(size-1) {
 		return v - 1<<size + 1
@@ -139,7 +140,7 @@ func extended(v, size int) int {
 	return v
 }
 
-// zigzag is the place of each coefficient in its block, by the order in which they are coded.
+// zigzag maps the coding order of coefficients to their places in a block.
 var zigzag = [64]int{
 	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
 	12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,

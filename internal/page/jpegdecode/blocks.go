@@ -2,7 +2,7 @@ package jpegdecode
 
 import "math/bits"
 
-// difference reads how much a DC coefficient differs from the one before.
+// difference reads a DC difference and adds it to the predictor.
 func (s *scan) difference(c *channel) {
 	r := s.r
 	if r.n < enough {
@@ -22,8 +22,8 @@ func (s *scan) difference(c *channel) {
 	c.predictor = int(int16(c.predictor + extended(r.take(size), size)))
 }
 
-// sequential decodes a block of a baseline scan and returns where its last coefficient is, in zigzag order. Its
-// products with their scales are added to what is in block.
+// sequential decodes a block of a baseline scan, adds its scaled coefficients to block, and returns the index of the
+// last one in zigzag order.
 func (s *scan) sequential(c *channel, block *[64]int32) (last int) {
 	s.difference(c)
 	terms, ac, r := c.terms, c.ac, s.r
@@ -75,30 +75,30 @@ func (s *scan) sequential(c *channel, block *[64]int32) (last int) {
 	return last
 }
 
-// codeOf is h.code, not inlined.
+// codeOf calls h.code; it keeps h.code from being inlined into the loop of sequential.
 func codeOf(h *huffman, bits uint64) (symbol int, length uint) {
 	s, l := h.code(bits)
 	return s, uint(l)
 }
 
-// sums are those of the coefficients of a block of a progressive picture, each multiplied with its scale, and which of
-// all coefficients are not 0 and which of these below it: a later scan adds a bit to them.
+// sums is a block of a progressive picture: the sums of its scaled coefficients, and as bit sets the coefficients that
+// are not 0 and those that are negative, which refining scans need.
 type sums struct {
 	pix         []int16
-	seen, minus *uint64 // for the first coefficient, seen says whether a scan has reached the block
+	seen, minus *uint64 // bit 0 of seen: a scan has reached the block
 	terms       *[64]term
 }
 
-// sumBits are the bits after the point of a sum.
+// sumBits is the number of fractional bits of a sum.
 const sumBits = 6
 
-// add adds to a coefficient.
+// add adds value to coefficient k.
 func (b sums) add(k, value int) {
 	t := &b.terms[k]
 	b.pix[t.at] += int16((value*int(t.scale) + 1<<(pointBits-sumBits-1)) >> (pointBits - sumBits))
 }
 
-// set puts in a coefficient that is not 0, and reports whether there was none.
+// set sets coefficient k to a value other than 0. It reports false, and changes nothing, if it was set already.
 func (b sums) set(k, value int) bool {
 	if *b.seen>>k&1 != 0 {
 		return false
@@ -179,8 +179,8 @@ func (s *scan) refineAC(c *channel, b sums) {
 	}
 }
 
-// refine adds a bit to each coefficient from k on that is not 0, up to the one after so many that are 0, which it
-// returns; to the last where zeros is below 0.
+// refine reads a bit for each coefficient from k on that is not 0. It skips as many zero coefficients as zeros says and
+// returns the index of the zero after them; a negative zeros skips all.
 func (s *scan) refine(b sums, k, zeros int) int {
 	if zeros < 0 {
 		zeros = 64

@@ -14,8 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestWhatIsWrongEndsTheDecoding: wherever a baseline file is broken or cut off, and where it is not as it should be
-// otherwise.
+// TestWhatIsWrongEndsTheDecoding: damaged, truncated and irregular baseline files all fail.
 func TestWhatIsWrongEndsTheDecoding(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 12)))
@@ -54,7 +53,7 @@ func TestWhatIsWrongEndsTheDecoding(t *testing.T) {
 	}
 }
 
-// TestSourceFailureComesBack: as it is, wherever it happens, and so does the context's end.
+// TestSourceFailureComesBack: errors of the source and the context are returned unchanged.
 func TestSourceFailureComesBack(t *testing.T) {
 	t.Parallel()
 	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 12)))
@@ -75,7 +74,7 @@ func TestSourceFailureComesBack(t *testing.T) {
 	}
 }
 
-// TestBothWaysDecodeAlike: a file is the same picture whether it comes byte by byte, strip by strip, or is in memory.
+// TestBothWaysDecodeAlike: streaming and in-memory decoding give the same picture.
 func TestBothWaysDecodeAlike(t *testing.T) {
 	t.Parallel()
 	for name, b := range files(t) {
@@ -98,8 +97,8 @@ func TestBothWaysDecodeAlike(t *testing.T) {
 	}
 }
 
-// TestBaselineNeedsRowsAlone: of a photo of 12 megapixels no more is allocated than some rows of it, and of a
-// progressive file what its size needs: at a quarter less than half a byte for each sample.
+// TestBaselineNeedsRowsAlone: a 12-megapixel photo takes memory for a few rows only, a progressive file at a quarter of
+// its size less than half a byte per sample.
 func TestBaselineNeedsRowsAlone(t *testing.T) {
 	allocated := func(f func()) uint64 {
 		var before, after runtime.MemStats
@@ -126,8 +125,7 @@ func TestBaselineNeedsRowsAlone(t *testing.T) {
 	}
 }
 
-// TestScanThatIsThereTwiceCountsOnce: of what a progressive file says twice the first is shown, and it counts as
-// broken.
+// TestScanThatIsThereTwiceCountsOnce: a repeated scan of a progressive file is ignored and reported as damage.
 func TestScanThatIsThereTwiceCountsOnce(t *testing.T) {
 	t.Parallel()
 	tried := 0
@@ -138,7 +136,7 @@ func TestScanThatIsThereTwiceCountsOnce(t *testing.T) {
 				continue
 			}
 			if body := at + 2 + int(b[at+3]); b[body-1]>>4 > 0 {
-				continue // it refines
+				continue // a refining scan
 			}
 			end, _ := markerFrom(b, at+10)
 			want, got := &canvas{by: 2}, &canvas{by: 2}
@@ -156,8 +154,8 @@ func TestScanThatIsThereTwiceCountsOnce(t *testing.T) {
 	}
 }
 
-// FuzzDecode: any bytes are decoded or not, in the size that they say. What ends well strip by strip is whole, and the
-// same picture, for the liberal way, too.
+// FuzzDecode: any input either fails or decodes to the declared size. What Decode accepts, Salvage decodes to the same
+// picture.
 func FuzzDecode(f *testing.F) {
 	for name, b := range files(f) {
 		if len(b) < 20_000 {

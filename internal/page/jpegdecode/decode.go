@@ -1,13 +1,13 @@
-// Package jpegdecode decodes baseline and progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. It
-// reads a file from front to back, shows it whole or at a half, a quarter or an eighth of its size, and keeps no more
-// of it than that takes: of a baseline file one row of units, of a progressive one the coefficients that its size
-// needs.
+// Package jpegdecode decodes baseline and progressive JPEG with 8 bits per sample, 1, 3 or 4 channels and any sampling.
+// It reads a file front to back, decodes it at full, half, quarter or eighth size, and holds only what that size needs:
+// one row of MCUs (minimum coded units, here called units) of a baseline file, the reduced coefficients of a
+// progressive one.
 //
-// What is wrong with a file either ends the decoding or, as with libjpeg, is read over.
+// An error in a file either ends decoding (Decode) or is skipped as in libjpeg (Salvage).
 //
-// Files, in reading order: decode.go a file's segments, scan.go its scans, blocks.go the coefficients of a block,
-// restart.go how a scan goes on after what is broken, transform.go samples of coefficients, strip.go the samples of a
-// channel, picture.go what a file says about its picture, bits.go bytes and bits, huffman.go codes.
+// Files, in reading order: decode.go the segments of a file, scan.go its scans, blocks.go the coefficients of a block,
+// restart.go resuming after damage, transform.go the inverse transform, strip.go the samples of a channel, picture.go
+// size, sampling and colours, bits.go bytes and bits, huffman.go codes.
 package jpegdecode
 
 import (
@@ -20,41 +20,41 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// ErrDamaged says that something of a file is missing or wrong.
+// ErrDamaged reports a file that is incomplete or invalid.
 var ErrDamaged = errors.New("jpegdecode: damaged")
 
-// ErrNothing says that a file shows nothing.
-var ErrNothing = errors.New("jpegdecode: nothing of the picture is there")
+// ErrNothing reports a file without a single decodable block.
+var ErrNothing = errors.New("jpegdecode: no part of the picture can be decoded")
 
-// Sink takes a picture as it is decoded.
+// Sink receives a picture while it is decoded.
 type Sink interface {
-	// Begin is called once, before the first samples. It returns for each channel how many of its samples, across and
-	// down, become one: 1, 2, 4 or 8.
+	// Begin is called once, before the first samples. It returns the reduction of each channel, the same across and
+	// down: 1, 2, 4 or 8.
 	Begin(p Picture) []int
-	// Strip is called with the next rows of each channel, all of which are as high a part of the picture. They are
-	// valid until it returns.
+	// Strip is called with the next rows of each channel, which cover the same part of the picture in all channels.
+	// They are valid until it returns.
 	Strip(channels []Samples)
 }
 
-// Samples are rows of a channel.
+// Samples holds rows of a channel.
 type Samples struct {
 	Pix           []byte
 	Stride        int
-	Width, Height int // those that show something of the picture
+	Width, Height int // without padding
 }
 
 // Row returns row y.
 func (s Samples) Row(y int) []byte { return s.Pix[y*s.Stride:][:s.Width] }
 
-// Result says how much of a file was there.
+// Result reports how much of a file was decoded.
 type Result struct {
-	There, All int  // blocks
-	Wrong      bool // some of those that are there may be wrong
+	There, All int  // blocks decoded and in all
+	Wrong      bool // some decoded blocks may be wrong
 }
 
-// Decode decodes a file whose first scan has all channels, unless it is progressive, strip by strip while it reads it.
-// What follows the scan is not read. The error is ErrDamaged, if anything about the file is not as it should be, or
-// src's or ctx's own.
+// Decode decodes a baseline file, whose first scan must have all channels, strip by strip while reading it. It stops
+// after that scan. It returns ErrDamaged if anything about the file is wrong or unsupported, or else the error of src
+// or ctx.
 func Decode(ctx context.Context, src io.Reader, sink Sink) error {
 	d := &decoder{ctx: ctx, r: reader{src: src}, sink: sink, strict: true}
 	if b, err := d.r.Next(2); err != nil || b[0] != 0xff || b[1] != jpegfile.SOI {
@@ -67,38 +67,38 @@ func Decode(ctx context.Context, src io.Reader, sink Sink) error {
 	return err
 }
 
-// Salvage decodes what there is of a file in memory. Like libjpeg it reads over what is broken, and goes on at the next
-// restart marker; what is missing is white, or less sharp in a progressive file. Where the height is declared after the
-// picture it is height. The error is ErrNothing or ctx's.
+// Salvage decodes as much as it can of a file in memory. Like libjpeg it skips damage and resumes at the next restart
+// marker; missing parts are white, or less sharp in a progressive file. height is used where the file declares its
+// height after the picture. Salvage returns ErrNothing or the error of ctx.
 func Salvage(ctx context.Context, b []byte, height int, sink Sink) (Result, error) {
 	d := &decoder{ctx: ctx, r: reader{b: b, at: min(2, len(b))}, sink: sink}
 	d.standardTables()
 	return d.decode(height)
 }
 
-// decoder is a JPEG while it is decoded.
+// decoder is the state of decoding one file.
 type decoder struct {
 	ctx    context.Context
 	r      reader
 	sink   Sink
-	strict bool // what is wrong ends it, and so does the first scan of a baseline file
+	strict bool // stop at an error, and after the first scan of a baseline file
 
 	frame       jpegfile.Frame
 	progressive bool
 	channels    []channel
 	maxH, maxV  int // sampling factors
-	acrossUnits int // groups of blocks in which all channels are coded
+	acrossUnits int // units in a row
 	downUnits   int
 	quant       [4]*[64]uint16
-	tables      [2][4]*huffman // DC and AC, by number
-	interval    int            // units between restart markers, 0: none
+	tables      [2][4]*huffman // by class (DC, AC) and number
+	interval    int            // units between restart markers; 0: no markers
 	jfif, adobe bool
 	transform   byte
 
-	block [64]int32 // that is being decoded
-	begun bool      // the sink has
-	shown bool      // to the sink, all of it
-	ended bool      // by EOI
+	block [64]int32 // the one being decoded
+	begun bool      // Sink.Begin was called
+	shown bool      // the sink has the whole picture
+	ended bool      // EOI was read
 }
 
 func (d *decoder) decode(height int) (res Result, err error) {
@@ -126,7 +126,7 @@ func (d *decoder) decode(height int) (res Result, err error) {
 	return res, d.ctx.Err()
 }
 
-// segment reads the next segment, with what follows a scan's, and reports whether there may be more.
+// segment reads the next segment, including the coded data after a scan header, and reports whether more may follow.
 func (d *decoder) segment(height int) bool {
 	marker, err := jpegfile.NextMarker(&d.r)
 	switch {

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// canvas is a sink that keeps all.
+// canvas is a sink that keeps all samples.
 type canvas struct {
 	by     int
 	p      Picture
@@ -38,7 +38,7 @@ func (s *canvas) Strip(channels []Samples) {
 	}
 }
 
-// decoded decodes a file as it should be: at once where it is baseline, else as it is in memory.
+// decoded decodes an intact file: with Decode if it is baseline, else with Salvage.
 func decoded(t testing.TB, b []byte, by int) *canvas {
 	t.Helper()
 	s := &canvas{by: by}
@@ -53,7 +53,7 @@ func decoded(t testing.TB, b []byte, by int) *canvas {
 	return s
 }
 
-// planesOf returns the channels of what image/jpeg decodes, as far as it keeps them.
+// planesOf returns the channels of a picture that image/jpeg decoded.
 func planesOf(img image.Image) []Samples {
 	size := img.Bounds().Size()
 	switch m := img.(type) {
@@ -82,7 +82,7 @@ func interleaved(pix []byte, stride int, size image.Point, channels int) []Sampl
 	return all
 }
 
-// files are those of package page's test data, and some that are made.
+// files returns package page's JPEG test data and some generated files.
 func files(t testing.TB) map[string][]byte {
 	t.Helper()
 	names, _ := filepath.Glob("../testdata/*.jpeg")
@@ -107,8 +107,8 @@ func files(t testing.TB) map[string][]byte {
 	return all
 }
 
-// TestSamplesAreThoseOfTheStandardLibrary: whole, each sample is that of image/jpeg or one of its neighbours; reduced,
-// it is the mean of those of the whole picture, which are cut to what a byte holds before and not after it.
+// TestSamplesAreThoseOfTheStandardLibrary: at full size, samples differ from image/jpeg's by at most 1; reduced, they
+// are the means of full-size samples, except that these were clipped to a byte first.
 func TestSamplesAreThoseOfTheStandardLibrary(t *testing.T) {
 	t.Parallel()
 	for name, b := range files(t) {
@@ -147,8 +147,8 @@ func TestSamplesAreThoseOfTheStandardLibrary(t *testing.T) {
 
 func distance(a, b byte) int { return int(max(a, b)) - int(min(a, b)) }
 
-// means compares samples with the means of those of the whole channel, where these are whole, and returns the largest
-// and the mean difference.
+// means compares samples with the means of the full-size channel's and returns the largest and the mean difference.
+// Incomplete cells at the edges are left out.
 func means(c, whole Samples, by int) (worst int, mean float64) {
 	all := 0
 	for y := range whole.Height / by {

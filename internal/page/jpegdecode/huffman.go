@@ -1,21 +1,21 @@
 package jpegdecode
 
-// lookBits is how many bits are looked up at once. Most codes are no longer, with the value that follows them.
+// lookBits is the number of bits looked up at once. Most codes fit, together with the value that follows them.
 const lookBits = 10
 
-// huffman is a table of codes.
+// huffman is a Huffman table.
 type huffman struct {
 	look [1 << lookBits]entry // by the next bits
-	// by the next 8 bits: a code's symbol, and its length in the lower half; 0: a longer code, or none
+	// by the next 8 bits: symbol<<8 | code length; 0 for a longer or invalid code
 	short   [256]uint16
-	limit   [17]int // by length: the first code that is longer, with the bits after it cut off
-	offset  [17]int // of a code of that length, to the index of its symbol
+	limit   [17]int // by length: one more than the largest code of this length
+	offset  [17]int // by length: the index of a code's symbol minus the code
 	symbols []byte
 }
 
-// entry is what the next bits begin with: from its lowest bit on, in how many bits in all, how many zeros are before a
-// value, whether the value is among those bits, and the value or, where it is not, the code's symbol. 0 is a code that
-// is longer, or none.
+// entry decodes the next lookBits bits. From the lowest bit on: the number of bits used, the zeros before the value,
+// whether the value is included, and the value or, if it is not included, the code's symbol. 0 means a longer or
+// invalid code.
 type entry int32
 
 const (
@@ -25,9 +25,8 @@ const (
 	entryValue  = 16
 )
 
-// newHuffman makes a table of the number of codes of each length, and the symbols in that order; nil if there cannot be
-// such codes. Each symbol is the size of a value in bits, with a number of zeros before it in the upper half where it
-// is not of DC.
+// newHuffman returns the table for the given number of codes of each length and their symbols, or nil if the counts are
+// impossible. A symbol is the size of a value in bits; in AC tables its upper 4 bits count the zeros before the value.
 func newHuffman(counts []byte, symbols []byte, dc bool) *huffman {
 	h := &huffman{symbols: symbols}
 	code, at := 0, 0
@@ -52,7 +51,7 @@ func newHuffman(counts []byte, symbols []byte, dc bool) *huffman {
 	return h
 }
 
-// enter fills in the entries that begin with a code.
+// enter fills the look entries that begin with code.
 func (h *huffman) enter(code, length, symbol int, dc bool) {
 	left := lookBits - length
 	zeros, size := symbol>>4, symbol&15
@@ -69,7 +68,7 @@ func (h *huffman) enter(code, length, symbol int, dc bool) {
 	}
 }
 
-// code returns the symbol and length of the code that bits begin with, at the highest one; 0, 0 if that is none.
+// code returns the symbol and length of the code in the highest bits of bits; 0, 0 if it is invalid.
 func (h *huffman) code(bits uint64) (symbol, length int) {
 	if s := h.short[bits>>56]; s != 0 {
 		return int(s >> 8), int(s & 0xff)
@@ -82,7 +81,7 @@ func (h *huffman) code(bits uint64) (symbol, length int) {
 	return 0, 0
 }
 
-// standardTables has the tables of the standard's annex K, which frames of Motion JPEG leave out.
+// standardTables sets the tables of the standard's annex K, which Motion JPEG frames omit.
 func (d *decoder) standardTables() {
 	dc := []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
 	for i := range 2 {
@@ -91,8 +90,7 @@ func (d *decoder) standardTables() {
 	}
 }
 
-// The tables of annex K: how many codes there are of each length, for DC and AC of luma and chroma, and the symbols of
-// AC.
+// The tables of annex K: the codes per length (DC luma, DC chroma, AC luma, AC chroma) and the AC symbols.
 var (
 	standardCounts = [4]string{
 		"\x00\x01\x05\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00",

@@ -6,23 +6,23 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// Picture is what a file says about its picture.
+// Picture describes a picture as its file declares it.
 type Picture struct {
 	Width, Height int
 	Colours       Colours
-	Channels      []jpegfile.Component // their sampling; of a single one 1 and 1
+	Channels      []jpegfile.Component // with their sampling; 1 x 1 for a single channel
 }
 
-// Colours say how the channels are to be understood.
+// Colours is the meaning of the channels.
 type Colours int
 
 const (
 	Gray Colours = iota
 	YCbCr
 	RGB
-	CMYK         // as it is
-	InvertedCMYK // 255 being no ink
-	YCCK         // Y, Cb and Cr of the light that CMY leave; K inverted
+	CMYK         // 0 is no ink
+	InvertedCMYK // 255 is no ink
+	YCCK         // YCbCr that converts to CMY, and inverted K
 )
 
 func (d *decoder) picture() Picture {
@@ -31,8 +31,8 @@ func (d *decoder) picture() Picture {
 	return p
 }
 
-// ColoursOf goes by the rules of image/jpeg, which are libjpeg's: a JFIF segment, and an Adobe segment with its
-// transform.
+// ColoursOf returns the meaning of channels c by the rules of image/jpeg and libjpeg. jfif and adobe say whether the
+// file has these segments; transform is the Adobe segment's.
 func ColoursOf(c []jpegfile.Component, jfif, adobe bool, transform byte) Colours {
 	switch {
 	case len(c) == 1:
@@ -49,7 +49,7 @@ func ColoursOf(c []jpegfile.Component, jfif, adobe bool, transform byte) Colours
 	return YCbCr
 }
 
-// white returns the sample of a channel where nothing is printed.
+// white returns the sample of a channel for white.
 func (p Picture) white(channel int) byte {
 	switch chroma := channel == 1 || channel == 2; {
 	case chroma && (p.Colours == YCbCr || p.Colours == YCCK):
@@ -68,7 +68,7 @@ func (p Picture) MaxSampling() (across, down int) {
 	return across, down
 }
 
-// Ratio returns how the chroma of YCbCr is sampled, if package image knows that.
+// Ratio returns the chroma subsampling of YCbCr, if package image has it.
 func (p Picture) Ratio() (image.YCbCrSubsampleRatio, bool) {
 	if p.Colours != YCbCr {
 		return 0, false

@@ -6,15 +6,15 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// restart goes to the next restart marker. It reports whether what follows up to the one after it is missing, and
-// whether the scan goes on at all. The rules are libjpeg's; but a marker that is none of a scan counts as broken where
-// more restarts follow.
+// restart moves to the next restart marker. It reports whether the interval after it is missing, and whether the scan
+// has more at all. The rules are libjpeg's, except that a marker that cannot be in a scan is skipped as damage if more
+// restarts follow.
 func (s *scan) restart() (missing, more bool) {
 	r := s.r
 	if r.n <= 56 {
 		r.fill()
 	}
-	r.wrong = r.wrong || r.n >= 8 // whole bytes that are no code
+	r.wrong = r.wrong || r.n >= 8 // whole bytes left over
 	r.align()
 	s.run, s.until = 0, s.d.interval
 	for _, c := range s.channels {
@@ -46,9 +46,9 @@ func (s *scan) restart() (missing, more bool) {
 			continue
 		}
 		switch (int(marker) - jpegfile.RST0 - expected) & 7 {
-		case 1, 2: // what was up to it is missing
+		case 1, 2: // the interval before it is missing
 			return true, true
-		case 6, 7: // an earlier one
+		case 6, 7: // a repeated earlier marker
 			r.at += 2
 		default:
 			r.at += 2
@@ -57,7 +57,7 @@ func (s *scan) restart() (missing, more bool) {
 	}
 }
 
-// expect reads a restart marker, perhaps after fill bytes, where nothing else may be.
+// expect reads the given restart marker, optionally after fill bytes.
 func (s *scan) expect(marker byte) (missing, more bool) {
 	b, err := s.r.Next(2)
 	for err == nil && b[0] == 0xff && b[1] == 0xff {
@@ -68,7 +68,7 @@ func (s *scan) expect(marker byte) (missing, more bool) {
 	return s.r.wrong, !s.r.wrong
 }
 
-// markerFrom returns where the next marker is.
+// markerFrom returns the index of the next marker from at on.
 func markerFrom(b []byte, at int) (int, bool) {
 	for {
 		i := bytes.IndexByte(b[at:], 0xff)
@@ -82,7 +82,7 @@ func markerFrom(b []byte, at int) (int, bool) {
 	}
 }
 
-// nextRestart returns where the next restart marker is; what it was given, and false, where the next scan or the end
+// nextRestart returns the index of the next restart marker, or at and false if the next scan or the end of the file
 // comes first.
 func (s *scan) nextRestart(at int) (int, bool) {
 	for from := at; ; {

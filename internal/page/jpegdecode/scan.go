@@ -1,20 +1,20 @@
 package jpegdecode
 
-// scan is one pass over the blocks of some channels.
+// scan is one pass over the blocks of one or more channels.
 type scan struct {
 	d          *decoder
 	r          *reader
 	channels   []*channel
-	from, last int // coefficients, in zigzag order
+	from, last int // first and last coefficient, in zigzag order
 	refines    bool
-	low        int // lowest bit that the scan has
-	run        int // blocks without further coefficients, of a progressive scan
+	low        int // lowest bit that the scan codes
+	run        int // blocks left in an end-of-band run of a progressive scan
 	progress   func(c *channel, b sums)
-	restarts   int // that there were
-	until      int // units until the next one
+	restarts   int // passed so far
+	until      int // units until the next restart
 }
 
-// scan decodes the scan whose header is body, and reports whether more can follow.
+// scan decodes the scan with header body and reports whether more segments may follow.
 func (d *decoder) scan(body []byte) bool {
 	if d.channels == nil {
 		d.r.wrong = d.r.wrong || d.strict
@@ -40,7 +40,7 @@ func (d *decoder) scan(body []byte) bool {
 	}
 	d.r.align()
 	s.until = d.interval
-	missing := false // up to the next restart
+	missing := false // up to the next restart marker
 	for y := 0; y < down && d.ctx.Err() == nil; y++ {
 		for x := range across {
 			if d.interval > 0 && s.until == 0 {
@@ -67,7 +67,7 @@ func (d *decoder) scan(body []byte) bool {
 	return true
 }
 
-// header takes over what a scan's header says, and reports whether it can be decoded.
+// header parses the header of a scan and reports whether the scan can be decoded.
 func (s *scan) header(b []byte) bool {
 	d := s.d
 	if len(b) < 1 || b[0] < 1 || b[0] > 4 || len(b) != 4+2*int(b[0]) {
@@ -111,8 +111,8 @@ func (s *scan) header(b []byte) bool {
 	return true
 }
 
-// channel returns the channel that the scan's ith of n is. Two may have the same number, and all may have others than
-// the frame says.
+// channel returns the channel with the given ID, the scan's ith of n, or nil. Channels may share an ID; in a scan of
+// all channels unknown IDs are matched by position.
 func (s *scan) channel(id byte, i, n int) *channel {
 	for j := range s.d.channels {
 		c := &s.d.channels[j]
@@ -130,8 +130,8 @@ func (s *scan) channel(id byte, i, n int) *channel {
 	return nil
 }
 
-// start begins with the channels, and reports whether all tables are there. Where the scan has their first
-// coefficients, their blocks are counted from nothing.
+// start resets the predictors and reports whether all tables are defined. dc and ac say which kinds of codes the scan
+// has; a scan with DC coefficients restarts the count of blocks.
 func (s *scan) start(dc, ac bool) bool {
 	for _, c := range s.channels {
 		if c.terms == nil && s.d.quant[c.number] == nil || dc && c.dc == nil || ac && c.ac == nil {
@@ -144,7 +144,7 @@ func (s *scan) start(dc, ac bool) bool {
 	return true
 }
 
-// unit decodes the blocks of one unit, and reports whether they were there.
+// unit decodes the blocks of one unit and reports whether the data sufficed.
 func (s *scan) unit(x, y int, single bool) bool {
 	for _, c := range s.channels {
 		across, down := c.H, c.V
@@ -162,7 +162,7 @@ func (s *scan) unit(x, y int, single bool) bool {
 	return true
 }
 
-// block decodes one block, and reports whether it was there.
+// block decodes one block and reports whether the data sufficed.
 func (s *scan) block(c *channel, x, y int) bool {
 	if s.progress != nil {
 		s.progress(c, c.sums(x, y))

@@ -2,33 +2,33 @@ package jpegdecode
 
 import "github.com/bucketocr/bucketocr/internal/page/jpegfile"
 
-// channel is a channel of the picture.
+// channel is the state of decoding one channel.
 type channel struct {
 	jpegfile.Component
-	number        int // of its table of quantization
-	width, height int // samples that show something of the picture
-	across        int // blocks, to the end of the last unit
-	down          int // rows of them
-	realAcross    int // blocks that show something of the picture
-	realDown      int // rows of them
+	number        int // of its quantization table
+	width, height int // in samples, without padding
+	across        int // blocks in a row, to the end of the last unit
+	down          int // rows of blocks, to the end of the last unit
+	realAcross    int // blocks in a row, without padding
+	realDown      int // rows of blocks, without padding
 
-	side  int    // samples of a block, across and down, as it is shown
+	side  int    // of a block in samples, after reduction
 	pix   []byte // samples of rows of blocks
-	first int    // row of blocks with which pix begins
+	first int    // row of blocks that pix begins with
 
-	// Of a progressive picture:
-	kept  int      // sums of each block
-	coefs []int16  // these sums
-	signs []uint64 // two for each block: see sums
-	coded [64]int8 // by coefficient one more than how many of its lowest bits are missing; 0: all
+	// For progressive pictures only:
+	kept  int      // sums per block
+	coefs []int16  // the sums of all blocks
+	signs []uint64 // two per block: see sums
+	coded [64]int8 // per coefficient, its missing low bits plus 1; 0: not coded yet
 
 	terms     *[64]term // nil until a scan has reached the channel
 	dc, ac    *huffman
 	predictor int
-	there     int // blocks
+	there     int // blocks decoded
 }
 
-// begin asks the sink in which size it takes the picture, and makes room for it.
+// begin asks the sink for the reduction of each channel and allocates the buffers.
 func (d *decoder) begin() {
 	d.begun = true
 	p := d.picture()
@@ -37,7 +37,7 @@ func (d *decoder) begin() {
 		c := &d.channels[i]
 		c.side = 8 / reduce[i]
 		rows := c.down
-		if d.strict || d.progressive { // it is shown by rows of units
+		if d.strict || d.progressive { // shown one row of units at a time
 			rows = c.V
 		}
 		c.pix = make([]byte, c.across*rows*c.side*c.side)
@@ -52,13 +52,13 @@ func (d *decoder) begin() {
 	}
 }
 
-// sums returns those of a block.
+// sums returns the sums of the block at x, y.
 func (c *channel) sums(x, y int) sums {
 	i := y*c.across + x
 	return sums{c.coefs[i*c.kept:][:c.kept], &c.signs[2*i], &c.signs[2*i+1], c.terms}
 }
 
-// complete reports whether nothing can be added to the channel of a progressive picture.
+// complete reports whether all bits of all coefficients of a progressive channel have been coded.
 func (c *channel) complete() bool {
 	for _, low := range c.coded {
 		if low != 1 {
@@ -68,7 +68,7 @@ func (c *channel) complete() bool {
 	return true
 }
 
-// show puts the samples of a block into its place. A flat one has no more than its first coefficient.
+// show writes the samples of a block to pix. flat means that all coefficients but the first are 0.
 func (c *channel) show(block *[64]int32, flat bool, x, y int) {
 	stride := c.side * c.across
 	pix := c.pix[c.side*((y-c.first)*stride+x):]
@@ -79,7 +79,7 @@ func (c *channel) show(block *[64]int32, flat bool, x, y int) {
 	show(block, c.side, pix, stride)
 }
 
-// showSums shows a row of blocks of a progressive picture.
+// showSums writes row y of a progressive channel's blocks to pix.
 func (c *channel) showSums(y int) {
 	var block [64]int32
 	for x := range c.across {
@@ -95,7 +95,7 @@ func (c *channel) showSums(y int) {
 	}
 }
 
-// showUnits has the sink take a row of units, and makes room for the next one.
+// showUnits passes a row of units to the sink and moves on to the next.
 func (d *decoder) showUnits() {
 	strips := make([]Samples, 0, 4)
 	for i := range d.channels {
@@ -108,13 +108,13 @@ func (d *decoder) showUnits() {
 	d.sink.Strip(strips)
 }
 
-// samples returns what is in pix as if it were all.
+// samples returns pix as samples of the whole channel.
 func (c *channel) samples() Samples {
 	by := 8 / c.side
 	return Samples{Pix: c.pix, Stride: c.side * c.across, Width: ceilDiv(c.width, by), Height: ceilDiv(c.height, by)}
 }
 
-// showAll has the sink take the whole picture.
+// showAll passes the whole picture to the sink.
 func (d *decoder) showAll() {
 	if d.progressive {
 		d.showProgressive()
@@ -127,7 +127,7 @@ func (d *decoder) showAll() {
 	d.sink.Strip(strips)
 }
 
-// showProgressive shows the coefficients row by row. What no scan has reached stays white.
+// showProgressive transforms the coefficients row by row. Blocks that no scan has reached stay white.
 func (d *decoder) showProgressive() {
 	p := d.picture()
 	for y := 0; y < d.downUnits && d.ctx.Err() == nil; y++ {

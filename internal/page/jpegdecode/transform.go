@@ -2,34 +2,34 @@ package jpegdecode
 
 import "math"
 
-// Coefficients are held in fixed point, with so many bits after the point and all scaling done when they are
-// dequantized, so that what is left of the inverse cosine transform are sums and a few products. No file makes them
-// overflow in a way that matters: the sample is wrong then, as it is in the file.
+// pointBits is the number of fractional bits of coefficients. Dequantizing includes all scaling of the inverse cosine
+// transform, which leaves sums and a few products for the transform itself. Only coefficients that are wrong in the
+// file can overflow, and their samples are wrong anyway.
 const pointBits = 16
 
-// term says what becomes of a coefficient: its product with scale is added to the block's coefficient at.
+// term maps a coefficient: its product with scale is added to the block's element at.
 type term struct {
 	scale int32
 	at    uint8
 }
 
-// aanScale are the factors that the transform of eight samples leaves to its input (Arai, Agui and Nakajima 1988).
+// aanScale holds the factors by which inverse8 expects its input to be scaled (Arai, Agui and Nakajima 1988).
 var aanScale = [8]float64{1, 1.387039845, 1.306562965, 1.175875602, 1, 0.785694958, 0.541196100, 0.275899379}
 
-// factor says how a coefficient along one axis, the kth of eight, goes into a transform of side samples each of which
-// is the mean of 8/side samples of the whole transform: with which factor as which coefficient. The mean of
-// neighbouring samples of a cosine is a smaller cosine, and those that a shorter transform does not have look like
-// others to it. So the means are exact, and no coefficient beyond side is left out.
+// factor returns the scale and the index at which coefficient k of eight along one axis enters a transform of side
+// samples, each of which is the mean of 8/side samples of the full transform. The mean of neighbouring samples of a
+// cosine is a smaller cosine, and frequencies that the shorter transform lacks alias to ones that it has. So the means
+// are exact, and no coefficient is dropped.
 func factor(k, side int) (scale float64, at int) {
 	if side == 8 {
 		return aanScale[k], k
 	}
-	scale = 1 // of cos((2i+1)kπ/16), with the scale of the first coefficient as 1
+	scale = 1 // of cos((2i+1)kπ/16), relative to the first coefficient
 	if k > 0 {
 		n := 8 / side
 		scale = math.Sqrt2 * math.Sin(float64(n*k)*math.Pi/16) / (float64(n) * math.Sin(float64(k)*math.Pi/16))
 	}
-	for k >= side { // cos((2i+1)kπ/2side) for k = side is 0, and beyond is mirrored there
+	for k >= side { // cos((2i+1)kπ/2side) is 0 for k = side and mirrored beyond
 		if k == side {
 			return 0, 0
 		}
@@ -38,7 +38,7 @@ func factor(k, side int) (scale float64, at int) {
 			k = -k
 		}
 	}
-	switch { // what the transforms leave to their input
+	switch { // the input scaling that show4 and show expect
 	case side == 4 && k%2 == 1:
 		scale *= math.Cos(math.Pi / 8)
 	case side == 4 && k == 2, side == 2 && k == 1:
@@ -47,7 +47,7 @@ func factor(k, side int) (scale float64, at int) {
 	return scale, k
 }
 
-// terms returns what becomes of the coefficients, in zigzag order, of a block of side x side samples.
+// terms returns the terms of the coefficients, in zigzag order, for blocks of side x side samples.
 func terms(quant *[64]uint16, side int) *[64]term {
 	t := new([64]term)
 	for k, at := range zigzag {
@@ -58,7 +58,7 @@ func terms(quant *[64]uint16, side int) *[64]term {
 	return t
 }
 
-// show puts the samples of a block of coefficients, side of them across and down, into pix.
+// show transforms a block of coefficients into side x side samples in pix.
 func show(block *[64]int32, side int, pix []byte, stride int) {
 	switch side {
 	case 8:
@@ -76,7 +76,7 @@ func show(block *[64]int32, side int, pix []byte, stride int) {
 	}
 }
 
-// showFlat is show for a block that has no more than its first coefficient.
+// showFlat is show for a block with only a first coefficient.
 func showFlat(first int32, side int, pix []byte, stride int) {
 	v := sample(int(first))
 	for y := range side {
@@ -87,7 +87,7 @@ func showFlat(first int32, side int, pix []byte, stride int) {
 	}
 }
 
-// sample moves a value from around 0 to around 128, and rounds it.
+// sample converts a value from fixed point, centred on 0, to a byte.
 func sample(v int) byte {
 	v = (v + 128<<pointBits + 1<<(pointBits-1)) >> pointBits
 	if uint(v) > 255 {
@@ -96,7 +96,7 @@ func sample(v int) byte {
 	return byte(v)
 }
 
-// Factors of the transforms, and the bits after their point.
+// Factors of the transforms, with factorBits fractional bits.
 const (
 	factorBits = 14
 	tan8       = 6786  // tan(π/8)
@@ -144,7 +144,7 @@ func show8(b *[64]int32, pix []byte, stride int) {
 	}
 }
 
-// inverse8 is the inverse transform of eight coefficients that were multiplied with aanScale.
+// inverse8 returns the inverse transform of eight coefficients, scaled by aanScale.
 func inverse8(c0, c1, c2, c3, c4, c5, c6, c7 int) (v0, v1, v2, v3, v4, v5, v6, v7 int) {
 	a, b := c0+c4, c0-c4
 	sum := c2 + c6

@@ -1,4 +1,4 @@
-// Package jpegfile reads the structure of JPEG files: markers, segments and frames. It decodes no picture.
+// Package jpegfile reads the structure of JPEG files: markers, segments and frame headers. It does not decode pictures.
 package jpegfile
 
 import (
@@ -22,15 +22,15 @@ const (
 	COM              = 0xfe
 )
 
-// Source is a file that is read from front to back.
+// Source is a file read front to back.
 type Source interface {
 	// Next returns the next n bytes, which are valid until the next call. At the end of the file the error is
 	// io.ErrUnexpectedEOF.
 	Next(n int) ([]byte, error)
 }
 
-// NextMarker reads up to and including the next marker that begins a segment, or EOI. It is as liberal as image/jpeg
-// and libjpeg: it passes over stray bytes before the marker, fill bytes and restart markers.
+// NextMarker reads up to and including the next marker that begins a segment, or EOI. Like image/jpeg and libjpeg it
+// skips stray bytes before the marker, fill bytes and restart markers.
 func NextMarker(s Source) (byte, error) {
 	for front, marker := byte(0), byte(0); ; {
 		b, err := s.Next(1)
@@ -44,10 +44,10 @@ func NextMarker(s Source) (byte, error) {
 	}
 }
 
-// ErrSize says that a segment declares fewer bytes than its declaration takes.
+// ErrSize reports a segment that declares fewer bytes than its size field has.
 var ErrSize = errors.New("jpegfile: impossible size of a segment")
 
-// BodySize reads the size that follows a segment's marker, and returns how many bytes its body has.
+// BodySize reads the size that follows a segment's marker and returns the bytes of the body.
 func BodySize(s Source) (int, error) {
 	b, err := s.Next(2)
 	if err != nil {
@@ -62,7 +62,7 @@ func BodySize(s Source) (int, error) {
 // Bytes is a Source in memory.
 type Bytes struct {
 	File []byte
-	At   int // of the byte that is read next
+	At   int // index of the next byte
 }
 
 // Next implements Source.
@@ -74,7 +74,7 @@ func (s *Bytes) Next(n int) ([]byte, error) {
 	return s.File[s.At-n : s.At], nil
 }
 
-// Segment reads the next segment. One of EOI has no body.
+// Segment reads the next segment. EOI has no body.
 func (s *Bytes) Segment() (marker byte, body []byte, err error) {
 	marker, err = NextMarker(s)
 	if err != nil || marker == EOI {
@@ -87,20 +87,20 @@ func (s *Bytes) Segment() (marker byte, body []byte, err error) {
 	return marker, body, err
 }
 
-// Frame is what the segment of a frame says about the picture.
+// Frame is a parsed frame header.
 type Frame struct {
 	Bits          int // per sample
-	Width, Height int // in pixels; a height of 0 is declared elsewhere
+	Width, Height int // in pixels; height 0: declared after the first scan
 	Components    []Component
 }
 
 // Component is a channel of the picture.
 type Component struct {
 	ID   byte
-	H, V int // sampling factors, from 1 to 4 where they are possible
+	H, V int // sampling factors, 1 to 4 if valid
 }
 
-// ParseFrame parses the body of a SOF segment, and reports whether it has the length that it says.
+// ParseFrame parses the body of a SOF segment and reports whether its length is consistent.
 func ParseFrame(body []byte) (Frame, bool) {
 	if len(body) < 6 || len(body) != 6+3*int(body[5]) {
 		return Frame{}, false
@@ -116,12 +116,12 @@ func ParseFrame(body []byte) (Frame, bool) {
 	return f, true
 }
 
-// Sampled reports whether the sampling factors of all components are possible.
+// Sampled reports whether the sampling factors of all components are valid.
 func (f Frame) Sampled() bool {
 	return !slices.ContainsFunc(f.Components, func(c Component) bool { return min(c.H, c.V) < 1 || max(c.H, c.V) > 4 })
 }
 
-// Sampling returns how many pixels share a chroma sample, across and down.
+// Sampling returns the number of pixels that share a chroma sample, across and down.
 func Sampling(r image.YCbCrSubsampleRatio) (across, down int) {
 	s := [...][2]int{image.YCbCrSubsampleRatio444: {1, 1}, image.YCbCrSubsampleRatio422: {2, 1},
 		image.YCbCrSubsampleRatio420: {2, 2},

@@ -1,6 +1,6 @@
 package pdf
 
-// UnpackedFonts is how many fonts are in memory.
+// UnpackedFonts returns the number of fonts in memory.
 func (e *Engine) UnpackedFonts() int { return len(e.fonts.unpacked) }
 
 // ForgetFonts frees that memory.

@@ -9,14 +9,14 @@ import (
 	"io/fs"
 )
 
-// zippedFonts are the fonts for text whose own font is not in the file, under the paths at which PDFium looks for those
-// of a system: see fonts/README.md.
+// zippedFonts holds the substitutes for fonts that are not embedded in a PDF, under the paths where PDFium looks for
+// system fonts: see fonts/README.md.
 //
 //go:embed fonts/fonts.zip
 var zippedFonts []byte
 
-// fonts is the file system that PDFium sees: these fonts, unpacked at first use, which happens when it draws text that
-// needs a substitute, and not before. Not safe for concurrent use.
+// fonts is the file system that PDFium sees. Fonts are unpacked when PDFium first draws text that needs them. Not safe
+// for concurrent use.
 type fonts struct {
 	packed   *zip.Reader
 	unpacked map[string][]byte
@@ -31,7 +31,7 @@ func newFonts() (*fonts, error) {
 	return &fonts{packed: packed, unpacked: map[string][]byte{}}, nil
 }
 
-// Open opens a folder, or a font as a file that can be read at any offset, which one in an archive cannot.
+// Open opens a folder, or a font as a file that supports random access, which files in an archive do not.
 func (f *fonts) Open(name string) (fs.File, error) {
 	file, err := f.packed.Open(name)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/textlayer"
 )
 
-// knownFonts are those whose letters the letters of a page are compared with: what they look like in most type.
+// knownFonts lists the fonts with which a page's letters are compared, as typical shapes of letters.
 var knownFonts = []string{"Helvetica", "Helvetica-Bold", "Helvetica-Oblique", "Times-Roman", "Times-Bold",
 	"Times-Italic", "Times-BoldItalic", "Courier", "Courier-Bold"}
 
-// knownGlyphs returns how known characters look. They are drawn once.
+// knownGlyphs returns the shapes of known characters, which are drawn only once.
 func (e *Engine) knownGlyphs(room int64) (*textlayer.Glyphs, error) {
 	if e.glyphs != nil {
 		return e.glyphs, nil
@@ -41,9 +41,9 @@ func (e *Engine) knownGlyphs(room int64) (*textlayer.Glyphs, error) {
 	return glyphs, nil
 }
 
-// specimen is a file with a page for each of the fonts, on which each character has its cell.
+// specimen returns a PDF with a page for each of knownFonts, on which each character has a cell.
 func specimen(runes []rune) []byte {
-	const perFont = 200 // codes of a font
+	const perFont = 200 // codes per font
 	chunks := (len(runes) + perFont - 1) / perFont
 	objects := []string{"<< /Type /Catalog /Pages 2 0 R >>", ""}
 	add := func(body string) int {

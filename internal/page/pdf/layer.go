@@ -15,18 +15,18 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/textlayer"
 )
 
-// Limits on what is looked at of a page's text. A page full of small print has 15,000 characters; one with more is
-// drawn.
+// Limits for examining the text of a page; a page that exceeds one is drawn. A page full of small print has 15,000
+// characters.
 const (
 	maxLayerChars   = 20_000
 	maxLayerObjects = 20_000
 	maxLayerDepth   = 8
-	// pixels of the drawing that the text is compared with: 20 for the letters of a page of A4 in 7 points
+	// longest side in pixels of the drawing that the text is compared with: 7-point letters on A4 get 20 pixels
 	layerEdge = 2400
 )
 
-// Text returns what page n of the file b says as Markdown, by the text in the file, or why that is not to be relied on
-// and the page is to be read as it is drawn. At most room bytes of memory are used, beside some 40 MB of the result.
+// Text returns the text layer of page n of the file b as Markdown, or the doubt because of which the drawn page should
+// be read instead. It uses at most room bytes of memory in addition to some 40 MB for its results.
 func (e *Engine) Text(b []byte, n int, room int64) (markdown string, doubt textlayer.Doubt, err error) {
 	glyphs, err := e.knownGlyphs(room)
 	if err != nil {
@@ -44,7 +44,7 @@ func (e *Engine) Text(b []byte, n int, room int64) (markdown string, doubt textl
 	return markdown, doubt, err
 }
 
-// layerOf returns the text of a page and its drawing, or why it does not matter what they are.
+// layerOf returns the text of a page and its drawing, or a doubt that makes them useless.
 func layerOf(i pdfium.Pdfium, page requests.Page, doc *references.FPDF_DOCUMENT) (p textlayer.Page,
 	doubt textlayer.Doubt, err error) {
 	w, h, err := size(i, page, layerEdge)
@@ -83,7 +83,7 @@ func layerOf(i pdfium.Pdfium, page requests.Page, doc *references.FPDF_DOCUMENT)
 	return textlayer.Page{Chars: l.found, Drawing: drawing}, "", nil
 }
 
-// layer is the text of a page while it is collected.
+// layer collects the text of a page.
 type layer struct {
 	text  *text
 	w, h  int
@@ -91,21 +91,21 @@ type layer struct {
 	found []textlayer.Char
 }
 
-// affine maps a point.
+// affine is an affine map of points.
 type affine struct{ a, b, c, d, e, f float64 }
 
 func (m affine) at(x, y float64) (float64, float64) { return m.a*x + m.c*y + m.e, m.b*x + m.d*y + m.f }
 
-// rect maps a rectangle, which stays one where the page is turned by quarters.
+// rect maps a rectangle. The map must turn by a multiple of 90 degrees.
 func (m affine) rect(x0, y0, x1, y1 float64) textlayer.Rect {
 	ax, ay := m.at(x0, y0)
 	bx, by := m.at(x1, y1)
 	return textlayer.Rect{X0: min(ax, bx), Y0: min(ay, by), X1: max(ax, bx), Y1: max(ay, by)}
 }
 
-// place finds how the page lies in the drawing: turned by its own mark, cut to its box.
+// place finds the map from the page to the drawing, including rotation and crop box.
 func (l *layer) place() error {
-	const fine = 1 << 20 // pixels of a side, so that whole numbers say enough
+	const fine = 1 << 20 // pixels per side: makes rounding to integers harmless
 	const far = 1000     // points
 	at := func(x, y float64) (float64, float64, error) {
 		d, err := l.text.pdfium.FPDF_PageToDevice(&requests.FPDF_PageToDevice{Page: l.text.page, SizeX: fine,
@@ -122,7 +122,7 @@ func (l *layer) place() error {
 	return errors.Join(err, errX, errY)
 }
 
-// annotations looks for what is laid over the page: notes and forms hold text of their own.
+// annotations looks for notes and forms, whose text is not in the text layer.
 func (l *layer) annotations() (textlayer.Doubt, error) {
 	n, err := l.text.pdfium.FPDFPage_GetAnnotCount(&requests.FPDFPage_GetAnnotCount{Page: l.text.page})
 	if err != nil {
@@ -148,7 +148,7 @@ func (l *layer) annotations() (textlayer.Doubt, error) {
 	return "", nil
 }
 
-// pictures looks for pictures that can be seen: what they show is in no text.
+// pictures looks for visible pictures, whose text is not in the text layer.
 func (l *layer) pictures() (textlayer.Doubt, error) {
 	n, err := l.text.pdfium.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: l.text.page})
 	if err != nil {
@@ -180,7 +180,7 @@ func (l *layer) picturesOf(n, depth int, left *int,
 		}
 		switch kind.Type {
 		case enums.FPDF_PAGEOBJ_IMAGE:
-			if depth > 0 || l.showsPicture(o) { // where a part of a part lies is not told
+			if depth > 0 || l.showsPicture(o) { // the position of a nested part is unknown
 				return textlayer.Picture, nil
 			}
 		case enums.FPDF_PAGEOBJ_FORM:
@@ -204,7 +204,7 @@ func (l *layer) picturesOf(n, depth int, left *int,
 	return "", nil
 }
 
-// showsPicture reports whether a picture is on the page, and more than a line.
+// showsPicture reports whether a picture is visible on the page and thicker than a line.
 func (l *layer) showsPicture(o references.FPDF_PAGEOBJECT) bool {
 	b, err := l.text.pdfium.FPDFPageObj_GetBounds(&requests.FPDFPageObj_GetBounds{PageObject: o})
 	if err != nil {
@@ -227,7 +227,7 @@ func (l *layer) chars() (textlayer.Doubt, error) {
 		if err != nil {
 			return "", err
 		}
-		const atLineEnd = 2 // what PDFium calls a hyphen there
+		const atLineEnd = 2 // PDFium's code for a hyphen there
 		if r == atLineEnd {
 			r = '-'
 		}
@@ -275,7 +275,7 @@ func (l *layer) chars() (textlayer.Doubt, error) {
 	return "", nil
 }
 
-// matrix finds the size in which a character is drawn, and reports whether it is upright in the drawing.
+// matrix sets the drawn size of a character and reports whether it is upright in the drawing.
 func (l *layer) matrix(n int, c *textlayer.Char) (upright bool, err error) {
 	size, err := l.text.pdfium.FPDFText_GetFontSize(&requests.FPDFText_GetFontSize{TextPage: l.text.chars, Index: n})
 	if err != nil {
@@ -295,7 +295,7 @@ func (l *layer) matrix(n int, c *textlayer.Char) (upright bool, err error) {
 	return alongX > 0 && math.Abs(alongY) < little*alongX && upY < 0, nil
 }
 
-// boxes returns where a character's ink is, and the box that its line gives it.
+// boxes returns the box of a character's ink and its box in the line.
 func (l *layer) boxes(n int) (ink, advance textlayer.Rect, ok bool) {
 	tight, err := l.text.pdfium.FPDFText_GetCharBox(&requests.FPDFText_GetCharBox{TextPage: l.text.chars, Index: n})
 	loose, looseErr := l.text.pdfium.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: l.text.chars,
@@ -308,7 +308,7 @@ func (l *layer) boxes(n int) (ink, advance textlayer.Rect, ok bool) {
 			float64(loose.Rect.Top)), true
 }
 
-// mode looks at how a character is drawn.
+// mode returns a doubt if a character is drawn invisibly or as an outline.
 func (l *layer) mode(n int) textlayer.Doubt {
 	o, err := l.text.pdfium.FPDFText_GetTextObject(&requests.FPDFText_GetTextObject{TextPage: l.text.chars, Index: n})
 	if err != nil {

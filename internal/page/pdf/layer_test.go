@@ -123,7 +123,7 @@ func TestTextThatThePageShowsIsTaken(t *testing.T) {
 	}
 }
 
-// TestTextThatThePageDoesNotShowIsDoubted: whatever differs, or may.
+// TestTextThatThePageDoesNotShowIsDoubted: whenever the text differs from the drawing, or may.
 func TestTextThatThePageDoesNotShowIsDoubted(t *testing.T) {
 	body := lines("F2", 11, 60, 700, 13, prose...)
 	first := pagetest.FirstFree(1) + 5

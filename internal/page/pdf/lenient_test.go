@@ -10,7 +10,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
-// TestPDFIsRecognizedAsByViewers: its first line may come later and be missing, but what is not a PDF is none.
+// TestPDFIsRecognizedAsByViewers: the first line of a PDF may come later or be missing; other files are not recognized.
 func TestPDFIsRecognizedAsByViewers(t *testing.T) {
 	t.Parallel()
 	for front, is := range map[string]bool{
@@ -40,7 +40,7 @@ func TestFileWithoutFirstLineIsDrawn(t *testing.T) {
 	}
 }
 
-// TestFileWhoseAttachmentsAloneAreLockedIsDrawn: and no other is taken for one.
+// TestFileWhoseAttachmentsAloneAreLockedIsDrawn: and no other locked file.
 func TestFileWhoseAttachmentsAloneAreLockedIsDrawn(t *testing.T) {
 	text := pagetest.Text("What the page says")
 	b := pagetest.LockedAttachments("Identity", text)

@@ -1,8 +1,8 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
 //
-// Files, in reading order: layer.go the text of a page that is to be taken instead of its drawing, known.go the letters
-// that it is compared with, pdf.go the engine, text.go what characters a page has, fonts.go the fonts for those whose
-// own is not in the file, lenient.go what PDFium refuses though viewers read it, writer.go files of our own.
+// Files, in reading order: layer.go the text layer that replaces reading a drawn page, known.go the letters that it is
+// compared with, pdf.go the engine, text.go the characters of a page, fonts.go substitutes for fonts that are not
+// embedded, lenient.go files that viewers accept and PDFium does not, writer.go writing PDFs.
 package pdf
 
 import (
@@ -29,39 +29,39 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
 )
 
-// What is wrong with a file or a page. All other errors are the engine's.
+// Errors about a file or a page. Other errors are the engine's.
 var (
 	ErrBroken = errors.New("not a readable PDF")
 	ErrLocked = errors.New("locked with a password")
 	ErrPage   = errors.New("the page cannot be read")
-	ErrRoom   = errors.New("needs more memory") // than room
+	ErrRoom   = errors.New("needs more memory") // than the given room
 	ErrCrash  = errors.New("PDFium crashed")
 )
 
-// Engine draws pages. It starts on first use, which takes seconds where it is not kept, and stays. Each call has an
-// instance of its own, so that none can do harm to the next. Not safe for concurrent use.
+// Engine draws pages. It starts on first use, which takes seconds unless it is kept in a folder, and stays loaded. Each
+// call has its own instance, so that no call can affect the next. Not safe for concurrent use.
 //
-// While PDFium runs it cannot be interrupted, for which it would draw four to ten times as slowly. So it belongs into a
-// process of its own: see package sandbox.
+// PDFium cannot be interrupted: support for that would make drawing four to ten times as slow. So it should run in a
+// separate process: see package sandbox.
 type Engine struct {
 	pool   pdfium.Pool
 	fonts  *fonts
-	next   *wasm.Memory      // of the instance that is made next
-	glyphs *textlayer.Glyphs // once they are needed
+	next   *wasm.Memory      // of the next instance
+	glyphs *textlayer.Glyphs // nil until needed
 }
 
-// Start does beforehand what the first call would do: PDFium is loaded from the folder, or compiled for this machine
-// and kept there.
+// Start does what the first call would otherwise do: it loads PDFium from the folder, or compiles it for this machine
+// and keeps it there.
 func (e *Engine) Start(f *wasm.Folder) error { return e.start(f.Start) }
 
-// Load is Start, but returns wasm.ErrNotKept where Start would compile.
+// Load is like Start, but returns wasm.ErrNotKept instead of compiling.
 func (e *Engine) Load(f *wasm.Folder) error { return e.start(f.Load) }
 
 // Kept reports whether Load is likely to succeed.
 func (e *Engine) Kept(f *wasm.Folder) bool { return f.Has(name, nil) }
 
-// name is that of the engine in a folder. PDFium's module is out of reach there, but is named by that of Go which it
-// comes in.
+// name is the engine's name in a folder. PDFium's module is not accessible for a checksum, but the version of the Go
+// module that contains it identifies it.
 const name = "pdf"
 
 func (e *Engine) start(how wasm.Starter) (err error) {
@@ -84,7 +84,7 @@ func (e *Engine) start(how wasm.Starter) (err error) {
 	})
 }
 
-// Count returns the number of pages of the file b, with at most room bytes of memory.
+// Count returns the number of pages of the file b. It uses at most room bytes of memory.
 func (e *Engine) Count(b []byte, room int64) (n int, err error) {
 	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
 		count, err := i.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: doc})
@@ -97,7 +97,7 @@ func (e *Engine) Count(b []byte, room int64) (n int, err error) {
 	switch {
 	case err != nil || n > 0:
 		return n, err
-	case bytes.Contains(b, []byte("/Encrypt")): // in a way that PDFium does not know, so that it finds nothing
+	case bytes.Contains(b, []byte("/Encrypt")): // PDFium does not know the encryption and finds no pages
 		return 0, ErrLocked
 	}
 	return 0, fmt.Errorf("%w: no pages", ErrBroken)
@@ -105,13 +105,13 @@ func (e *Engine) Count(b []byte, room int64) (n int, err error) {
 
 // Drawing is a drawn page.
 type Drawing struct {
-	*image.NRGBA      // where nothing is drawn it may be transparent
-	LacksGlyphs  bool // some characters could not be drawn, as no font has them
+	*image.NRGBA      // unprinted parts may be transparent
+	LacksGlyphs  bool // some characters are in no font and were not drawn
 }
 
-// Draw draws page n, counted from 1, of the file b, as a viewer shows it: turned by its own mark, cut to its box, with
-// notes and what is filled into forms. Its longest side is edge pixels. At most room bytes of memory are used, beside
-// the result, and while the memory grows.
+// Draw draws page n, counted from 1, of the file b as viewers do: rotated and cropped as the page says, with
+// annotations and form fields. The longest side is edge pixels. Draw uses at most room bytes of memory in addition to
+// the result and to copies while the memory grows.
 func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) {
 	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
 		e.fonts.asked = false
@@ -130,7 +130,8 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) 
 		if !ok {
 			return fmt.Errorf("PDFium drew a %T", drawn.Result.RenderedImage)
 		}
-		d.NRGBA = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect} // its pixels are the instance's
+		// m's pixels belong to the instance
+		d.NRGBA = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect}
 		if !e.fonts.asked {
 			return nil
 		}
@@ -138,13 +139,13 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) 
 		if err == nil {
 			d.LacksGlyphs, err = text.lacksGlyphs(d.NRGBA)
 		}
-		d.LacksGlyphs = d.LacksGlyphs || err != nil // it cannot be told, though the page is drawn
+		d.LacksGlyphs = d.LacksGlyphs || err != nil // unknown, but the page is drawn
 		return nil
 	})
 	return d, err
 }
 
-// HasText reports whether page n of the file b has characters other than spaces, visible or not, with at most room
+// HasText reports whether page n of the file b has characters other than spaces, visible or not. It uses at most room
 // bytes of memory.
 func (e *Engine) HasText(b []byte, n int, room int64) (has bool, err error) {
 	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
@@ -157,7 +158,7 @@ func (e *Engine) HasText(b []byte, n int, room int64) (has bool, err error) {
 	return has, err
 }
 
-// size is the box in pixels that a page is drawn into.
+// size returns the size in pixels in which a page is drawn.
 func size(i pdfium.Pdfium, page requests.Page, edge int) (w, h int, err error) {
 	s, err := i.GetPageSize(&requests.GetPageSize{Page: page})
 	switch {
@@ -173,7 +174,7 @@ func size(i pdfium.Pdfium, page requests.Page, edge int) (w, h int, err error) {
 	return side(s.Width), side(s.Height), nil
 }
 
-// call opens b in an instance of room bytes and has f work with it.
+// call opens b in an instance of room bytes and calls f with both.
 func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPDF_DOCUMENT) error) (err error) {
 	if err := e.Start(nil); err != nil {
 		return fmt.Errorf("pdf: start of PDFium: %w", err)
@@ -187,7 +188,7 @@ func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPD
 	if err != nil {
 		return fmt.Errorf("pdf: %w", err)
 	}
-	defer i.Close() // what it says of an instance that is over is of no use
+	defer i.Close() // its errors are of no use here
 	doc, err := openDocument(i, headed(b))
 	if errors.Is(err, ErrLocked) {
 		if b := unlocked(b); b != nil {
@@ -197,7 +198,7 @@ func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPD
 	if err == nil {
 		err = f(i, doc)
 	}
-	if m.Refused() { // even if all seems well: pictures that did not fit are left out
+	if m.Refused() { // even without an error: PDFium omits pictures that do not fit
 		return ErrRoom
 	}
 	return err
@@ -211,7 +212,7 @@ func openDocument(i pdfium.Pdfium, b []byte) (doc references.FPDF_DOCUMENT, err 
 	return opened.Document, nil
 }
 
-// opening classifies what PDFium says of a file that it cannot open.
+// opening classifies PDFium's error about a file that it cannot open.
 func opening(err error) error {
 	switch {
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
@@ -224,5 +225,5 @@ func opening(err error) error {
 	return crash(err)
 }
 
-// crash is the end of an instance, which what is in the file has brought about.
+// crash wraps the error of an instance that the file crashed.
 func crash(err error) error { return fmt.Errorf("%w: %w", ErrCrash, err) }

@@ -67,7 +67,7 @@ func TestPagesAreCountedAndDrawn(t *testing.T) {
 	}
 }
 
-// TestPageIsTurnedAndCutByItsMarks: a page is turned by its own mark and cut to its box.
+// TestPageIsTurnedAndCutByItsMarks: rotation and crop box apply.
 func TestPageIsTurnedAndCutByItsMarks(t *testing.T) {
 	text := pagetest.Text("at the top of it", "and a second line")
 	turned, cut := text, text
@@ -93,7 +93,7 @@ func TestPageIsTurnedAndCutByItsMarks(t *testing.T) {
 	}
 }
 
-// TestFormsAndNotesAreDrawn: what is filled in and what is noted is text too.
+// TestFormsAndNotesAreDrawn: form fields and annotations are text, too.
 func TestFormsAndNotesAreDrawn(t *testing.T) {
 	page := pagetest.PDFPage{Width: 200, Height: 200, Dict: "/Annots [6 0 R 7 0 R]"}
 	field := "<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Filled in) /F 4 /Rect [10 150 190 190] /DA (/F1 24 Tf 0 g) " +
@@ -153,7 +153,7 @@ func TestBrokenFile(t *testing.T) {
 	draw(t, missing, 1)
 }
 
-// TestTooLittleRoomIsReported: what does not fit is told, never a page with something left out.
+// TestTooLittleRoomIsReported: never a page with parts left out.
 func TestTooLittleRoomIsReported(t *testing.T) {
 	m := image.NewRGBA(image.Rect(0, 0, 2480, 3508))
 	for i := 3; i < len(m.Pix); i += 4 {
@@ -201,7 +201,7 @@ func TestPageThatDrawsItselfRunsOutOfRoom(t *testing.T) {
 	draw(t, pagetest.PDF("", []pagetest.PDFPage{pagetest.Text("x")}), 1)
 }
 
-// TestTransparencyBlendsWithWhite: what blends with the paper blends with white.
+// TestTransparencyBlendsWithWhite: content that blends with the paper blends with white.
 func TestTransparencyBlendsWithWhite(t *testing.T) {
 	page := pagetest.PDFPage{Width: 100, Height: 100, Content: "/G gs 1 0 0 rg 0 0 100 100 re f",
 		Resources: "/ExtGState << /G << /ca 0.5 /BM /Multiply >> >>",

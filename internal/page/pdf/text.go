@@ -9,10 +9,10 @@ import (
 	"github.com/klippa-app/go-pdfium/requests"
 )
 
-// maxLooked is how many characters of a page are asked for their glyphs; a page full of small print has 15,000.
+// maxLooked bounds the characters of a page whose glyphs are checked; a page full of small print has 15,000.
 const maxLooked = 50_000
 
-// text is the text of one page, as PDFium makes it out. All that belongs to notes and forms is not in it.
+// text is the text of one page as PDFium extracts it, without annotations and form fields.
 type text struct {
 	pdfium pdfium.Pdfium
 	page   requests.Page
@@ -43,14 +43,13 @@ func (t *text) any() (bool, error) {
 	return false, nil
 }
 
-// lacksGlyphs reports whether there is a character that PDFium finds no glyph for, neither in its font's substitute nor
-// in the one that it falls back on, or whose code it can only guess at. What fonts inside of the file draw for their
-// characters is their own.
+// lacksGlyphs reports whether PDFium has no glyph for a character, neither in the substitute for its font nor in the
+// fallback font, or can only guess which character a code means. Embedded fonts are not checked.
 //
-// A character can be a part of another one for which the font has a glyph, such as a ligature. So where there seems to
-// be no glyph, the picture of the page decides.
+// A character without a glyph may be part of a glyph, such as a ligature. So if there seems to be no glyph, the picture
+// of the page decides.
 func (t *text) lacksGlyphs(picture *image.NRGBA) (bool, error) {
-	drawn := map[rune]bool{} // by a substitute
+	drawn := map[rune]bool{} // drawn by a substitute
 	for n := range min(t.count, maxLooked) {
 		r, err := t.char(n)
 		if err != nil {
@@ -83,7 +82,7 @@ func (t *text) char(n int) (rune, error) {
 
 // draws reports whether a font's substitute draws a character.
 func (t *text) draws(font references.FPDF_FONT, r rune) bool {
-	// Despite its name the number is the character's.
+	// Despite its name, Glyph is the number of the character.
 	path, err := t.pdfium.FPDFFont_GetGlyphPath(&requests.FPDFFont_GetGlyphPath{Font: font, Glyph: uint32(r),
 		FontSize: 1})
 	if err != nil {
@@ -94,14 +93,14 @@ func (t *text) draws(font references.FPDF_FONT, r rune) bool {
 	return err == nil && lines.Count > 0
 }
 
-// guessed reports whether PDFium does not know which character a code stands for.
+// guessed reports whether PDFium does not know which character a code means.
 func (t *text) guessed(n int) bool {
 	guess, err := t.pdfium.FPDFText_HasUnicodeMapError(&requests.FPDFText_HasUnicodeMapError{TextPage: t.chars,
 		Index: n})
 	return err == nil && guess.HasUnicodeMapError
 }
 
-// inked reports whether the picture of the page is of more than one colour where a character is.
+// inked reports whether the picture has more than one colour within the box of a character.
 func (t *text) inked(n int, picture *image.NRGBA) bool {
 	box, err := t.pdfium.FPDFText_GetLooseCharBox(&requests.FPDFText_GetLooseCharBox{TextPage: t.chars, Index: n})
 	if err != nil {
@@ -128,11 +127,11 @@ func (t *text) inked(n int, picture *image.NRGBA) bool {
 	return false
 }
 
-// substituted returns the font of a character if it is not in the file, else "".
+// substituted returns the font of a character if it is not embedded, else "".
 func (t *text) substituted(n int) (references.FPDF_FONT, error) {
 	object, err := t.pdfium.FPDFText_GetTextObject(&requests.FPDFText_GetTextObject{TextPage: t.chars, Index: n})
 	if err != nil {
-		return "", nil // PDFium has put this character in, such as a space between words
+		return "", nil // a character that PDFium added, such as a space between words
 	}
 	font, err := t.pdfium.FPDFTextObj_GetFont(&requests.FPDFTextObj_GetFont{PageObject: object.TextObject})
 	if err != nil {
@@ -148,7 +147,7 @@ func (t *text) substituted(n int) (references.FPDF_FONT, error) {
 	return font.Font, nil
 }
 
-// visible reports whether a character is one to be seen, unlike a space, a mark of direction, or what ends a line.
+// visible reports whether a character is visible, unlike spaces, direction marks and line ends.
 func visible(r rune) bool {
 	return !unicode.In(r, unicode.White_Space, unicode.C, unicode.Variation_Selector) || unicode.Is(unicode.Co, r)
 }

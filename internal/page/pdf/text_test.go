@@ -52,8 +52,7 @@ func mapped(characters string) []byte {
 		pagetest.CIDFont(pagetest.FirstFree(1), "Identity", "Identity-H", pagetest.ToUnicode(characters)))
 }
 
-// TestTextInFontsThatAreNotInTheFileIsDrawn: every character of it, whatever the script, and nothing is said to be
-// missing.
+// TestTextInFontsThatAreNotInTheFileIsDrawn: every character of any script, without a report of missing glyphs.
 func TestTextInFontsThatAreNotInTheFileIsDrawn(t *testing.T) {
 	for name, c := range map[string]struct {
 		file []byte
@@ -107,7 +106,7 @@ func TestTextInFontsThatAreNotInTheFileIsDrawn(t *testing.T) {
 	}
 }
 
-// TestMissingGlyphsAreNoticed: where a character cannot be drawn that is said, and nowhere else.
+// TestMissingGlyphsAreNoticed: reported if, and only if, a character cannot be drawn.
 func TestMissingGlyphsAreNoticed(t *testing.T) {
 	text := pagetest.Text("What every font has: 1234567890 .,;:!?", "And a hyphen at the end of a soft-", "ware line.",
 		"A tab\there.")

@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// Writer writes a PDF of objects, the first of which is its catalog.
+// Writer writes a PDF. Its first object is the catalog.
 type Writer struct {
 	b  bytes.Buffer
-	at []int // where each object begins
+	at []int // offset of each object
 }
 
-// Grow makes room for so many bytes.
+// Grow reserves room for n bytes.
 func (w *Writer) Grow(n int) { w.b.Grow(n) }
 
-// Object adds the next object: they are numbered from 1.
+// Object adds the next object. Objects are numbered from 1.
 func (w *Writer) Object(parts ...[]byte) {
 	if w.b.Len() == 0 {
 		w.b.WriteString("%PDF-1.7\n")

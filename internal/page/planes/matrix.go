@@ -7,21 +7,20 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// Matrix says how luma and chroma were made of red, green and blue: the number of ITU-T H.273 (CICP).
+// Matrix is the conversion between RGB and luma and chroma, as numbered by ITU-T H.273 (CICP).
 type Matrix int
 
-// Those that are told from the others. All that are not named here are taken for BT.601, and so is what a file leaves
-// open.
+// Matrices with special treatment. Those neither here nor in weights, and unspecified ones, are treated as BT.601.
 const (
-	Identity Matrix = 0 // the planes are green, blue and red, if all are of one size
+	Identity Matrix = 0 // the planes are green, blue and red, if they have the same size
 	YCgCo    Matrix = 8
 )
 
-// weights are the parts of red and blue in luma.
+// weights holds the weights of red and blue in luma.
 var weights = map[Matrix][2]float64{1: {0.2126, 0.0722}, 4: {0.30, 0.11}, 7: {0.212, 0.087}, 9: {0.2627, 0.0593},
 	10: {0.2627, 0.0593}}
 
-// ToJPEG changes the colours of a picture, of full range, from what the matrix says to those of JPEG.
+// ToJPEG converts the colours of a full-range picture from the given matrix to those of JPEG.
 func ToJPEG(m *image.YCbCr, matrix Matrix) {
 	w, known := weights[matrix]
 	switch {
@@ -37,9 +36,9 @@ func ToJPEG(m *image.YCbCr, matrix Matrix) {
 	}
 }
 
-// linear changes a picture of which red, green and blue are luma and so much of the first and the second chroma.
+// linear converts a picture whose red, green and blue are luma plus the given multiples of both chroma samples.
 func linear(m *image.YCbCr, rgb [3][2]float64) {
-	var luma, cb, cr [2][256]int32 // what each value of each chroma gives to the three, in fractions of 1<<16
+	var luma, cb, cr [2][256]int32 // contribution of each chroma value to the three outputs, in units of 1/65536
 	for c := range 2 {
 		y := 0.299*rgb[0][c] + 0.587*rgb[1][c] + 0.114*rgb[2][c]
 		for v := range 256 {
@@ -71,7 +70,7 @@ func linear(m *image.YCbCr, rgb [3][2]float64) {
 
 func clamp(v int32) byte { return byte(max(0, min(255, (v+1<<15)>>16))) }
 
-// fromRGB changes a picture whose planes are green, blue and red.
+// fromRGB converts a picture whose planes are green, blue and red.
 func fromRGB(m *image.YCbCr) {
 	for y := range m.Rect.Dy() {
 		at, chroma := y*m.YStride, y*m.CStride

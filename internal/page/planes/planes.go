@@ -1,5 +1,5 @@
-// Package planes turns planes of luma and chroma, as video codecs store them, into those of JPEG, which are what is
-// scaled and encoded: 8 bits, full range, the colours of BT.601. All is done in place.
+// Package planes converts luma and chroma planes, as video codecs store them, to those of JPEG: 8 bits, full range and
+// the colours of BT.601. Pictures are changed in place.
 //
 // Files, in reading order: planes.go tables for depth and range, and transparency; matrix.go colours.
 package planes
@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
-// Luma returns the byte for each sample of luma of so many bits, at most 16. Samples of video range, full being false,
-// leave room below black and above white: of 8 bits, black is 16 and white 235.
+// Luma returns a table from luma samples of the given bits, at most 16, to bytes. If full is false, samples are in
+// video range: with 8 bits, black is 16 and white is 235.
 func Luma(bits int, full bool) []byte {
 	if full {
 		return table(bits, 0, 0, 255)
@@ -20,7 +20,7 @@ func Luma(bits int, full bool) []byte {
 	return table(bits, 16, 0, 219)
 }
 
-// Chroma is Luma of chroma, whose middle is 128.
+// Chroma is like Luma for chroma samples, which are centred on 128.
 func Chroma(bits int, full bool) []byte {
 	if full {
 		return table(bits, 128, 128, 255)
@@ -28,8 +28,8 @@ func Chroma(bits int, full bool) []byte {
 	return table(bits, 128, 128, 224)
 }
 
-// table spreads span of 8 bits to 255, from becoming to. Of more bits all is larger by a power of two, but for the
-// largest sample of full range, which is the last.
+// table returns a table that stretches span to 255 and maps from to to, all in units of 8 bits. Samples with more bits
+// are larger by a power of two, except that full range ends at the largest sample.
 func table(bits int, from, to, span float64) []byte {
 	t := make([]byte, 1<<bits)
 	scale := math.Ldexp(1, bits-8)
@@ -43,7 +43,7 @@ func table(bits int, from, to, span float64) []byte {
 	return t
 }
 
-// FromVideo spreads a picture of 8 bits and video range to full range.
+// FromVideo converts a picture with 8 bits from video range to full range.
 func FromVideo(m *image.YCbCr) {
 	luma, chroma := Luma(8, false), Chroma(8, false)
 	apply(m.Y, luma)
@@ -58,9 +58,9 @@ func apply(pix, table []byte) {
 	}
 }
 
-// OnWhite lays the part r of a picture on white. alpha returns the opacity of row y of r, counted from 0, as r.Dx()
-// bytes, which are valid until it has been called so often that a sample of chroma is covered; premultiplied says that
-// the colours are multiplied by it already. A picture without chroma is gray.
+// OnWhite composites the part r of a picture on white. alpha returns the opacities of row y of r, counted from 0, as
+// r.Dx() bytes that are valid until the next call; premultiplied says that the colours are already multiplied by them.
+// A picture without chroma is gray.
 func OnWhite(m *image.YCbCr, r image.Rectangle, premultiplied bool, alpha func(y int) []byte) {
 	across, down := 1, 1
 	if len(m.Cb) > 0 {
@@ -103,7 +103,7 @@ func OnWhite(m *image.YCbCr, r image.Rectangle, premultiplied bool, alpha func(y
 	}
 }
 
-// lay lays a sample on white; zero is the sample of no light or colour: 0, or for chroma 128.
+// lay composites a sample on white. zero is the neutral sample: 0 for luma, 128 for chroma.
 func lay(v, alpha, zero byte, premultiplied bool) byte {
 	white, part := 255, int(alpha)
 	if zero != 0 {
@@ -113,6 +113,6 @@ func lay(v, alpha, zero byte, premultiplied bool) byte {
 		part = 255
 	}
 	sum := (int(v)-int(zero))*part + (white-int(zero))*(255-int(alpha))
-	const up = 256 // so that nothing is negative where it is rounded
+	const up = 256 // keeps the sum positive for rounding
 	return byte(max(0, min(255, int(zero)+(sum+127+255*up)/255-up)))
 }

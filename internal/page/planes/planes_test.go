@@ -27,7 +27,7 @@ func TestRange(t *testing.T) {
 	}
 }
 
-// TestMatrix: a colour that is written with any matrix is that colour after it.
+// TestMatrix: a colour encoded with any matrix is restored.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	for matrix, w := range map[Matrix][2]float64{1: {0.2126, 0.0722}, 5: {0.299, 0.114}, 6: {0.299, 0.114},
@@ -72,7 +72,7 @@ func fill(b []byte, v byte) {
 	}
 }
 
-// TestOnWhite holds it against package color, pixel for pixel, in a part of a picture.
+// TestOnWhite compares OnWhite with package color, pixel by pixel, in part of a picture.
 func TestOnWhite(t *testing.T) {
 	t.Parallel()
 	for _, premultiplied := range []bool{false, true} {

@@ -9,9 +9,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegdecode"
 )
 
-// JPEG decodes a baseline or progressive JPEG, in 8 bits, of 1, 3 or 4 channels with any sampling. Like libjpeg it
-// reads over what is broken, and goes on at the next restart marker. Where the height is declared after the picture it
-// is height. The error is ErrNothing or ctx's.
+// JPEG decodes as much as it can of a baseline or progressive JPEG with 8 bits per sample, 1, 3 or 4 channels and any
+// sampling. Like libjpeg it skips damage and resumes at the next restart marker. height is used if the file declares
+// its height after the picture. JPEG returns ErrNothing or the error of ctx.
 func JPEG(ctx context.Context, b []byte, height int) (Part, error) {
 	s := &jpegPlanes{}
 	res, err := jpegdecode.Salvage(ctx, b, height, s)
@@ -24,7 +24,7 @@ func JPEG(ctx context.Context, b []byte, height int) (Part, error) {
 	return Part{Image: s.image(), There: res.There, All: res.All, Wrong: res.Wrong}, nil
 }
 
-// jpegPlanes are the channels of a JPEG in full size.
+// jpegPlanes is a sink that keeps the channels in full size.
 type jpegPlanes struct {
 	p        jpegdecode.Picture
 	channels []jpegdecode.Samples
@@ -51,7 +51,7 @@ func (s *jpegPlanes) Strip(channels []jpegdecode.Samples) {
 	}
 }
 
-// image makes the picture of the channels.
+// image assembles the picture from the channels.
 func (s *jpegPlanes) image() image.Image {
 	r := image.Rect(0, 0, s.p.Width, s.p.Height)
 	c := s.channels
@@ -83,7 +83,7 @@ func (s *jpegPlanes) image() image.Image {
 	return &image.RGBA{Pix: pix, Stride: stride, Rect: r}
 }
 
-// colour makes the samples of a pixel those of package image.
+// colour converts a pixel to the colours of package image.
 func (s *jpegPlanes) colour(p *[4]byte) {
 	switch s.p.Colours {
 	case jpegdecode.RGB:

@@ -1,6 +1,6 @@
-// Package salvage decodes JPEG and PNG files that the decoders of the standard library refuse: cut off, broken in the
-// middle, or of a form that other programs read. It is as liberal as libjpeg and libpng, and slower than those
-// decoders.
+// Package salvage decodes JPEG and PNG files that the standard library's decoders refuse: truncated, damaged, or
+// irregular in ways that other programs accept. It is as tolerant as libjpeg and libpng, but slower than the standard
+// library.
 //
 // Files, in reading order: jpeg.go a JPEG, png.go a PNG, part.go what is returned.
 package salvage
@@ -10,13 +10,12 @@ import (
 	"image"
 )
 
-// Part is a picture of which something may be missing. What is missing is white, of an interlaced or progressive
-// picture less sharp.
+// Part is a possibly incomplete picture. Missing parts are white, or less sharp in interlaced and progressive pictures.
 type Part struct {
 	Image      image.Image
-	There, All int  // rows or blocks
-	Wrong      bool // some of those that are there may be wrong
+	There, All int  // rows or blocks decoded and in all
+	Wrong      bool // some decoded rows or blocks may be wrong
 }
 
-// ErrNothing says that a file shows nothing.
-var ErrNothing = errors.New("salvage: nothing of the picture is left")
+// ErrNothing reports a file without a single decodable row or block.
+var ErrNothing = errors.New("salvage: no part of the picture can be decoded")

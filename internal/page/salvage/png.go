@@ -13,24 +13,23 @@ import (
 	"io"
 )
 
-// pngFile is a PNG's parts as far as they are needed.
+// pngFile holds the chunks of a PNG that matter.
 type pngFile struct {
 	header               []byte // IHDR
 	palette, transparent []byte
 	pixels               *pixelReader // compressed
-	wrong                bool         // pixels that differ from their checksum
+	wrong                bool         // an IDAT chunk does not match its checksum
 }
 
-// Colour types, as far as they matter.
+// Colour types that are treated specially.
 const (
 	pngGray    = 0
 	pngRGB     = 2
 	pngPalette = 3
 )
 
-// PNG decodes a PNG of which something is missing, or wrong in a way that libpng reads over: checksums, the order of
-// chunks, chunks that are superfluous. The rows after the first that cannot be read are white. The error is ErrNothing
-// or ctx's.
+// PNG decodes a truncated PNG, or one with errors that libpng ignores: wrong checksums, misplaced or superfluous
+// chunks. Rows from the first unreadable one on are white. PNG returns ErrNothing or the error of ctx.
 func PNG(ctx context.Context, b []byte) (Part, error) {
 	f := readPNG(b)
 	if f.header == nil {
@@ -50,7 +49,7 @@ func PNG(ctx context.Context, b []byte) (Part, error) {
 	return Part{Image: img, There: r.there, All: r.all, Wrong: r.badSum && f.wrong}, nil
 }
 
-// readPNG takes a file apart.
+// readPNG finds the chunks of a file.
 func readPNG(b []byte) (f pngFile) {
 	f.pixels = &pixelReader{file: b, at: 8}
 	for at := 8; at+8 <= len(b); {
@@ -81,11 +80,11 @@ func readPNG(b []byte) (f pngFile) {
 	return f
 }
 
-// pixelReader reads the bodies of a file's chunks of pixels.
+// pixelReader reads the bodies of the IDAT chunks.
 type pixelReader struct {
 	file []byte
-	at   int    // of the next chunk
-	body []byte // what is left of one
+	at   int    // index of the next chunk
+	body []byte // the unread rest of a chunk
 }
 
 func (r *pixelReader) Read(p []byte) (int, error) {
@@ -107,22 +106,22 @@ func (r *pixelReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ReadByte keeps those who decompress from reading through a buffer of their own.
+// ReadByte implements io.ByteReader, so that decompressors do not read ahead through a buffer.
 func (r *pixelReader) ReadByte() (byte, error) {
 	var b [1]byte
 	_, err := r.Read(b[:])
 	return b[0], err
 }
 
-// pass is one of the pictures of which an interlaced one consists, or all of another.
+// pass is one pass of an interlaced picture, or all of another picture.
 type pass struct {
-	x, y, dx, dy int         // its first pixel, and how far the next ones are
-	cell         image.Point // of the lattice that the passes before it make
-	rows, size   int         // its rows, and the bytes of each
-	there        int         // rows
+	x, y, dx, dy int         // the first pixel and the distances between pixels
+	cell         image.Point // cell of the lattice of earlier passes
+	rows, size   int         // number of rows and bytes per row
+	there        int         // rows decoded
 }
 
-// passesOf returns the passes of a picture, without empty ones.
+// passesOf returns the non-empty passes of a picture.
 func passesOf(width, height, bits int, interlaced bool) (all []pass) {
 	list := []pass{{dx: 1, dy: 1}}
 	if interlaced {
@@ -141,24 +140,24 @@ func passesOf(width, height, bits int, interlaced bool) (all []pass) {
 	return all
 }
 
-// rewriter reads as a sound PNG of the same pixels, not compressed, white where there are none.
+// rewriter is a reader of the file as an intact, uncompressed PNG with white in place of missing pixels.
 type rewriter struct {
 	ctx        context.Context
-	from       io.Reader // the pixels
+	from       io.Reader // decompressed pixels
 	out        bytes.Buffer
 	to         *zlib.Writer
 	passes     []pass
-	at         int // the pass
-	next       int // its row
+	at         int // index of the pass
+	next       int // its next row
 	row        []byte
 	white      byte
-	missing    bool // all rows from here
+	missing    bool // all rows from here on
 	badSum     bool
 	done       bool
-	there, all int // rows
+	there, all int // rows decoded and in all
 }
 
-// rewritten returns a file's rewriter.
+// rewritten returns a rewriter of the file.
 func (f *pngFile) rewritten(ctx context.Context) *rewriter {
 	width, height := int(binary.BigEndian.Uint32(f.header)), int(binary.BigEndian.Uint32(f.header[4:]))
 	depth, colour := int(f.header[8]), f.header[9]
@@ -181,27 +180,27 @@ func (f *pngFile) rewritten(ctx context.Context) *rewriter {
 	case pngPalette:
 		palette := f.palette[:min(len(f.palette)/3, 1<<depth)*3]
 		if len(transparent) > len(palette)/3 {
-			transparent = nil // as libpng has it
+			transparent = nil // as in libpng
 		}
 		r.chunk("PLTE", palette)
 		r.white = lightest(palette, depth)
-	default: // alpha: what is not there is transparent
+	default: // alpha: missing pixels are transparent
 		transparent, r.white = nil, 0
 	}
 	if len(transparent) > 0 {
 		r.chunk("tRNS", transparent)
 	}
 	var err error
-	if r.from, err = zlib.NewReader(f.pixels); err != nil { // with its first two bytes read
+	if r.from, err = zlib.NewReader(f.pixels); err != nil { // it has read the two header bytes
 		r.from, r.badSum = flate.NewReader(f.pixels), true
 	}
 	if r.to, err = zlib.NewWriterLevel(chunkWriter{r}, zlib.NoCompression); err != nil {
-		panic(err) // there is such a level
+		panic(err) // unreachable: the level is valid
 	}
 	return r
 }
 
-// lightest returns the number of a palette's lightest colour, as often as it has room in a byte.
+// lightest returns the index of a palette's lightest colour, repeated to fill a byte.
 func lightest(palette []byte, depth int) byte {
 	best, light := 0, -1
 	for i := 0; i+3 <= len(palette); i += 3 {
@@ -227,7 +226,7 @@ func (r *rewriter) chunk(kind string, body []byte) {
 	r.out.Write(binary.BigEndian.AppendUint32(nil, sum))
 }
 
-// chunkWriter writes what it is given as chunks of pixels.
+// chunkWriter writes every write as an IDAT chunk.
 type chunkWriter struct{ r *rewriter }
 
 func (w chunkWriter) Write(b []byte) (int, error) {
@@ -247,11 +246,11 @@ func (r *rewriter) Read(p []byte) (int, error) {
 	return r.out.Read(p)
 }
 
-// nextRow writes the next row, or the end.
+// nextRow writes the next row, or the end of the file.
 func (r *rewriter) nextRow() error {
 	if r.at == len(r.passes) {
 		r.done = true
-		if !r.missing { // then its checksum comes next
+		if !r.missing { // the checksum follows
 			_, err := r.from.Read(make([]byte, 1))
 			r.badSum = r.badSum || err == zlib.ErrChecksum
 		}
@@ -283,7 +282,7 @@ func (r *rewriter) nextRow() error {
 	return err
 }
 
-// coarsen gives each missing pixel of an interlaced picture the colour of one nearby that came in an earlier pass.
+// coarsen gives each missing pixel of an interlaced picture the colour of a nearby pixel from an earlier pass.
 func (r *rewriter) coarsen(m draw.Image) {
 	b := m.Bounds()
 	for _, p := range r.passes {

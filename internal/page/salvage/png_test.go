@@ -11,7 +11,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestWholePNGsAreDecodedAlike compares with image/png, of whole files and of such without what follows the pixels.
+// TestWholePNGsAreDecodedAlike compares with image/png, for whole files and for files that end after their pixels.
 func TestWholePNGsAreDecodedAlike(t *testing.T) {
 	t.Parallel()
 	for name, b := range files(t, "*n*.png") {
@@ -28,7 +28,7 @@ func TestWholePNGsAreDecodedAlike(t *testing.T) {
 	}
 }
 
-// same reports whether two pictures are, in part of them or as a whole.
+// same reports whether two pictures are the same, as a whole or in part.
 func same(a, b image.Image, part image.Rectangle) bool {
 	if part.Empty() {
 		part = b.Bounds()
@@ -45,8 +45,7 @@ func same(a, b image.Image, part image.Rectangle) bool {
 	return a.Bounds() == b.Bounds()
 }
 
-// TestBrokenPNGsShowTheirUpperPart: whatever is broken, rows before it are as they were, and those after it white or
-// clear.
+// TestBrokenPNGsShowTheirUpperPart: rows before damage are intact, rows after it white or transparent.
 func TestBrokenPNGsShowTheirUpperPart(t *testing.T) {
 	t.Parallel()
 	text := pagetest.Scanned(pagetest.Paper(200, 160, 12), 9)
@@ -73,7 +72,7 @@ func TestBrokenPNGsShowTheirUpperPart(t *testing.T) {
 	}
 }
 
-// TestInterlacedPNGIsLessSharp: where the later passes are missing, pixels of the earlier ones are spread.
+// TestInterlacedPNGIsLessSharp: pixels of earlier passes replace missing later ones.
 func TestInterlacedPNGIsLessSharp(t *testing.T) {
 	t.Parallel()
 	b := files(t, "basn3p04-31i.png")["basn3p04-31i.png"]
@@ -90,7 +89,7 @@ func TestInterlacedPNGIsLessSharp(t *testing.T) {
 	if d := off(p.Image, want, 0, want.Bounds().Dy()); d > 40 {
 		t.Errorf("off by %.1f", d)
 	}
-	y := want.Bounds().Dy()/2*2 - 1 // of the last pass, and the last of that
+	y := want.Bounds().Dy()/2*2 - 1 // the last row of the last pass
 	for x := range want.Bounds().Dx() {
 		if p.Image.At(x, y) != p.Image.At(x, y-1) {
 			t.Errorf("a missing pixel is not like the one above")
@@ -98,8 +97,8 @@ func TestInterlacedPNGIsLessSharp(t *testing.T) {
 	}
 }
 
-// TestPNGIsPutInOrder: wrong sums of chunks that do not matter, transparency before the palette, superfluous and
-// overlong chunks.
+// TestPNGIsPutInOrder: wrong checksums of unimportant chunks, transparency before the palette, and superfluous or
+// overlong chunks are tolerated.
 func TestPNGIsPutInOrder(t *testing.T) {
 	t.Parallel()
 	b := files(t, "basn3p08-trns.png")["basn3p08-trns.png"]
@@ -115,7 +114,7 @@ func TestPNGIsPutInOrder(t *testing.T) {
 	}
 }
 
-// TestTransparencyOfMoreColoursThanThereAreIsIgnored: as libpng ignores it.
+// TestTransparencyOfMoreColoursThanThereAreIsIgnored: as in libpng.
 func TestTransparencyOfMoreColoursThanThereAreIsIgnored(t *testing.T) {
 	t.Parallel()
 	b := files(t, "basn3p08-trns.png")["basn3p08-trns.png"]

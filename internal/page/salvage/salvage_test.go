@@ -14,12 +14,12 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// luma is the luma of a picture at a place.
+// luma returns the luma of a pixel.
 func luma(m image.Image, x, y int) int {
 	return int(color.GrayModel.Convert(m.At(x, y)).(color.Gray).Y)
 }
 
-// files are those of package page's test data.
+// files returns files of package page's test data.
 func files(t testing.TB, pattern string) map[string][]byte {
 	t.Helper()
 	names, _ := filepath.Glob(filepath.Join("../testdata", pattern))
@@ -37,7 +37,7 @@ func files(t testing.TB, pattern string) map[string][]byte {
 	return all
 }
 
-// off is the mean difference of two pictures' luma in the rows from top to bottom.
+// off returns the mean difference in luma of two pictures in the rows from top to bottom.
 func off(a, b image.Image, top, bottom int) float64 {
 	sum, n := 0, 0
 	for y := top; y < bottom; y++ {
@@ -49,7 +49,7 @@ func off(a, b image.Image, top, bottom int) float64 {
 	return float64(sum) / float64(max(n, 1))
 }
 
-// TestWholeFilesAreDecodedAlike compares what is decoded here with image/jpeg, also without the end marker.
+// TestWholeFilesAreDecodedAlike compares with image/jpeg, also without the end marker.
 func TestWholeFilesAreDecodedAlike(t *testing.T) {
 	t.Parallel()
 	for name, b := range files(t, "*.jpeg") {
@@ -69,7 +69,7 @@ func TestWholeFilesAreDecodedAlike(t *testing.T) {
 	}
 }
 
-// TestProgressiveBetweenTwoScansIsNotWhole: a file that ends there may have had more.
+// TestProgressiveBetweenTwoScansIsNotWhole: a file that ends between scans may have had more.
 func TestProgressiveBetweenTwoScansIsNotWhole(t *testing.T) {
 	t.Parallel()
 	b := files(t, "video-001.progressive.jpeg")["video-001.progressive.jpeg"]
@@ -85,7 +85,7 @@ func TestProgressiveBetweenTwoScansIsNotWhole(t *testing.T) {
 	}
 }
 
-// TestRGBIsTakenForRGB as image/jpeg does.
+// TestRGBIsTakenForRGB: as in image/jpeg.
 func TestRGBIsTakenForRGB(t *testing.T) {
 	t.Parallel()
 	b := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(90, 70, 12)))
@@ -103,8 +103,8 @@ func TestRGBIsTakenForRGB(t *testing.T) {
 	}
 }
 
-// TestCutOffFilesShowWhatIsLeft cuts files of every kind at several places: what is left of a baseline file is exactly
-// what was there and white below, of a progressive one near to it.
+// TestCutOffFilesShowWhatIsLeft truncates files of every kind at several places. The rest of a baseline file is
+// unchanged with white below it; a progressive one comes close.
 func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	for name, b := range files(t, "video-00*.jpeg") {
@@ -138,7 +138,7 @@ func TestCutOffFilesShowWhatIsLeft(t *testing.T) {
 	}
 }
 
-// TestIrregularFilesAreDecodedAlike: what other programs read over does not change the picture.
+// TestIrregularFilesAreDecodedAlike: errors that other programs ignore do not change the picture.
 func TestIrregularFilesAreDecodedAlike(t *testing.T) {
 	t.Parallel()
 	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(90, 70, 12)))
@@ -158,14 +158,13 @@ func TestIrregularFilesAreDecodedAlike(t *testing.T) {
 	}
 }
 
-// TestEverySamplingIsDecoded: channels that are sampled in ways which image/jpeg does not know have their samples in
-// the right places.
+// TestEverySamplingIsDecoded: samplings that image/jpeg does not support are decoded correctly.
 func TestEverySamplingIsDecoded(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		sampling  [][2]int
 		transform int
-		light     byte // a value, and the luma that it is in the first channel beside neutral others
+		light     byte // a sample of the first channel, and its luma beside neutral other channels
 		dark      byte
 	}{
 		"gray":                       {[][2]int{{1, 1}}, -1, 200, 40},
@@ -198,7 +197,7 @@ func TestEverySamplingIsDecoded(t *testing.T) {
 		for _, s := range c.sampling {
 			maxH, maxV = max(maxH, s[0]), max(maxV, s[1])
 		}
-		wide, high := 8*maxH/c.sampling[0][0], 8*maxV/c.sampling[0][1] // a block of the first channel, in pixels
+		wide, high := 8*maxH/c.sampling[0][0], 8*maxV/c.sampling[0][1] // size of a block of the first channel in pixels
 		one, other := luma(p.Image, wide/2, high/2), luma(p.Image, wide+wide/2, high/2)
 		third := luma(p.Image, wide/2, high+high/2)
 		if d := one - other; max(d, -d) < 40 || other != third || p.Image.Bounds().Dx() != 4*8*maxH {
@@ -207,8 +206,7 @@ func TestEverySamplingIsDecoded(t *testing.T) {
 	}
 }
 
-// TestDecodingGoesOnAtTheNextRestart: what is broken costs the part up to the next restart marker, whatever it is that
-// is broken.
+// TestDecodingGoesOnAtTheNextRestart: any damage loses at most the rows up to the next restart marker.
 func TestDecodingGoesOnAtTheNextRestart(t *testing.T) {
 	t.Parallel()
 	value := func(_, x, y int) byte { return byte(x*7 + y*5) }
@@ -226,7 +224,7 @@ func TestDecodingGoesOnAtTheNextRestart(t *testing.T) {
 	between := func(n, m int) []byte { return append(bytes.Clone(whole[:marker(n)]), whole[marker(m):]...) }
 	for name, c := range map[string]struct {
 		file []byte
-		rows []int // that may be lost
+		rows []int // rows that may be lost
 	}{
 		"broken codes":             {put(marker(2)+6, 0x7f, 0x7f, 0x7f), []int{3}},
 		"no marker of any file":    {put(marker(2)+6, 0xff, 0x07), []int{3}},
@@ -255,7 +253,7 @@ func TestDecodingGoesOnAtTheNextRestart(t *testing.T) {
 	}
 }
 
-// TestMarkerOfNoFileIsCode: without restarts there is nothing that decoding could go on at.
+// TestMarkerOfNoFileIsCode: an invalid marker in coded data does not end decoding.
 func TestMarkerOfNoFileIsCode(t *testing.T) {
 	t.Parallel()
 	whole := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 12)))
@@ -281,7 +279,7 @@ func TestNothingToSalvage(t *testing.T) {
 	}
 }
 
-// FuzzJPEG: any bytes are decoded or not, in the size that they say.
+// FuzzJPEG: any input either fails or decodes to the declared size.
 func FuzzJPEG(f *testing.F) {
 	for _, b := range files(f, "video-00*.q50.*.jpeg") {
 		f.Add(b)
@@ -306,7 +304,7 @@ func FuzzJPEG(f *testing.F) {
 	})
 }
 
-// FuzzPNG is the same for PNG.
+// FuzzPNG does the same for PNG.
 func FuzzPNG(f *testing.F) {
 	for _, b := range files(f, "*.png") {
 		f.Add(b)

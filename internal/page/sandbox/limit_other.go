@@ -10,5 +10,5 @@ import (
 // processorTime is not available.
 func processorTime(*os.Process) (time.Duration, bool) { return 0, false }
 
-// limitData cannot be done: what remains is Go's own limit.
+// limitData does nothing: only Go's own limit applies.
 func limitData(int64) error { return nil }

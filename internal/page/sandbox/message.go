@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// variable tells a program that it is a child; dataLimit, in bytes, what memory it may have.
+// Environment variables of a child: variable marks it as one, dataLimit is its limit of memory in bytes.
 const (
 	variable  = "BUCKETOCR_SANDBOX"
 	dataLimit = "BUCKETOCR_SANDBOX_DATA"
@@ -19,21 +19,21 @@ type Message struct {
 	Args []int64 `json:"args,omitempty"`
 	Data []byte  `json:"-"`
 
-	// Key names the Data of a call, if it is not 0. The child keeps what it was given last under a key, and a call with
-	// that key does not send it again. No two objects of one Child may have the same key.
+	// Key identifies the Data of a call unless it is 0. The child keeps the last Data that it received with a key, and
+	// a call with the same key does not send them again. Different Data for one Child must have different keys.
 	Key int64 `json:"key,omitempty"`
 
-	Size  int    `json:"size,omitempty"`  // of Data, set on the way
-	Kept  bool   `json:"kept,omitempty"`  // of a call: Data is what the child keeps, set on the way
-	Error *Error `json:"error,omitempty"` // of an answer
+	Size  int    `json:"size,omitempty"`  // of Data, set when sending
+	Kept  bool   `json:"kept,omitempty"`  // in a call: use the kept Data; set when sending
+	Error *Error `json:"error,omitempty"` // in an answer
 }
 
-// Error is what a handler says. ServeIfChild sets Code, which is empty for an error that it does not know.
+// Error is a handler's error. Code is set by ServeIfChild and empty for errors that have none.
 type Error struct{ Code, Msg string }
 
 func (e *Error) Error() string { return e.Msg }
 
-// write sends a message: a line that describes it, then its bytes.
+// write sends a message: a line of JSON, then its Data.
 func write(w io.Writer, m Message) error {
 	m.Size = len(m.Data)
 	head, err := json.Marshal(m)
@@ -46,10 +46,10 @@ func write(w io.Writer, m Message) error {
 	return err
 }
 
-// maxSize is more than any file or picture has, in bytes.
+// maxSize bounds the bytes of Data. No file or picture is as large.
 const maxSize = 1 << 30
 
-// readHead reads the line of a message, readData its bytes.
+// readHead reads the line of a message, readData its Data.
 func readHead(r *bufio.Reader) (m Message, err error) {
 	line, err := r.ReadSlice('\n')
 	if err == nil {

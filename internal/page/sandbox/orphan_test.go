@@ -14,14 +14,14 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// asParent tells this program that it is the one that is killed, and which address its child calls.
+// asParent makes this program the parent that is killed. Its value is the address that the child calls.
 const asParent = "SANDBOX_TEST_PARENT"
 
 // endless is a module with a function that does not end: (func (export "f") (loop br 0)).
 const endless = "\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x09\x01\x07\x00\x03\x40\x0c\x00\x0b\x0b"
 
-// stuck does not end, and the garbage collector, and with it all of the process, waits for it. Before that it calls the
-// address that it is given and says who it is; the connection ends with the process.
+// stuck never ends, and the garbage collector, and with it the whole process, waits for it. First it dials the given
+// address and sends its process ID; the connection ends with the process.
 func stuck(_ context.Context, m Message) (Message, error) {
 	conn, err := net.Dial("tcp", string(m.Data))
 	if err != nil {

@@ -1,13 +1,13 @@
-// Package sandbox runs decoders in a child process, a second run of the same program, one call at a time, with limits
-// on what a call takes.
+// Package sandbox runs decoders in a child process, which runs the same program, one call at a time and with resource
+// limits for each call.
 //
-// Code that WebAssembly is compiled to cannot be interrupted: while it runs, Go's garbage collector waits for it, and
-// with it all goroutines, a watchdog's too. Nor can most decoders of Go's be. A file that keeps a decoder busy for
-// ever, or has it take all memory, would stop the program. A process can be killed.
+// Compiled WebAssembly cannot be interrupted: while it runs, Go's garbage collector waits for it, and all goroutines,
+// including a watchdog, wait for the collector. Most decoders written in Go cannot be interrupted either. A file that
+// keeps a decoder busy forever, or makes it use all memory, would stop the program. A process can be killed.
 //
-// Files, in reading order: sandbox.go the parent's side, watch.go when a call has taken too much, serve.go the child's
-// side, message.go what they say to each other, tied_linux.go and tied_other.go how the child ends with its parent,
-// limit_linux.go and limit_other.go what the system says of the child's processor time and does about its memory.
+// Files, in reading order: sandbox.go the parent's side, watch.go the limits of a call, serve.go the child's side,
+// message.go the messages between them, tied_linux.go and tied_other.go ending the child with its parent,
+// limit_linux.go and limit_other.go the child's processor time and memory limit.
 package sandbox
 
 import (
@@ -22,50 +22,50 @@ import (
 	"time"
 )
 
-// What a call fails with beside its handler's errors and its context's.
+// Errors of calls, in addition to those of handlers and contexts.
 var (
-	// ErrSlow says that a call was given up, and the child killed, because it took more than its Limits.
+	// ErrSlow reports that the child was killed because a call exceeded its Limits.
 	ErrSlow = errors.New("the decoder took too long")
-	// ErrDied says that the child ended in the middle of a call, and not by us.
+	// ErrDied reports that the child ended during a call without being killed by its parent.
 	ErrDied = errors.New("the decoder died")
 )
 
-// Limits are what a child may take. Of 0 there is none.
+// Limits bounds the resources of a child. 0 means no limit.
 type Limits struct {
-	Processor time.Duration // for one call, of the time of processors; of the clock where the system does not tell that
-	Clock     time.Duration // for one call, however little of it the child got: see watch
-	// bytes of writable memory, where the system can limit that; the collector keeps it within nine tenths
+	Processor time.Duration // processor time per call; wall-clock time where the system does not report it
+	Clock     time.Duration // wall-clock time per call: see watcher
+	// bytes of writable memory, where the system can limit that; Go's own limit is nine tenths of it
 	Memory int64
 }
 
-// Child is the process, started when it is first needed, and again after it was killed or has died. It ends with the
-// program that started it, however that ends. Make it with [New]. Safe for concurrent use.
+// Child manages the process, which is started when it is first needed, restarted after it was killed or has died, and
+// ends with the program that started it, however that ends. Create a Child with [New]. Safe for concurrent use.
 type Child struct {
 	turn chan struct{} // contains a token during a call
 
-	// For whoever has the turn.
+	// Guarded by turn.
 	process *exec.Cmd
-	release func() // to be called when it has ended
+	release func() // must be called when the process has ended
 	in      io.WriteCloser
 	out     *bufio.Reader
-	kept    int64 // the key of what it keeps, 0: nothing
+	kept    int64 // key of the data that the process keeps; 0: none
 
 	mu      sync.Mutex
 	limits  Limits
-	started map[string]bool // ops that Start was called with, of the process that runs
+	started map[string]bool // ops that Start has called in the running process
 }
 
-// New returns a child that is not started yet.
+// New returns a child. Its process is not started yet.
 func New(l Limits) *Child { return &Child{limits: l, turn: make(chan struct{}, 1)} }
 
-// Limit changes the limits: those of a call that is not under way yet, and of memory with the next process.
+// Limit changes the limits for calls that have not begun. The limit of memory applies from the next process on.
 func (c *Child) Limit(l Limits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.limits = l
 }
 
-// Limits returns what the child may take.
+// Limits returns the current limits.
 func (c *Child) Limits() Limits {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,8 +79,8 @@ func (c *Child) Started(op string) bool {
 	return c.started[op]
 }
 
-// Start makes a call, once of its op for each process, unless it failed. It returns how long it waited for its turn,
-// too.
+// Start makes a call unless the running process has already completed one with this op. It also returns the time spent
+// waiting for the turn.
 func (c *Child) Start(ctx context.Context, m Message) (waited time.Duration, err error) {
 	waited, err = c.take(ctx)
 	if err != nil {
@@ -98,9 +98,9 @@ func (c *Child) Start(ctx context.Context, m Message) (waited time.Duration, err
 	return waited, err
 }
 
-// Call waits its turn and then for the answer, both bounded by ctx: when it ends the child is killed, and with it
-// everything that the call takes. It returns how long it waited for its turn, too, with an error as well. Errors:
-// *Error, ErrSlow, ErrDied, ctx's, or that no process could be started.
+// Call waits for its turn and then for the answer. When ctx ends during the call, the child is killed, which frees all
+// that the call uses. Call also returns the time spent waiting for the turn, even with an error. Errors: *Error,
+// ErrSlow, ErrDied, that of ctx, or that of starting the process.
 func (c *Child) Call(ctx context.Context, m Message) (answer Message, waited time.Duration, err error) {
 	waited, err = c.take(ctx)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *Child) take(ctx context.Context) (time.Duration, error) {
 	return waited, nil
 }
 
-// call makes a call. It is for whoever has the turn.
+// call makes a call. The caller must have the turn.
 func (c *Child) call(ctx context.Context, m Message) (Message, error) {
 	if err := c.run(); err != nil {
 		return Message{}, fmt.Errorf("sandbox: %w", err)
@@ -148,7 +148,7 @@ func (c *Child) call(ctx context.Context, m Message) (Message, error) {
 	case killed != nil && err != nil:
 		c.end()
 		return Message{}, killed
-	case killed != nil: // the answer was there first
+	case killed != nil: // the answer arrived first
 		c.end()
 	case err != nil:
 		return Message{}, fmt.Errorf("sandbox: %s: %w: %w", m.Op, ErrDied, errors.Join(err, c.end()))
@@ -159,8 +159,8 @@ func (c *Child) call(ctx context.Context, m Message) (Message, error) {
 	return answer, nil
 }
 
-// Forget has the child drop what it keeps under a key. It does not wait: where another call is under way, that one's
-// key has taken the place.
+// Forget makes the child drop the data that it keeps under a key. It does not wait: a call that is running has replaced
+// the data.
 func (c *Child) Forget(key int64) {
 	select {
 	case c.turn <- struct{}{}:
@@ -172,10 +172,10 @@ func (c *Child) Forget(key int64) {
 		return
 	}
 	c.kept = 0
-	_ = write(c.in, Message{Op: forget}) // if it fails, so does the next call, which then says why
+	_ = write(c.in, Message{Op: forget}) // if it fails, the next call fails and reports why
 }
 
-// Close ends the process, once no call is running. The next call starts another.
+// Close ends the process after the running call. The next call starts another.
 func (c *Child) Close() {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
@@ -187,7 +187,7 @@ func (c *Child) Close() {
 // errUnserved keeps a program that forgot ServeIfChild from starting itself again and again.
 var errUnserved = errors.New("this process is a child, and its program does not call ServeIfChild")
 
-// run starts the process unless it runs.
+// run starts the process unless it is running.
 func (c *Child) run() error {
 	if c.process != nil {
 		return nil
@@ -200,7 +200,7 @@ func (c *Child) run() error {
 		return err
 	}
 	cmd := exec.Command(path)
-	cmd.Env = []string{variable + "=1", "GOGC=50"} // and nothing of ours
+	cmd.Env = []string{variable + "=1", "GOGC=50"} // and nothing of the parent's environment
 	if m := c.Limits().Memory; m > 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMEMLIMIT=%d", m/10*9), fmt.Sprintf("%s=%d", dataLimit, m))
 	}

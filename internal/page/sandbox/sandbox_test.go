@@ -23,7 +23,7 @@ var spun int // by the call that does not end
 
 var errKnown = errors.New("known\nwith a stack")
 
-// The child of these tests is this program too, unless it is told to forget that.
+// The child of these tests is this program, too, unless unserved is set.
 func TestMain(m *testing.M) {
 	if os.Getenv(unserved) == "" {
 		ServeIfChild(handlers(), func(err error) string {
@@ -78,7 +78,7 @@ func child(t *testing.T) *Child {
 	return c
 }
 
-// TestAnswerIsWhatTheHandlerReturned: numbers and bytes go both ways as they are.
+// TestAnswerIsWhatTheHandlerReturned: numbers and bytes arrive unchanged in both directions.
 func TestAnswerIsWhatTheHandlerReturned(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -90,7 +90,7 @@ func TestAnswerIsWhatTheHandlerReturned(t *testing.T) {
 	}
 }
 
-// TestHandlersErrorComesBack: with its code where it is known, and the child lives on.
+// TestHandlersErrorComesBack: with its code if it has one, and the child stays alive.
 func TestHandlersErrorComesBack(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -117,8 +117,7 @@ func TestChildSeesNoEnvironment(t *testing.T) {
 	}
 }
 
-// TestDeathOfTheChildFailsOneCall: also where it has to be killed, for the time of a processor, or of the clock, that
-// it takes. It says why.
+// TestDeathOfTheChildFailsOneCall: also if it is killed for exceeding its processor or clock time. The error says why.
 func TestDeathOfTheChildFailsOneCall(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -148,8 +147,7 @@ func TestDeathOfTheChildFailsOneCall(t *testing.T) {
 	}
 }
 
-// TestProcessorTimeCounts: a child that waits uses up nothing of it, however long by the clock, and what came before
-// the call does not count.
+// TestProcessorTimeCounts: waiting does not count, nor does processor time from before the call.
 func TestProcessorTimeCounts(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -183,8 +181,8 @@ func TestProcessorTimeCounts(t *testing.T) {
 	}
 }
 
-// TestCallEndsWithItsContext: the child is killed, nothing is left, and the next call has another. A call whose answer
-// is there first has it.
+// TestCallEndsWithItsContext: the child is killed without leftovers, and the next call gets another. An answer that
+// arrives first is returned.
 func TestCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -220,14 +218,14 @@ func TestCallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestChildKeepsWhatItWasGivenLast: under its key, until other data comes, it is forgotten or the process ends.
+// TestChildKeepsWhatItWasGivenLast: under its key, until other data arrive, Forget is called or the process ends.
 func TestChildKeepsWhatItWasGivenLast(t *testing.T) {
 	t.Parallel()
 	c := child(t)
 	ten, twenty := make([]byte, 10), make([]byte, 20)
 	for i, s := range []struct {
 		key  int64
-		data []byte // nil where it must not be sent again
+		data []byte // nil if it must not be sent again
 		want int64
 	}{
 		{1, ten, 10}, {1, nil, 10}, {1, nil, 10}, {2, twenty, 20}, {2, nil, 20}, {1, ten, 10}, {0, twenty, 20},
@@ -257,8 +255,7 @@ func TestChildKeepsWhatItWasGivenLast(t *testing.T) {
 	}
 }
 
-// TestForgottenMeansGone: the child itself keeps nothing of what it was told to forget. (It would answer a call that
-// says it does with no bytes.)
+// TestForgottenMeansGone: the child keeps no data after Forget.
 func TestForgottenMeansGone(t *testing.T) {
 	t.Parallel()
 	var in, out bytes.Buffer
@@ -284,7 +281,7 @@ func TestForgottenMeansGone(t *testing.T) {
 	}
 }
 
-// TestChildDiesOfTooMuchMemory: it, and not its parent.
+// TestChildDiesOfTooMuchMemory: the child, not its parent.
 func TestChildDiesOfTooMuchMemory(t *testing.T) {
 	t.Parallel()
 	if !pagetest.Apart {
@@ -303,7 +300,7 @@ func TestChildDiesOfTooMuchMemory(t *testing.T) {
 	}
 }
 
-// TestStartNeverPanicsBesideDeaths: a process that others have end, all the time, while it is started.
+// TestStartNeverPanicsBesideDeaths: other goroutines keep killing the process while it is started.
 func TestStartNeverPanicsBesideDeaths(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -326,7 +323,7 @@ func TestStartNeverPanicsBesideDeaths(t *testing.T) {
 	wg.Wait()
 }
 
-// TestConcurrentCallsTakeTurns: and one that waits for its turn ends with its context.
+// TestConcurrentCallsTakeTurns: and a call that waits for its turn ends with its context.
 func TestConcurrentCallsTakeTurns(t *testing.T) {
 	t.Parallel()
 	c := child(t)
@@ -352,7 +349,7 @@ func TestConcurrentCallsTakeTurns(t *testing.T) {
 	<-c.turn
 }
 
-// TestImpossibleMessagesAreRefused: what no child writes is not a message.
+// TestImpossibleMessagesAreRefused: messages that no child writes are errors.
 func TestImpossibleMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"", "\n", "{}", "null", "{\"size\":5}\nfour", "{\"size\":99999999999}\n",
@@ -363,7 +360,7 @@ func TestImpossibleMessagesAreRefused(t *testing.T) {
 	}
 }
 
-// TestProgramThatDoesNotServeStartsNoChildren: one that forgot ServeIfChild would start itself again and again.
+// TestProgramThatDoesNotServeStartsNoChildren: a program without ServeIfChild would start itself endlessly.
 func TestProgramThatDoesNotServeStartsNoChildren(t *testing.T) {
 	if os.Getenv(variable) != "" {
 		_, _, err := New(Limits{}).Call(t.Context(), Message{Op: "echo"})
@@ -380,5 +377,5 @@ func TestProgramThatDoesNotServeStartsNoChildren(t *testing.T) {
 	}
 }
 
-// unserved tells this program to forget ServeIfChild.
+// unserved makes this program skip ServeIfChild.
 const unserved = "SANDBOX_TEST_UNSERVED"

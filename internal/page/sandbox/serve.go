@@ -14,18 +14,18 @@ import (
 	"syscall"
 )
 
-// Handler answers one kind of call. It may keep the message's bytes no longer than the call, and must not change them.
-// In a child ctx never ends: a call that is given up ends with its process.
+// Handler answers one kind of call. It must not change the message's Data, or keep them after the call. In a child ctx
+// never ends: an abandoned call ends with its process.
 type Handler func(ctx context.Context, m Message) (Message, error)
 
-// ServeIfChild serves these handlers, by op, in a process that is a child, and does not return; in any other it does
-// nothing. Every program that uses a Child calls it before anything else. code names the errors that the parent must
-// recognize.
+// ServeIfChild serves handlers, by op, if the process is a child, and then does not return; in any other process it
+// does nothing. Every program that uses a Child must call it before anything else. code returns the codes of errors
+// that the parent must recognize.
 func ServeIfChild(handlers map[string]Handler, code func(error) string) {
 	if os.Getenv(variable) == "" {
 		return
 	}
-	signal.Ignore(os.Interrupt, syscall.SIGTERM) // they are for the parent, whose end is the end of our input
+	signal.Ignore(os.Interrupt, syscall.SIGTERM) // signals are for the parent; when it ends, so does our input
 	var err error
 	if most, _ := strconv.ParseInt(os.Getenv(dataLimit), 10, 64); most > 0 {
 		err = limitData(most)
@@ -37,8 +37,8 @@ func ServeIfChild(handlers map[string]Handler, code func(error) string) {
 	os.Exit(1)
 }
 
-// watched is the input, read ahead (a little) by a goroutine that ends the process with it, even in the middle of a
-// call: there is no parent to answer.
+// watched returns a reader of the input. A goroutine reads slightly ahead and exits the process at the end of the
+// input, even during a call, because then there is no parent to answer.
 func watched(in io.Reader) io.Reader {
 	r, w := io.Pipe()
 	go func() {
@@ -50,14 +50,14 @@ func watched(in io.Reader) io.Reader {
 
 func serve(r io.Reader, w io.Writer, handlers map[string]Handler, code func(error) string) error {
 	in := bufio.NewReader(r)
-	var kept []byte // under the key that was named last
+	var kept []byte // Data of the last call with a key
 	for {
 		m, err := readHead(in)
 		if err != nil {
 			return err
 		}
 		if !m.Kept {
-			kept = nil // before memory is allocated for the next
+			kept = nil // before allocating the next
 		}
 		if m.Op == forget {
 			tidy()
@@ -82,11 +82,11 @@ func serve(r io.Reader, w io.Writer, handlers map[string]Handler, code func(erro
 	}
 }
 
-// idleHeap is how much a child that has nothing to do may have of Go's heap, in bytes, garbage included. To return all
-// of it after each call would cost a fifth of what a photo takes to decode.
+// idleHeap is the bytes of Go's heap, including garbage, that an idle child may hold. Returning all of it after each
+// call would cost a fifth of the time of decoding a photo.
 const idleHeap = 128 << 20
 
-// tidy returns garbage to the system where it is more, since it is in no budget.
+// tidy returns garbage to the system if the heap exceeds idleHeap, since no budget includes it.
 func tidy() {
 	var s runtime.MemStats
 	if runtime.ReadMemStats(&s); s.HeapSys-s.HeapReleased > idleHeap {
@@ -94,10 +94,10 @@ func tidy() {
 	}
 }
 
-// forget is the op of a message that is not answered: the child drops what it keeps.
+// forget is the op of a message without an answer: the child drops the data that it keeps.
 const forget = ""
 
-// Handle calls a handler, for which a panic is an error.
+// Handle calls a handler and converts a panic to an error.
 func Handle(ctx context.Context, h Handler, m Message) (answer Message, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -110,12 +110,12 @@ func Handle(ctx context.Context, h Handler, m Message) (answer Message, err erro
 	return h(ctx, m)
 }
 
-// ErrorOf is a handler's error as the parent gets it, with the code that code gives it.
+// ErrorOf returns a handler's error in the form sent to the parent.
 func ErrorOf(err error, code func(error) string) *Error {
 	return &Error{Code: code(err), Msg: brief(err)}
 }
 
-// brief is the first line of an error: what comes after it is the stack of a program in WebAssembly.
+// brief returns the first line of an error: further lines are stack traces of WebAssembly.
 func brief(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line[:min(len(line), 1<<10)]

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// watcher kills a process that takes more than the limits of a call. Not the clock is what counts: on a machine that is
-// busy with other things an honest file may wait for long. But that is bounded as well, or whoever waits for the call
-// would wait for ever.
+// watcher kills a process that exceeds the limits of a call. Mainly processor time counts: on a busy machine a harmless
+// file may take long by the clock. But clock time is bounded, too, so that no caller waits forever.
 type watcher struct {
 	process *os.Process
 	limits  Limits
@@ -18,11 +17,11 @@ type watcher struct {
 
 	mu    sync.Mutex
 	timer *time.Timer
-	ended bool  // the call has, or the process was killed
-	why   error // it was killed
+	ended bool  // the call has ended, or the process was killed
+	why   error // reason for killing it
 }
 
-// leastCheck is how often at most a process is looked at.
+// leastCheck is the least time between two checks of a process.
 const leastCheck = 10 * time.Millisecond
 
 func watch(p *os.Process, l Limits) *watcher {
@@ -38,7 +37,7 @@ func watch(p *os.Process, l Limits) *watcher {
 	return w
 }
 
-// check kills the process if it has taken too much, else looks again when it can have.
+// check kills the process if it has exceeded a limit, else schedules the next check.
 func (w *watcher) check() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,7 +46,8 @@ func (w *watcher) check() {
 	}
 }
 
-// again sets the timer for when the process can have used up a limit, if none is.
+// again sets the timer for the earliest time at which the process can exceed a limit. It reports false if it already
+// has.
 func (w *watcher) again() bool {
 	next := time.Duration(1<<63 - 1)
 	if w.limits.Clock > 0 {
@@ -68,7 +68,7 @@ func (w *watcher) again() bool {
 	return true
 }
 
-// kill ends the process for another reason.
+// kill kills the process for another reason.
 func (w *watcher) kill(why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,7 +82,7 @@ func (w *watcher) end(why error) {
 	_ = w.process.Kill()
 }
 
-// stop ends the watch, and returns why the process was killed, or nil.
+// stop ends the watch and returns the reason why the process was killed, or nil.
 func (w *watcher) stop() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,18 +19,18 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// Folder is a directory with compiled engines. Compiled code is executed as it is, so nothing is read from a place
-// where another user can write. An engine is a directory in it, named after all that its code depends on, and complete
-// or absent: it is made under another name, renamed, and checked against its SHA-256 before each use. Several processes
-// may use one folder. A nil *Folder keeps nothing.
+// Folder is a directory with compiled engines. Compiled code is executed unchecked, so nothing is read from where
+// another user can write. Each engine has a subdirectory named after everything that its code depends on. It is
+// complete or absent: it is created under another name and then renamed, and its SHA-256 sums are verified before each
+// use. Several processes may share a folder. A nil *Folder keeps nothing.
 //
-// wazero's own cache, which is what lies in such a directory, names its files after its version, the system, the
-// processor's features and the module. But its checksum covers the machine code alone, not the offsets and tables
-// beside it, and its name covers neither Go's version, on whose layout of structures the code relies, nor replaced
-// sources of wazero itself.
+// A subdirectory contains a cache of wazero, which names its files after its version, the system, the processor's
+// features and the module. But wazero's checksum covers only the machine code, not the offsets and tables beside it,
+// and its names cover neither the Go version, on whose structure layouts the code relies, nor replaced sources of
+// wazero.
 type Folder struct{ path string }
 
-// Open returns the folder of a path, which is made if it is missing. The error says why it is not to be used.
+// Open returns the folder at a path, creating it if it is missing. It returns an error if the folder must not be used.
 func Open(path string) (*Folder, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -57,15 +57,15 @@ func Open(path string) (*Folder, error) {
 	return &Folder{path}, nil
 }
 
-// Starter is Start or Load of a Folder. Both call start with the configuration to compile an engine's module with. What
-// identifies the engine, if not its name and the modules of Go that the program consists of, is module.
+// Starter is the Start or Load method of a Folder. Both call start with the configuration for compiling an engine's
+// module. module identifies the engine if its name and the program's Go modules do not.
 type Starter func(engine string, module []byte, c wazero.RuntimeConfig, start Start) error
 
-// Start has an engine's module compiled, or loaded, with a configuration.
+// Start compiles or loads an engine's module with a configuration.
 type Start func(wazero.RuntimeConfig) error
 
-// Start has the engine loaded, or compiled and, where that can be, kept. The error is start's, which may be called
-// again where the folder cannot be used.
+// Start loads the engine, or compiles it and keeps it if possible. It returns the error of start, which may be called
+// again if the folder cannot be used.
 func (f *Folder) Start(engine string, module []byte, c wazero.RuntimeConfig, start Start) error {
 	if f.Load(engine, module, c, start) == nil {
 		return nil
@@ -76,10 +76,10 @@ func (f *Folder) Start(engine string, module []byte, c wazero.RuntimeConfig, sta
 	return start(c)
 }
 
-// ErrNotKept is the error of Load for an engine that is not kept, or was found damaged.
+// ErrNotKept reports an engine that is not kept or is damaged.
 var ErrNotKept = errors.New("no compiled engine is kept")
 
-// Load has the engine loaded, if it is kept.
+// Load loads the engine if it is kept, else it returns ErrNotKept.
 func (f *Folder) Load(engine string, module []byte, c wazero.RuntimeConfig, start Start) error {
 	if f == nil {
 		return ErrNotKept
@@ -97,7 +97,7 @@ func (f *Folder) Load(engine string, module []byte, c wazero.RuntimeConfig, star
 	return nil
 }
 
-// Has reports whether an engine seems to be kept.
+// Has reports whether an engine seems to be kept. It does not verify checksums.
 func (f *Folder) Has(engine string, module []byte) bool {
 	if f == nil {
 		return false
@@ -109,7 +109,7 @@ func (f *Folder) Has(engine string, module []byte) bool {
 	return err == nil
 }
 
-// compile has the engine compiled and kept. All but the newest of its other versions are removed then.
+// compile compiles and keeps the engine, and then removes all but the newest of its other versions.
 func (f *Folder) compile(engine string, module []byte, c wazero.RuntimeConfig, start Start) error {
 	if f == nil || !f.mayWrite() {
 		return ErrNotKept
@@ -122,7 +122,7 @@ func (f *Folder) compile(engine string, module []byte, c wazero.RuntimeConfig, s
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(made) // unless it has another name by then
+	defer os.RemoveAll(made) // no effect after renaming
 	if err := cached(made, c, start); err != nil {
 		return err // the disk may be full
 	}
@@ -132,8 +132,8 @@ func (f *Folder) compile(engine string, module []byte, c wazero.RuntimeConfig, s
 	return nil
 }
 
-// mayWrite reports whether what is in the folder may change: what a container's image has is as it was built, for root
-// too.
+// mayWrite reports whether the folder's mode allows writing. Engines in a container image must not change, even if the
+// process is root.
 func (f *Folder) mayWrite() bool {
 	info, err := os.Stat(f.path)
 	return err == nil && info.Mode()&0o200 != 0
@@ -156,8 +156,8 @@ func (f *Folder) entry(engine string, module []byte) (string, error) {
 	return filepath.Join(f.path, engine+"-"+hex.EncodeToString(h.Sum(nil)[:8])), nil
 }
 
-// builtWith names the compiler and PDFium by their modules' sums. A program that does not know them, as it was built of
-// other sources than those of released modules, is named by its own bytes.
+// builtWith identifies the compiler and PDFium by their modules' checksums. A program built without these, from sources
+// other than released modules, is identified by its own checksum.
 func builtWith() (string, error) {
 	var sums []string
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -178,16 +178,16 @@ func builtWith() (string, error) {
 	return sumOf(program)
 }
 
-// cached calls f with a configuration that has wazero's cache in a directory.
+// cached calls start with a configuration that has wazero's cache in a directory.
 func cached(dir string, c wazero.RuntimeConfig, start Start) error {
 	cache, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
 		return err
 	}
-	return start(c.WithCompilationCache(cache)) // which stays open: the code is the cache's
+	return start(c.WithCompilationCache(cache)) // the cache stays open: it owns the code
 }
 
-// finish gives a directory its sums and its name, if no other process did so first.
+// finish writes a directory's checksums and renames it, unless another process was first.
 func finish(made, entry string) error {
 	sums, err := sumsOf(made)
 	if err != nil {
@@ -205,7 +205,7 @@ func finish(made, entry string) error {
 	return os.Rename(made, entry)
 }
 
-// verify returns an error unless a directory of an engine is complete, undamaged and ours.
+// verify returns an error unless an engine's directory is complete, undamaged and writable only by this user or root.
 func verify(entry string) error {
 	said, err := os.ReadFile(filepath.Join(entry, sumsName))
 	if err != nil {
@@ -218,7 +218,8 @@ func verify(entry string) error {
 	return err
 }
 
-// sumsOf returns what sha256sum(1) prints of the files in a directory and those below it, all of which are ours.
+// sumsOf returns the sums of all files below a directory in the format of sha256sum(1). It fails if another user can
+// write to one.
 func sumsOf(dir string) (string, error) {
 	var sums strings.Builder
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -258,11 +259,11 @@ func sumOf(path string) (string, error) {
 }
 
 const (
-	versions = 2             // of each engine that are kept: a newer one, and the one that a user may go back to
+	versions = 2             // kept of each engine: the current one, and the one to which a user may roll back
 	compiles = 1 * time.Hour // longer than a compilation takes
 )
 
-// tidy removes all of an engine's versions but the one in use and the newest others, and what was left unfinished.
+// tidy removes an engine's versions except the one in use and the newest others, and unfinished directories.
 func (f *Folder) tidy(engine, used string) {
 	var others []fs.FileInfo
 	entries, _ := os.ReadDir(f.path)

@@ -21,7 +21,7 @@ import (
 var module = []byte("\x00asm\x01\x00\x00\x00\x01\x05\x01\x60\x00\x01\x7f\x03\x02\x01\x00" +
 	"\x07\x05\x01\x01f\x00\x00\x0a\x06\x01\x04\x00\x41\x2a\x0b")
 
-// run starts an engine and checks that it works. It returns how often it was started to get there.
+// run starts an engine and checks that it works. It returns the number of start calls.
 func run(t *testing.T, how wasm.Starter, engine string) (starts int, err error) {
 	t.Helper()
 	ctx := context.Background()
@@ -47,7 +47,7 @@ func run(t *testing.T, how wasm.Starter, engine string) (starts int, err error) 
 	return starts, nil
 }
 
-// private returns a folder that this user alone can write to, whatever the umask says.
+// private returns a folder that only this user can write to, whatever the umask.
 func private(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -66,7 +66,7 @@ func open(t *testing.T, path string) *wasm.Folder {
 	return f
 }
 
-// files returns the files of a folder with what tells a file that was written again.
+// files returns the files of a folder with attributes that change if a file is rewritten.
 func files(t *testing.T, folder string) (paths []string, made []time.Time) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
@@ -106,7 +106,7 @@ func TestEngineIsCompiledOnce(t *testing.T) {
 	}
 	paths, made := files(t, folder)
 	code(t, folder)
-	touched := func() time.Time { // when something was last made in it, to compile into or to be kept
+	touched := func() time.Time { // when an entry was last created in it
 		info, err := os.Stat(folder)
 		if err != nil {
 			t.Fatal(err)
@@ -135,7 +135,7 @@ func TestEngineIsCompiledOnce(t *testing.T) {
 	}
 }
 
-// TestDamagedEngineIsCompiledAfresh: wazero's own checksum covers the machine code alone.
+// TestDamagedEngineIsCompiledAfresh: wazero's own checksum covers only the machine code.
 func TestDamagedEngineIsCompiledAfresh(t *testing.T) {
 	t.Parallel()
 	change := func(f func(b []byte) []byte) func(*testing.T, string) {
@@ -250,7 +250,7 @@ func TestFolderThatIsNotToBeWrittenStaysAsItIs(t *testing.T) {
 	}
 }
 
-// TestFolderOfOthersIsRefused: what is in it is executed.
+// TestFolderOfOthersIsRefused: its contents would be executed.
 func TestFolderOfOthersIsRefused(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes do not count")
@@ -258,7 +258,7 @@ func TestFolderOfOthersIsRefused(t *testing.T) {
 	t.Parallel()
 	const others = "can be written by other users"
 	for name, c := range map[string]struct {
-		open string // what is opened, below a folder
+		open string // path to open, below a folder
 		mode map[string]os.FileMode
 		says string
 	}{
@@ -294,7 +294,7 @@ func TestFolderOfOthersIsRefused(t *testing.T) {
 	}
 }
 
-// TestEngineOfOthersIsNotLoaded: the folder is ours, but not all that is in it.
+// TestEngineOfOthersIsNotLoaded: the folder is ours, but not all of its contents.
 func TestEngineOfOthersIsNotLoaded(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes do not count")
@@ -328,7 +328,7 @@ func TestEngineOfOthersIsNotLoaded(t *testing.T) {
 	}
 }
 
-// TestFolderStaysSmall: of each engine there are two versions at most, and nothing that was left unfinished.
+// TestFolderStaysSmall: at most two versions of each engine, and no unfinished directories, remain.
 func TestFolderStaysSmall(t *testing.T) {
 	t.Parallel()
 	folder := private(t)
@@ -360,13 +360,13 @@ func TestFolderStaysSmall(t *testing.T) {
 	}
 }
 
-// TestProcessesShareAFolder: whoever is first has made it, and all work meanwhile.
+// TestProcessesShareAFolder: the first process creates it, and all work meanwhile.
 func TestProcessesShareAFolder(t *testing.T) {
 	t.Parallel()
 	folder := private(t)
 	done := make(chan error)
 	for range 8 {
-		f := open(t, folder) // no state is shared but what is on disk
+		f := open(t, folder) // only the disk is shared
 		go func() { _, err := run(t, f.Start, "e"); done <- err }()
 	}
 	for range 8 {

@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 )
 
-// maxLinks is more symbolic links than lead to a folder.
+// maxLinks bounds the symbolic links on the way to a folder.
 const maxLinks = 10
 
-// ours returns an error where another user could have put what is at an absolute path, or could replace it: each
-// directory on the way, and on that of each link, belongs to this user or to root and cannot be written by others,
-// unless it is one like /tmp, in which what is ours cannot be renamed by others.
+// ours returns an error if another user could have created or could replace the file at an absolute path. Each
+// directory on the way, including the ways of links, must belong to this user or root, and others must not be able to
+// write to it, unless it is sticky like /tmp, where others cannot rename our files.
 func ours(path string, links int) error {
 	if parent := filepath.Dir(path); parent != path {
 		if err := ours(parent, links); err != nil {
@@ -49,7 +49,7 @@ func ours(path string, links int) error {
 	return ours(target, links-1)
 }
 
-// oursAlone returns an error for what other users than root can write.
+// oursAlone returns an error if users other than this one and root can write the file.
 func oursAlone(path string, info fs.FileInfo) error {
 	const othersWrite = 0o022
 	if modesCount && info.Mode()&fs.ModeSymlink == 0 && info.Mode()&othersWrite != 0 {
@@ -58,7 +58,7 @@ func oursAlone(path string, info fs.FileInfo) error {
 	return ownedByUs(path, info)
 }
 
-// ownedByUs returns an error for what belongs to another user than root.
+// ownedByUs returns an error if the file belongs to a user other than this one or root.
 func ownedByUs(path string, info fs.FileInfo) error {
 	if uid, ok := owner(info); ok && uid != 0 && uid != os.Geteuid() {
 		return fmt.Errorf("%s belongs to another user (uid %d)", path, uid)

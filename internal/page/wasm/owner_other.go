@@ -4,8 +4,8 @@ package wasm
 
 import "io/fs"
 
-// modesCount reports whether modes and owners say who may do what: not on Windows, where access lists do, and what is
-// made in a user's folders is the user's alone.
+// modesCount reports whether file modes and owners determine access. On Windows access lists do, and files in a user's
+// folders are private by default.
 const modesCount = false
 
 func owner(fs.FileInfo) (uid int, ok bool) { return 0, false }

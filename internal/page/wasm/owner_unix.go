@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// modesCount reports whether modes and owners say who may do what.
+// modesCount reports whether file modes and owners determine access.
 const modesCount = true
 
 // owner returns the user that a file belongs to.
