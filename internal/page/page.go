@@ -14,9 +14,9 @@
 //	thread_linux.go, thread_other.go   processor time of the calling thread
 //	decoder.go   the process that decodes everything but PNG and baseline JPEG
 //	engines.go   the decoders in WebAssembly, and where their compiled code is kept
+//	scaled.go    scaling a JPEG and turning it upright while it is decoded
 //	finish.go    what is done to a decoded picture in either process
 //	render.go    scaling a picture and turning it upright
-//	scaled.go    the same for a JPEG while it is decoded, row by row
 //	average.go   scaling by area average
 //	named.go     names for files that are not supported
 //	channels.go  the rows of a decoded picture as 8-bit channels

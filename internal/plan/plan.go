@@ -45,10 +45,6 @@ const (
 	Within = 20 * time.Hour
 )
 
-// LongestPage is how much longer than an average page the GPU takes for the longest: OCR_MAX_TOKENS against some 800
-// tokens.
-const LongestPage = 5
-
 // DefaultSeqs is how many pages one GPU reads at once unless told otherwise: deploy.sh's GPU_MAX_NUM_SEQS.
 const DefaultSeqs = 32
 

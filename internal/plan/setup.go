@@ -52,7 +52,12 @@ func (s Setup) PageTime(n float64) time.Duration {
 	return time.Duration(n / s.Rate(n) * float64(time.Second))
 }
 
-// paced is how many pages one GPU has at once, GPUMaxNumSeqs at most, while the longest is read within OCRTimeout.
+// LongestPage is how much longer than an average page the GPU takes for the longest: OCR_MAX_TOKENS against some 800
+// tokens.
+const LongestPage = 5
+
+// paced returns how many pages one GPU can have at once, GPUMaxNumSeqs at most, with the longest still read within
+// OCRTimeout.
 func (s Setup) paced() int {
 	n := s.GPUMaxNumSeqs
 	for n > 0 && LongestPage*s.PageTime(float64(n)) > s.OCRTimeout {

@@ -5,9 +5,9 @@
 //
 // An error in a file either ends decoding (Decode) or is skipped as in libjpeg (Salvage).
 //
-// Files, in reading order: decode.go the segments of a file, scan.go its scans, blocks.go the coefficients of a block,
-// restart.go resuming after damage, transform.go the inverse transform, strip.go the samples of a channel, picture.go
-// size, sampling and colours, bits.go bytes and bits, huffman.go codes.
+// Files, in reading order: decode.go the segments of a file, scan.go its scans, restart.go resuming after damage,
+// blocks.go the coefficients of a block, strip.go the samples of a channel, transform.go the inverse transform,
+// picture.go size, sampling and colours, and who receives a picture, bits.go bytes and bits, huffman.go codes.
 package jpegdecode
 
 import (
@@ -25,26 +25,6 @@ var ErrDamaged = errors.New("jpegdecode: damaged")
 
 // ErrNothing reports a file without a single decodable block.
 var ErrNothing = errors.New("jpegdecode: no part of the picture can be decoded")
-
-// Sink receives a picture while it is decoded.
-type Sink interface {
-	// Begin is called once, before the first samples. It returns the reduction of each channel, the same across and
-	// down: 1, 2, 4 or 8.
-	Begin(p Picture) []int
-	// Strip is called with the next rows of each channel, which cover the same part of the picture in all channels.
-	// They are valid until it returns.
-	Strip(channels []Samples)
-}
-
-// Samples holds rows of a channel.
-type Samples struct {
-	Pix           []byte
-	Stride        int
-	Width, Height int // without padding
-}
-
-// Row returns row y.
-func (s Samples) Row(y int) []byte { return s.Pix[y*s.Stride:][:s.Width] }
 
 // Result reports how much of a file was decoded.
 type Result struct {
@@ -72,7 +52,7 @@ func Decode(ctx context.Context, src io.Reader, sink Sink) error {
 // height after the picture. Salvage returns ErrNothing or the error of ctx.
 func Salvage(ctx context.Context, b []byte, height int, sink Sink) (Result, error) {
 	d := &decoder{ctx: ctx, r: reader{b: b, at: min(2, len(b))}, sink: sink}
-	d.standardTables()
+	d.tables = standardTables()
 	return d.decode(height)
 }
 
@@ -202,6 +182,12 @@ func (d *decoder) takeFrame(body []byte, height int) bool {
 	return true
 }
 
+func (d *decoder) picture() Picture {
+	p := Picture{Width: d.frame.Width, Height: d.frame.Height, Channels: d.frame.Components}
+	p.Colours = ColoursOf(p.Channels, d.jfif, d.adobe, d.transform)
+	return p
+}
+
 func (d *decoder) takeHuffman(b []byte) {
 	for len(b) >= 17 {
 		n := 0
@@ -237,5 +223,3 @@ func (d *decoder) takeQuant(b []byte) {
 		d.quant[number], b = q, b[1+64<<wide:]
 	}
 }
-
-func ceilDiv(a, b int) int { return (a + b - 1) / b }

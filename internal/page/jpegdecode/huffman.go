@@ -81,13 +81,14 @@ func (h *huffman) code(bits uint64) (symbol, length int) {
 	return 0, 0
 }
 
-// standardTables sets the tables of the standard's annex K, which Motion JPEG frames omit.
-func (d *decoder) standardTables() {
+// standardTables returns the DC and AC tables of the standard's annex K, which Motion JPEG frames omit.
+func standardTables() (tables [2][4]*huffman) {
 	dc := []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
 	for i := range 2 {
-		d.tables[0][i] = newHuffman([]byte(standardCounts[i]), dc, true)
-		d.tables[1][i] = newHuffman([]byte(standardCounts[2+i]), []byte(standardSymbols[i]), false)
+		tables[0][i] = newHuffman([]byte(standardCounts[i]), dc, true)
+		tables[1][i] = newHuffman([]byte(standardCounts[2+i]), []byte(standardSymbols[i]), false)
 	}
+	return tables
 }
 
 // The tables of annex K: the codes per length (DC luma, DC chroma, AC luma, AC chroma) and the AC symbols.

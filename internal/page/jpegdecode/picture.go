@@ -6,6 +6,26 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/jpegfile"
 )
 
+// Sink receives a picture while it is decoded.
+type Sink interface {
+	// Begin is called once, before the first samples. It returns the reduction of each channel, the same across and
+	// down: 1, 2, 4 or 8.
+	Begin(p Picture) []int
+	// Strip is called with the next rows of each channel, which cover the same part of the picture in all channels.
+	// They are valid until it returns.
+	Strip(channels []Samples)
+}
+
+// Samples holds rows of a channel.
+type Samples struct {
+	Pix           []byte
+	Stride        int
+	Width, Height int // without padding
+}
+
+// Row returns row y.
+func (s Samples) Row(y int) []byte { return s.Pix[y*s.Stride:][:s.Width] }
+
 // Picture describes a picture as its file declares it.
 type Picture struct {
 	Width, Height int
@@ -24,12 +44,6 @@ const (
 	InvertedCMYK // 255 is no ink
 	YCCK         // YCbCr that converts to CMY, and inverted K
 )
-
-func (d *decoder) picture() Picture {
-	p := Picture{Width: d.frame.Width, Height: d.frame.Height, Channels: d.frame.Components}
-	p.Colours = ColoursOf(p.Channels, d.jfif, d.adobe, d.transform)
-	return p
-}
 
 // ColoursOf returns the meaning of channels c by the rules of image/jpeg and libjpeg. jfif and adobe say whether the
 // file has these segments; transform is the Adobe segment's.
@@ -82,3 +96,5 @@ func (p Picture) Ratio() (image.YCbCrSubsampleRatio, bool) {
 	}
 	return 0, false
 }
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }

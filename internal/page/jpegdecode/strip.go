@@ -52,6 +52,36 @@ func (d *decoder) begin() {
 	}
 }
 
+// sums is a block of a progressive picture: the sums of its scaled coefficients, and as bit sets the coefficients that
+// are not 0 and those that are negative, which refining scans need.
+type sums struct {
+	pix         []int16
+	seen, minus *uint64 // bit 0 of seen: a scan has reached the block
+	terms       *[64]term
+}
+
+// sumBits is the number of fractional bits of a sum.
+const sumBits = 6
+
+// add adds value to coefficient k.
+func (b sums) add(k, value int) {
+	t := &b.terms[k]
+	b.pix[t.at] += int16((value*int(t.scale) + 1<<(pointBits-sumBits-1)) >> (pointBits - sumBits))
+}
+
+// set sets coefficient k to a value other than 0. It reports false, and changes nothing, if it was set already.
+func (b sums) set(k, value int) bool {
+	if *b.seen>>k&1 != 0 {
+		return false
+	}
+	*b.seen |= 1 << k
+	if value < 0 {
+		*b.minus |= 1 << k
+	}
+	b.add(k, value)
+	return true
+}
+
 // sums returns the sums of the block at x, y.
 func (c *channel) sums(x, y int) sums {
 	i := y*c.across + x
