@@ -42,14 +42,14 @@ const help = `Usage: go run -C bench . [--quick] [--rounds N] [--profile DIR] [T
 
 Measures the function against the yardstick (bench/yardstick) and prints tables in Markdown. Linux only. Tables:
 
-  start       from exec to the first acknowledged event, beside an empty function
-  latency     what one event takes beyond the waits of its remote calls; calls, documents and allocations per event
-  throughput  processor time per event, many in flight
+  start       from exec to the first acknowledged event, compared with an empty function
+  latency     time of one event less the waits of its remote calls; calls, documents and allocations per event
+  throughput  processor time per event with many in flight
   memory      peak resident memory by size of the image and number in flight
   backlog     ten times the events: ten times the time, the same memory
   budget      80 uploads of 60 megapixels at once under a hard limit of memory
-  long        a document of 300 pages: time, calls and bytes a page, memory
-  burst       10,000 events of one page, as many at once as deployed: events/s and core, the tail, allocations, memory
+  long        a document of 300 pages: time, calls and bytes per page, memory
+  burst       10,000 one-page events at a deployed instance's concurrency: events/s and core, tail, allocations, memory
   peers       other clients on the same pages: openai-go, openai-node, httpx, openai-python. Runs only when named, and
               says how to install what is missing
 
@@ -94,7 +94,7 @@ func bench(ctx context.Context, out io.Writer, args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.Usage = func() { fmt.Fprint(fs.Output(), help); fs.PrintDefaults() }
 	quick := fs.Bool("quick", false, "fewer rounds")
-	rounds := fs.Int("rounds", 0, "how often each side has its turn (default 15, with --quick 5)")
+	rounds := fs.Int("rounds", 0, "turns of each side (default 15, with --quick 5)")
 	profile := fs.String("profile", "", "folder to write CPU profiles of the latency and throughput tables to")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (r *run) measure(names []string) error {
 		}) bool {
 			return t.name == n
 		}) {
-			return fmt.Errorf("there is no table %q", n)
+			return fmt.Errorf("unknown table %q", n)
 		}
 	}
 	for _, t := range tables {

@@ -174,14 +174,14 @@ func (r *run) peerTurn(p peer, file string, atOnce int, use *peerUse) error {
 		err = waited
 	}
 	if c := r.world.Counts().Sub(before); err == nil && (c.Faults > 0 || c.Pages != int64(atOnce+calls)) {
-		err = fmt.Errorf("it does not do its work: %+v", c)
+		err = fmt.Errorf("pages are missing or damaged: %+v", c)
 	}
 	return err
 }
 
 func (r *run) measurePeer(p *process, in io.Writer, out *bufio.Reader, use *peerUse, calls int) error {
 	if line, err := out.ReadString('\n'); err != nil || line != "warm\n" {
-		return fmt.Errorf("it said %q: %w", line, err)
+		return fmt.Errorf("unexpected output %q: %w", line, err)
 	}
 	r.world.Prove(false)
 	begun, err := p.cpu()
@@ -199,7 +199,7 @@ func (r *run) measurePeer(p *process, in io.Writer, out *bufio.Reader, use *peer
 	wait := (r.world.Waited() - waited) / time.Duration(calls)
 	var took []float64
 	if err := json.Unmarshal([]byte(strings.TrimSpace(line)), &took); err != nil || len(took) != calls {
-		return fmt.Errorf("it said %.100q: %w", line, err)
+		return fmt.Errorf("unexpected output %.100q: %w", line, err)
 	}
 	ended, err := p.cpu()
 	if err != nil {

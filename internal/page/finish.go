@@ -38,7 +38,7 @@ type scaled struct {
 }
 
 // errNothingLeft reports a picture with too much missing: all white, it would pass for a blank page.
-var errNothingLeft = corrupt("the file is cut off or damaged, and nothing of its picture is left", nil)
+var errNothingLeft = corrupt("the file is cut off or damaged, and no part of its picture can be read", nil)
 
 // leastLeft is the fraction of a picture that must be present, as a divisor.
 const leastLeft = 64
@@ -120,7 +120,7 @@ func (f finishing) args(room int64) []int64 {
 // finishingOf parses the arguments of a call.
 func finishingOf(args []int64) (room int64, f finishing, own []int64, err error) {
 	if len(args) < 4 || args[1] < 1 || args[1] > maxEdge || args[2] < 1 || args[2] > 8 {
-		return 0, f, nil, fmt.Errorf("page: a decoder was called with %v", args)
+		return 0, f, nil, fmt.Errorf("page: invalid decoder arguments %v", args)
 	}
 	return args[0], finishing{edge: int(args[1]), orientation: orientation(args[2]), lossy: args[3] == 1}, args[4:], nil
 }
@@ -142,7 +142,7 @@ func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	if len(a) != 10 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
 		a[4] < 0 || a[4] >= int64(len(kinds)) || a[8] < 0 || a[8] > inkUnit ||
 		!slices.Contains([]int64{0, 90, 180, 270}, a[9]) || len(m.Data) == 0 {
-		return finished{}, fmt.Errorf("page: a decoder answered %v with %d bytes", a, len(m.Data))
+		return finished{}, fmt.Errorf("page: invalid decoder answer %v with %d bytes", a, len(m.Data))
 	}
 	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]],
 			blank:       a[5] == 1,

@@ -55,7 +55,7 @@ func heifComplaint(format string, err error) error {
 	case errors.Is(err, heif.ErrCrash):
 		return errDied
 	case errors.Is(err, heif.ErrBroken):
-		return &Error{Kind: Corrupt, Msg: "broken or cut-off " + format}
+		return &Error{Kind: Corrupt, Msg: "damaged or cut-off " + format}
 	}
 	return err
 }

@@ -99,7 +99,7 @@ func jpegProcess(marker byte) string {
 	case marker == 0xf7:
 		return "with lossless compression (JPEG-LS)"
 	case marker >= jpegfile.SOF0:
-		return "with an extension that is not known"
+		return "with an unknown extension"
 	}
 	return ""
 }
@@ -112,7 +112,7 @@ func heightBelow(s *stream) (int, error) {
 			return 0, err
 		}
 		if marker != jpegfile.DNL {
-			return 0, corrupt("the JPEG does not say how high its picture is", nil)
+			return 0, corrupt("the JPEG does not declare its height", nil)
 		}
 		n, err := jpegfile.BodySize(s)
 		if err == nil && n == 2 {
@@ -235,7 +235,7 @@ func decodeJPEG(r io.Reader, f finishing) (image.Image, error) {
 // height.
 func salvageJPEG(ctx context.Context, file []byte, f finishing, args []int64) (image.Image, error) {
 	if len(args) != 1 {
-		return nil, fmt.Errorf("page: a JPEG was to be decoded with %v", args)
+		return nil, fmt.Errorf("page: invalid JPEG decoder arguments %v", args)
 	}
 	s := &jpegSink{f: f}
 	res, err := jpegdecode.Salvage(ctx, file, int(args[0]), s)

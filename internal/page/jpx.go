@@ -26,7 +26,7 @@ func isJPX(b []byte) bool {
 func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	codestream := bytes.Index(o.data, []byte(codestreamMagic)) // inside a box in the box format
 	if codestream < 0 || len(o.data) < codestream+42 {
-		return nil, corrupt("broken or cut-off JPEG 2000", nil)
+		return nil, corrupt("damaged or cut-off JPEG 2000", nil)
 	}
 	b := o.data[codestream+8:]
 	side := func(at int) int64 { // the end of the grid minus the picture's offset
@@ -34,11 +34,11 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	}
 	w, h := side(0), side(4)
 	if w < 1 || h < 1 {
-		return nil, corrupt("broken or cut-off JPEG 2000", nil)
+		return nil, corrupt("damaged or cut-off JPEG 2000", nil)
 	}
 	// PDFium would decode these as gray pictures side by side
 	if channels := o.data[codestream+41]; codestream == 0 && channels != 1 && channels != 3 {
-		return nil, unsupported(fmt.Sprintf("JPEG 2000 without a file's header and with %d channels is not supported",
+		return nil, unsupported(fmt.Sprintf("JPEG 2000 codestream with %d channels is not supported",
 			channels))
 	}
 	p := &picture{
@@ -67,7 +67,7 @@ func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
 		case errors.Is(err, pdf.ErrRoom):
 			return nil, errRoom
 		case err != nil:
-			return nil, &Error{Kind: Corrupt, Msg: "broken or cut-off JPEG 2000"}
+			return nil, &Error{Kind: Corrupt, Msg: "damaged or cut-off JPEG 2000"}
 		}
 		return img, nil
 	}).serve

@@ -141,7 +141,7 @@ func (o *object) how(h *header, stored image.Point) string {
 		did = append(did, "with a white margin")
 	}
 	if len(did) == 0 {
-		return "encoded again"
+		return "re-encoded"
 	}
 	return strings.Join(did, ", ")
 }
@@ -197,7 +197,7 @@ func (o *object) decodeThere(ctx context.Context, pic *picture, call string, roo
 		p, err = finishedOf(m, o.lim.Edge)
 	}
 	if err == nil && !pic.expects(p.stored) {
-		err = corrupt(fmt.Sprintf("the %s is not as large as it says", o.format.name), nil)
+		err = corrupt(fmt.Sprintf("the %s does not have its declared size", o.format.name), nil)
 	}
 	if err != nil {
 		o.settle()

@@ -492,7 +492,7 @@ func TestTooManyBytesAreConverted(t *testing.T) {
 		o := newObject(data)
 		o.size = size
 		pg, b, err := only(t, o, wide(1540))
-		if err != nil || len(b) > 1<<20 || pg.How != "encoded again" || pg.Width != 200 {
+		if err != nil || len(b) > 1<<20 || pg.How != "re-encoded" || pg.Width != 200 {
 			t.Errorf("declared %d: %+v %v", size, pg, err)
 		}
 		if o.opens.Load() != o.closes.Load() {

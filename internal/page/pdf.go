@@ -25,7 +25,7 @@ func pdfPages(ctx context.Context, o *object, room int64) ([]entry, error) {
 	lim := o.lim
 	switch {
 	case len(m.Args) != 1 || m.Args[0] < 1:
-		return nil, fmt.Errorf("page: a decoder answered %v", m.Args)
+		return nil, fmt.Errorf("page: invalid decoder answer %v", m.Args)
 	case m.Args[0] > int64(lim.MaxPages) && !lim.First:
 		return nil, tooManyPages(lim.MaxPages)
 	}
@@ -86,9 +86,9 @@ func pdfComplaint(err error) error {
 	case errors.Is(err, pdf.ErrCrash):
 		return errDied
 	case errors.Is(err, pdf.ErrBroken):
-		return corrupt("broken or cut-off PDF", err)
+		return corrupt("damaged or cut-off PDF", err)
 	case errors.Is(err, pdf.ErrPage):
-		return corrupt("broken page of a PDF", err)
+		return corrupt("damaged page of a PDF", err)
 	}
 	return err
 }

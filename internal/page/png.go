@@ -139,7 +139,7 @@ func (h *pngHeader) takeIHDR(b []byte) error {
 		return corrupt("the PNG's description of its picture is damaged", nil)
 	}
 	if b[10] != 0 || b[11] != 0 {
-		return unsupported("PNG with a compression or filter of its own is not supported")
+		return unsupported("PNG with a nonstandard compression or filter is not supported")
 	}
 	return nil
 }

@@ -161,11 +161,11 @@ func TestOtherFilesAreNamed(t *testing.T) {
 		"a Canon raw file (CR3)":      "\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom",
 		"HEIF with a short header": "\x00\x00\x00\x10ftypmif3\x00\x00\x00\x00" +
 			"\x00\x00\x00\x0cmini\x00\x00\x00\x00",
-		"HEIF with a JPEG in it":      string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "jpeg" })),
+		"HEIF containing a JPEG":      string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "jpeg" })),
 		"uncompressed HEIF":           string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "unci" })),
 		"HEIF coded as VVC":           string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "vvc1" })),
 		"HEIF coded as AVC (H.264)":   string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "avc1" })),
-		"HEIF with a JPEG 2000 in it": string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "j2k1" })),
+		"HEIF containing a JPEG 2000": string(tilesOf(t, func(g *pagetest.Grid) { g.Kind = "j2k1" })),
 	} {
 		if heif.HEIC() == nil && strings.Contains(what, "HEIF") {
 			continue

@@ -125,7 +125,7 @@ func webpStill(file []byte) (still []byte, chunks []riffChunk, err error) {
 	case err != nil || !animated:
 		return file, chunks, err
 	case len(frame) < frameHead:
-		return nil, nil, corrupt("broken WebP: a picture of a wrong length", nil)
+		return nil, nil, corrupt("damaged WebP: a frame of invalid length", nil)
 	}
 	if chunks, err = riffChunks(frame[frameHead:]); err != nil {
 		return nil, nil, err

@@ -110,14 +110,14 @@ func (s *store) allows(w *pb.Write) error {
 	switch c := w.GetCurrentDocument().GetConditionType().(type) {
 	case *pb.Precondition_Exists:
 		if !c.Exists && d != nil {
-			return status.Error(codes.AlreadyExists, "it exists")
+			return status.Error(codes.AlreadyExists, "the document exists")
 		}
 		if c.Exists && d == nil {
-			return status.Error(codes.NotFound, "it does not exist")
+			return status.Error(codes.NotFound, "the document does not exist")
 		}
 	case *pb.Precondition_UpdateTime:
 		if d == nil || !d.updated.AsTime().Equal(c.UpdateTime.AsTime()) {
-			return status.Error(codes.FailedPrecondition, "it has changed")
+			return status.Error(codes.FailedPrecondition, "the document has changed")
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ const (
 // numbered returns the object with its name inside.
 func (o *object) numbered(name string) (*object, error) {
 	if len(o.bytes) < headerEnd || len(name) > nameSize || string(o.bytes[1:4]) != "PNG" {
-		return nil, errors.New("this object cannot be numbered")
+		return nil, errors.New("this object cannot be numbered: it must be a PNG with a short name")
 	}
 	b := make([]byte, 0, len(o.bytes)+chunkSize)
 	b = append(b, o.bytes[:headerEnd]...)

@@ -151,7 +151,7 @@ func (c *canvas) putOverlay(it *item, f use, depth int) error {
 		case r.failed:
 			return ErrBroken
 		case part.turned():
-			return &Unsupported{"HEIF of turned pictures that are laid over each other"}
+			return &Unsupported{"HEIF overlay of turned pictures"}
 		}
 		if err := c.put(part, it, image.Rect(0, 0, w, h).Add(place), f, depth+1); err != nil {
 			return err

@@ -89,7 +89,7 @@ func (e *Engine) start(how wasm.Starter) error {
 // [Info.Memory] bytes, and the decoder at most room bytes in addition.
 func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 	if err := e.Start(nil); err != nil {
-		return nil, fmt.Errorf("heif: start of the decoder: %w", err)
+		return nil, fmt.Errorf("heif: starting the decoder: %w", err)
 	}
 	f, err := parse(b)
 	if err != nil {
@@ -105,7 +105,7 @@ func (e *Engine) Decode(b []byte, room int64) (image.Image, error) {
 		last.close()
 		last = nil
 		if kinds[it.kind] != e.codec {
-			return nil, &Unsupported{"HEIF of pictures of different codecs"}
+			return nil, &Unsupported{"HEIF with several codecs"}
 		}
 		fr, i, err := e.decode(it, room)
 		last = i

@@ -36,12 +36,13 @@ const (
 var kinds = map[string]Codec{"hvc1": HEVC, "hev1": HEVC, "av01": AV1}
 
 // others maps unsupported types to descriptions.
-var others = map[string]string{"jpeg": "HEIF with a JPEG in it", "unci": "uncompressed HEIF",
-	"j2k1": "HEIF with a JPEG 2000 in it",
+var others = map[string]string{"jpeg": "HEIF containing a JPEG", "unci": "uncompressed HEIF",
+	"j2k1": "HEIF containing a JPEG 2000",
 	"vvc1": "HEIF coded as VVC", "vvi1": "HEIF coded as VVC", "avc1": "HEIF coded as AVC (H.264)",
 	"avc3": "HEIF coded as AVC (H.264)",
-	"evc1": "HEIF coded as EVC", "lhv1": "HEIF of layers", "hvt1": "HEIF of HEVC tiles", "mski": "HEIF that is a mask",
-	"tili": "HEIF of tiles (tili)", "mp4v": "an MPEG-4 video", "vvi2": "HEIF coded as VVC"}
+	"evc1": "HEIF coded as EVC", "lhv1": "layered HEIF", "hvt1": "HEIF made of HEVC tiles",
+	"mski": "HEIF that is a mask",
+	"tili": "HEIF made of tiles (tili)", "mp4v": "an MPEG-4 video", "vvi2": "HEIF coded as VVC"}
 
 // Read reads the header of a file. It returns ErrBroken or an *Unsupported.
 func Read(b []byte) (Info, error) {
@@ -163,7 +164,7 @@ func orientation(quarters byte, mirror int) int {
 func unsupported(kind string) error {
 	what := others[kind]
 	if what == "" {
-		what = fmt.Sprintf("HEIF of an unknown kind (%q)", kind)
+		what = fmt.Sprintf("HEIF of unknown kind (%q)", kind)
 	}
 	return &Unsupported{what}
 }

@@ -177,7 +177,7 @@ func size(i pdfium.Pdfium, page requests.Page, edge int) (w, h int, err error) {
 // call opens b in an instance of room bytes and calls f with both.
 func (e *Engine) call(b []byte, room int64, f func(pdfium.Pdfium, references.FPDF_DOCUMENT) error) (err error) {
 	if err := e.Start(nil); err != nil {
-		return fmt.Errorf("pdf: start of PDFium: %w", err)
+		return fmt.Errorf("pdf: starting PDFium: %w", err)
 	}
 	if e.next, err = wasm.NewMemory(room); err != nil {
 		return fmt.Errorf("pdf: %w", err)

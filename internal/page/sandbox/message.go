@@ -56,7 +56,7 @@ func readHead(r *bufio.Reader) (m Message, err error) {
 		err = json.Unmarshal(line, &m)
 	}
 	if err == nil && (m.Size < 0 || m.Size > maxSize) {
-		err = errors.New("a message of impossible size")
+		err = errors.New("invalid message size")
 	}
 	return m, err
 }

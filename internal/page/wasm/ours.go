@@ -53,7 +53,7 @@ func ours(path string, links int) error {
 func oursAlone(path string, info fs.FileInfo) error {
 	const othersWrite = 0o022
 	if modesCount && info.Mode()&fs.ModeSymlink == 0 && info.Mode()&othersWrite != 0 {
-		return fmt.Errorf("%s can be written by other users (chmod go-w takes that from them)", path)
+		return fmt.Errorf("%s can be written by other users (chmod go-w prevents that)", path)
 	}
 	return ownedByUs(path, info)
 }
