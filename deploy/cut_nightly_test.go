@@ -21,7 +21,7 @@ var waits = []struct{ name, reason string }{
 	{"late-answers", "the platform"},
 	{"late-lists", ""}, // nothing to wait for
 	{"late-subscription", "the subscription of bucketocr-finalized"},
-	{"late-trigger", "uploading once more"},
+	{"late-trigger", "uploading again"},
 }
 
 // TestEachDelay: the same as TestFirstMinutesOfEverything, but with one delay at a time.
