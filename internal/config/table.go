@@ -118,9 +118,9 @@ func (c *Config) settings() []setting {
 			"decoded pages in flight; 512 MiB if no limit is found, never above the instance's",
 			bytes.between(&c.MemoryBudget, "16 MiB", "64 GiB")},
 		{"MAX_ATTEMPTS", "3", false,
-			"strikes at which a page fails: failures that only the page explains, at most one per delivery",
+			"retries of a page: it fails with that many strikes (failures that only the page explains); outages do not count",
 			number(&c.MaxAttempts, "strikes", "1", "1000")},
-		{"RETRY_WINDOW", "24h", false, "from the first claim until any fault is final",
+		{"RETRY_WINDOW", "24h", false, "how long an object is retried after its first attempt, whatever the fault",
 			duration(&c.RetryWindow, "60s", "720h")},
 
 		{"PROCESS_TIMEOUT", "480s", false,
