@@ -22,20 +22,26 @@ func benchPage(b *testing.B, data []byte, edge int) {
 			b.Fatal(err)
 		}
 		for n := range ps.Len() {
-			pg, _, err := ps.Page(context.Background(), n+1)
-			if err != nil {
-				b.Fatal(err)
-			}
-			r, err := pg.Open()
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := io.Copy(io.Discard, r); err != nil {
-				b.Fatal(err)
-			}
-			_ = r.Close()
+			readPage(b, ps, n+1)
 		}
 		_ = ps.Close()
+	}
+}
+
+// readPage makes page n and reads its bytes.
+func readPage(b *testing.B, ps *Pages, n int) {
+	b.Helper()
+	pg, _, err := ps.Page(context.Background(), n)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := pg.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		b.Fatal(err)
 	}
 }
 

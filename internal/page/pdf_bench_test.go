@@ -5,7 +5,6 @@ package page
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,17 +93,7 @@ func drawnByUs(b *testing.B, file, engines string) taken {
 		b.Fatal(err)
 	}
 	for n := range ps.Len() {
-		pg, _, err := ps.Page(context.Background(), n+1)
-		if err != nil {
-			b.Fatal(err)
-		}
-		r, err := pg.Open()
-		if err == nil {
-			_, err = io.Copy(io.Discard, r)
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
+		readPage(b, ps, n+1)
 	}
 	t := taken{memory: childrensPeak()}
 	_ = ps.Close()

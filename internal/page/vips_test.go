@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,17 +29,7 @@ func develops(b *testing.B, data []byte) {
 		b.Fatal(err)
 	}
 	defer ps.Close()
-	pg, _, err := ps.Page(context.Background(), 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	r, err := pg.Open()
-	if err == nil {
-		_, err = io.Copy(io.Discard, r)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
+	readPage(b, ps, 1)
 }
 
 // cost is the real time and processor time of something.

@@ -126,6 +126,15 @@ func TestRoomForTextAndImage(t *testing.T) {
 		tab.Until(seen + ` === '` + c.modes[1] + `'`)
 		tab.Key("z")
 	}
+	// On a wide screen the list has more room, and lines of text are no longer than can be read with ease.
+	tab.Size(2560, 1440)
+	tab.Until(`document.querySelector('.left').getBoundingClientRect().width > 480`)
+	if too := browsertest.Eval[bool](tab, `(() => { const text = document.querySelector('.reading'), p = text.querySelector('p');
+		const measure = document.createElement('p'); measure.style.width = '80ch'; text.append(measure);
+		const most = measure.getBoundingClientRect().width; measure.remove();
+		return text.clientWidth <= most || p.getBoundingClientRect().width > most; })()`); too {
+		t.Error("a line of text is longer than 80 characters, or the screen is not wide")
+	}
 }
 
 // TestPageNumberFollows: the number of the page is that of the page at the top, however it came there; one out of range

@@ -63,16 +63,7 @@ func (f *functions) timeLeft(k int32) time.Duration {
 	return f.attempts[k].begun + f.deadline() - f.m.now
 }
 
-func (f *functions) keepAttempt(a attempt) int32 {
-	if n := len(f.free); n > 0 {
-		k := f.free[n-1]
-		f.free = f.free[:n-1]
-		f.attempts[k] = a
-		return k
-	}
-	f.attempts = append(f.attempts, a)
-	return int32(len(f.attempts) - 1)
-}
+func (f *functions) keepAttempt(a attempt) int32 { return keep(&f.attempts, &f.free, a) }
 
 // goOn reads the remaining pages, a few at a time, and then the suspects.
 func (f *functions) goOn(k int32) {

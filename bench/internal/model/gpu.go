@@ -258,17 +258,7 @@ func (m *model) work(w want) float64 {
 	return min(0.3-0.7*math.Log((float64(dice.Uint64()>>11)+1)/(1<<53)), plan.LongestPage)
 }
 
-// keepPage stores a page, reusing the index of a finished one if possible.
-func (g *gpus) keepPage(p page) int32 {
-	if n := len(g.free); n > 0 {
-		i := g.free[n-1]
-		g.free = g.free[:n-1]
-		g.pages[i] = p
-		return i
-	}
-	g.pages = append(g.pages, p)
-	return int32(len(g.pages) - 1)
-}
+func (g *gpus) keepPage(p page) int32 { return keep(&g.pages, &g.free, p) }
 
 // finish answers the request for a page.
 func (g *gpus) finish(i int32) {

@@ -112,3 +112,15 @@ func (m *model) noteDone() {
 		m.result.BusyUntil99 = m.busy()
 	}
 }
+
+// keep stores v at a free index, or else at a new one, and returns the index.
+func keep[T any](all *[]T, free *[]int32, v T) int32 {
+	if n := len(*free); n > 0 {
+		i := (*free)[n-1]
+		*free = (*free)[:n-1]
+		(*all)[i] = v
+		return i
+	}
+	*all = append(*all, v)
+	return int32(len(*all) - 1)
+}
