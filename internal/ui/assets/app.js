@@ -138,12 +138,13 @@ let asked = false;
 function update() {
   if (asked) return;
   asked = true;
-  requestAnimationFrame(async () => {
+  requestAnimationFrame(() => {
+    asked = false;
     if (pressed()) {
       list.refresh();
-      await released();
+      released().then(update);
+      return;
     }
-    asked = false;
     store.sort();
     list.update();
     writeChips();
