@@ -13,7 +13,8 @@ var slow = standin.Waits{Storage: 5 * time.Millisecond, OCR: 300 * time.Millisec
 // waves is the number of times that events are delivered at once. Uncollected garbage counts from the second wave on.
 const waves = 3
 
-// memory measures the peak resident memory, with a new process for each figure.
+// memory measures the peak resident memory, with a new process for each figure. An idle process is one that has
+// acknowledged one small image.
 func memory(r *run) error {
 	r.world.SetWaits(slow)
 	r.world.Put("photo.jpg", photo(4032, 3024))
@@ -29,6 +30,16 @@ func memory(r *run) error {
 		loads = append(loads, load{s.label, s.file, []int{1, 16, 80}})
 	}
 	loads = append(loads, load{"12 megapixels JPEG (made smaller by bucketocr)", "photo.jpg", []int{1, 16}})
+	idle, err := r.idle(ours, sizes[0].file)
+	if err != nil {
+		return err
+	}
+	idleTheirs, err := r.idle(theirs, sizes[0].file)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, []string{"none: an idle process", "0", mb(idle), mb(idleTheirs), "", fmt.Sprintf("%.1f",
+		float64(idleTheirs)/float64(idle))})
 	for _, l := range loads {
 		for _, n := range l.atOnce {
 			us, err := r.peak(ours, l.file, n)
@@ -51,12 +62,34 @@ func memory(r *run) error {
 					"16 at once of 7 MB take %s MB, less than 96; the yardstick %.1f times as much, at least 10",
 					mb(us), ratio)
 			}
+			if l.file == "photo.jpg" && n == 1 {
+				defer verdict(r.out, us-idle <= 12e6, "a photo takes %s MB more than an idle process, at most 12",
+					mb(us-idle))
+			}
+			if l.file == "photo.jpg" && n == 16 {
+				defer verdict(r.out, us <= 160e6 && us < them,
+					"16 photos at once take %s MB, at most 160 and less than the yardstick's %s", mb(us), mb(them))
+			}
 		}
 	}
 	table(r.out, rows)
 	return nil
 }
 
+// idle returns the resident memory of a process that has acknowledged one image and does nothing.
+func (r *run) idle(name, file string) (int64, error) {
+	p, err := r.exec(name, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	if _, err := p.first(r.ctx, r.name(file)); err != nil {
+		return 0, err
+	}
+	return p.residentMemory("VmRSS")
+}
+
+// peak returns the peak resident memory while n events at a time are delivered, in waves.
 func (r *run) peak(name, file string, n int, env ...string) (int64, error) {
 	p, err := r.exec(name, 0, env...)
 	if err != nil {
