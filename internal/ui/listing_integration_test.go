@@ -327,21 +327,23 @@ func TestSearchInTexts(t *testing.T) {
 	tab := browsertest.New(t, 1440, 900)
 	tab.Open(d.url)
 	tab.Until(rows + ` === 3 && document.querySelector('#search').placeholder === 'Search names and texts'`)
-	tab.Key("/", kb.Backspace, "northern")
+	browsertest.Eval[any](tab, `(() => { const search = document.querySelector('#search'); // faster than any pause
+		for (const letter of 'northern') { search.value += letter; search.dispatchEvent(new Event('input')); } })()`)
 	tab.Until(rows + ` === 2 && document.querySelector('#d-` + a + ` mark').textContent === 'northern'`)
 	tab.Until(`document.querySelector('#d-` + a +
 		` .note').textContent.includes('<script>') && !document.querySelector('#list script, #list .note img') && document.title !== 'ran'`)
 	tab.Until(`document.querySelector('[data-kind="all"] .count').textContent === '2' && document.querySelector('[data-kind="done"] .count').textContent === '1' && document.querySelector('#found').hidden`)
 	d.write("late.png", text("it is northern too"))
 	tab.Until(rows + ` === 3`)
-	for _, query := range []string{"n", "northe"} {
-		if _, asked := queries.Load(query); asked {
+	queries.Range(func(query, _ any) bool {
+		if query != "northern" {
 			t.Errorf("%q was asked for while the word was typed", query)
 		}
-	}
+		return true
+	})
 	accessible(t, tab, "found in texts")
 	broken.Store(true)
-	tab.Key(" branch")
+	tab.Key("/", kb.End, " branch")
 	tab.Until(`document.querySelector('#found').innerText.includes('Only names are searched') && document.querySelector('#found').innerText.includes('is not responding') && document.querySelector('#empty').innerText.includes('Nothing matches')`)
 	broken.Store(false)
 	tab.Open(d.url + "/?search=branch")
