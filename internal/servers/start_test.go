@@ -230,7 +230,8 @@ func startModel(t *testing.T, name string, form []string, flags ...string) *proc
 		append([]string{"model.py", model}, form...)...).CombinedOutput(); err != nil {
 		t.Fatalf("model.py: %v\n%s", err, out)
 	}
-	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_CPU_KVCACHE_SPACE=1"}
+	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "VLLM_NO_USAGE_STATS=1", "VLLM_CPU_KVCACHE_SPACE=1",
+		"VLLM_CPU_OMP_THREADS_BIND=nobind", "OMP_NUM_THREADS=1"} // bound, every server would take the same processor
 	return start(t, env, filepath.Join(bin, "vllm"),
 		append([]string{"serve", model, "--host", "127.0.0.1", "--port", "PORT", "--enforce-eager",
 			"--served-model-name", name, "--limit-mm-per-prompt", `{"image": 1}`, "--mm-processor-cache-gb", "0",
