@@ -99,6 +99,10 @@ func documented() map[string]covered {
 		"bucketocr retry --status done --warning truncated":             here(),
 		"go run ./cmd/bucketocr plan --gpu nvidia-h100 --burst 1000000": here(),
 
+		// docs/capacity.md
+		"go run ./cmd/bucketocr plan --figures docs/example-prices.json --pages-per-second 1.5 --burst 10000": by(
+			"cmd/bucketocr: TestDocumentedPlan"),
+
 		// docs/deploy.md
 		"export PROJECT_ID=my-project REGION=europe-west1 OCR_URL=https://ocr.example.com": settings(
 			"a server of one's own"),
