@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// startProcess starts localocr, and returns the process, its standard input and output, and the first line that it printed.
+// startProcess starts localocr. It returns the process, its standard input and output, and the first line that it
+// printed.
 func startProcess(t *testing.T, args ...string) (cmd *exec.Cmd, stdin io.Closer, stdout *bufio.Reader, line string) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0], args...)
