@@ -20,7 +20,7 @@ alerts, the dashboard and the accounts of '$NAME' in $PROJECT_ID. It leaves gs:/
   destroy_alerts
   destroy_metrics
   destroy_accounts
-  say_done "'$NAME' is removed. gs://$BUCKET and the database $FIRESTORE_DATABASE remain unchanged; docs/deploy.md lists what else remains"
+  say_done "'$NAME' is removed. gs://$BUCKET and the database $FIRESTORE_DATABASE remain unchanged: docs/deploy.md has the commands that delete them, and lists what else remains"
 }
 
 # remove GROUP NAME FLAGS... deletes one resource if it exists.

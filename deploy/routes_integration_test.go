@@ -206,6 +206,33 @@ var routes = []route{
 		remove},
 	{"DELETE", "(/apis/serving.knative.dev/v1/namespaces/[^/]+/services/[^/]+)", remove},
 
+	// what destroy keeps, and people may delete
+	{"GET", "(/storage/v1/b/[^/]+/o)", func(g *google, _ *http.Request, args []string, _ object) (int, any) {
+		return 200, object{"items": g.under(args[0])}
+	}},
+	{"GET", "/storage/v1/b/[^/]+/(?:storageLayout|managedFolders)",
+		func(*google, *http.Request, []string, object) (int, any) { return 200, object{} }},
+	{"DELETE", "(/storage/v1/b/[^/]+/o/.+)", remove},
+	{"DELETE", "(/storage/v1/b/[^/]+)", func(g *google, r *http.Request, args []string, body object) (int, any) {
+		if len(g.under(args[0]+"/o")) > 0 {
+			return 409, failure(409, "", "The bucket you tried to delete is not empty.")
+		}
+		return remove(g, r, args, body)
+	}},
+	{"PATCH", "/v1/projects/[^/]+/databases/[^/:]+", patch(true)},
+	{"POST", "/v1/(projects/[^/]+/databases/[^/:]+):bulkDeleteDocuments",
+		func(g *google, _ *http.Request, args []string, _ object) (int, any) {
+			return 200, g.done(args[0], object{})
+		}},
+	{"DELETE", "/v1/(projects/[^/]+/databases/[^/:]+)",
+		func(g *google, r *http.Request, args []string, _ object) (int, any) {
+			if g.things[r.URL.Path]["deleteProtectionState"] == "DELETE_PROTECTION_ENABLED" {
+				return 400, failure(400, "FAILED_PRECONDITION", "Database delete protection is enabled.")
+			}
+			delete(g.things, r.URL.Path)
+			return 200, g.done(args[0], object{})
+		}},
+
 	// Firebase's rules
 	{"GET", "/v1/projects/[^/]+/(?:releases|rulesets)/[^/]+", get},
 	{"POST", "/v1/projects/([^/]+)/rulesets", func(_ *google, _ *http.Request, args []string, _ object) (int, any) {

@@ -1,4 +1,4 @@
-package docs
+package docs_test
 
 import (
 	"go/scanner"
@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -32,6 +33,25 @@ func TestLines(t *testing.T) {
 			width := utf8.RuneCountInString(line) + 3*strings.Count(line, "\t")
 			if width > most && !excused[i+1] {
 				t.Errorf("%s:%d is %d columns wide, at most %d", name, i+1, width, most)
+			}
+		}
+	}
+}
+
+// TestProseLines: no line of prose in Markdown is longer than 120 columns. Tables and code do not count, nor does a
+// single word that is longer, such as a link.
+func TestProseLines(t *testing.T) {
+	t.Parallel()
+	const most = 120
+	notProse := regexp.MustCompile(`^(\||#|<!--|!\[|    )`)
+	for _, file := range markdown(t) {
+		page := fence.ReplaceAllStringFunc(read(t, file), func(code string) string {
+			return strings.Repeat("\n", strings.Count(code, "\n"))
+		})
+		for i, line := range strings.Split(page, "\n") {
+			words := strings.Fields(strings.TrimLeft(line, " -*"))
+			if utf8.RuneCountInString(line) > most && !notProse.MatchString(line) && len(words) > 1 {
+				t.Errorf("%s:%d is %d columns wide, at most %d", file, i+1, utf8.RuneCountInString(line), most)
 			}
 		}
 	}

@@ -19,11 +19,11 @@ const (
 
 var all = flag.Bool("all", false, "measure every sample, not only the smallest")
 
-// TestCER measures samples with every engine. The table in README is made by
+// TestCER measures the character error rate of the samples with each engine. The table in README.md comes from
 //
 //	go test -run CER -v . -all
 //
-// The bounds are loose: they catch an engine that was set up wrongly, not a change of a letter.
+// The bounds are loose: they catch an engine that is set up wrongly, not a change of a few letters.
 func TestCER(t *testing.T) {
 	bounds := map[string]float64{
 		"lion-1912.png":     0.03,
@@ -34,7 +34,7 @@ func TestCER(t *testing.T) {
 	for _, kind := range []string{"wasm", "tesseract"} {
 		t.Run(kind, func(t *testing.T) {
 			s := serviceWith(t, kind)
-			s.read(t, sheet(t)) // opens the engine
+			s.read(t, sheet(t)) // starts the engine
 			for _, name := range sampleNames(t) {
 				if !*all && name != "lion-1912.png" {
 					continue
@@ -89,8 +89,8 @@ var (
 	quotes = strings.NewReplacer("‘‘", `"`, "’’", `"`, "‘", "'", "’", "'", "“", `"`, "”", `"`, "''", `"`)
 )
 
-// cer is the character error rate: the edits that turn got into want, per character of want, after
-// runs of white space became one blank and typographic quotes plain ones.
+// cer returns the character error rate: the number of edits that turn got into want, per character of want. Runs of
+// white space count as one blank, and typographic quotes as plain ones.
 func cer(got, want string) float64 {
 	fold := func(s string) []rune {
 		return []rune(strings.TrimSpace(space.ReplaceAllString(quotes.Replace(s), " ")))
@@ -135,7 +135,8 @@ func TestCharacterErrorRate(t *testing.T) {
 	}
 }
 
-// serviceWith is a service with an engine of kind. Without the program it skips, loudly.
+// serviceWith returns a service with an engine of the kind. If the engine's program is missing, it skips the test and
+// says so.
 func serviceWith(t *testing.T, kind string) *service {
 	t.Helper()
 	maker, err := engine.Find(t.Context(), kind, engine.Auto, cacheDir())

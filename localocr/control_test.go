@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestControlPageIsRead: the function asks for this page to find out whether a failure was the service's or another
-// page's. A service that cannot read it looks broken.
+// TestControlPageIsRead: the function sends this page to find out whether the service or another page caused a failure.
+// A service that cannot read it is considered broken.
 func TestControlPageIsRead(t *testing.T) {
 	s := serviceWith(t, "wasm")
 	if got := s.read(t, readFile(t, "../internal/worker/control.png")); !strings.Contains(strings.ToLower(got),

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestMain lets the test binary be localocr itself, so that a test can start it as a process.
+// TestMain lets the test binary act as localocr, so that a test can start it as a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("BE_LOCALOCR") != "" {
 		main()
@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// startProcess starts localocr and returns it with its standard input and the line it printed.
+// startProcess starts localocr. It returns the process, its standard input and output, and the first line that it
+// printed.
 func startProcess(t *testing.T, args ...string) (cmd *exec.Cmd, stdin io.Closer, stdout *bufio.Reader, line string) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0], args...)
@@ -46,7 +47,7 @@ func startProcess(t *testing.T, args ...string) (cmd *exec.Cmd, stdin io.Closer,
 	return cmd, in, stdout, line
 }
 
-// ends waits for the process, which has printed nothing more, and returns its exit code.
+// ends waits for the end of the process and returns its exit code. The process must not print anything more.
 func ends(t *testing.T, cmd *exec.Cmd, stdout io.Reader) int {
 	t.Helper()
 	watchdog := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
@@ -69,7 +70,7 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Errorf("health: %v, %v", res, err)
 	}
-	if err := stdin.Close(); err != nil { // what the kernel does when the parent is killed
+	if err := stdin.Close(); err != nil { // as the kernel does when the parent is killed
 		t.Fatal(err)
 	}
 	if code := ends(t, cmd, stdout); code != 0 {
@@ -79,7 +80,7 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 
 func TestProcessStopsOnSIGTERM(t *testing.T) {
 	cmd, stdin, stdout, _ := startProcess(t, "-engine", "wasm")
-	if err := stdin.Close(); err != nil { // means nothing without -parent-stdin
+	if err := stdin.Close(); err != nil { // has no effect without -parent-stdin
 		t.Fatal(err)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -27,7 +27,7 @@ import (
 	"github.com/bucketocr/bucketocr/localocr/internal/engine"
 )
 
-// service is the real handler over a real engine, on a loopback port.
+// service is the real handler with a real engine, on a loopback port.
 type service struct{ url string }
 
 func newService(t *testing.T, maker engine.Maker) *service {
@@ -44,7 +44,7 @@ func newService(t *testing.T, maker engine.Maker) *service {
 	return &service{server.URL}
 }
 
-// ask sends a page and returns the text and how it ended.
+// ask sends a page, and returns the text and the reason for its end.
 func (s *service) ask(file []byte, maxTokens int) (text, finish string, err error) {
 	body := fmt.Sprintf(`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":`+
 		`{"url":"data:image/png;base64,%s"}}]}],"max_tokens":%d}`, base64.StdEncoding.EncodeToString(file), maxTokens)
@@ -69,7 +69,7 @@ func (s *service) ask(file []byte, maxTokens int) (text, finish string, err erro
 	return got.Choices[0].Message.Content, got.Choices[0].Finish, nil
 }
 
-// read sends a page that has to be read to its end.
+// read sends a page, whose text must be complete, and returns the text.
 func (s *service) read(t *testing.T, file []byte) string {
 	t.Helper()
 	text, finish, err := s.ask(file, 4096)
@@ -79,7 +79,7 @@ func (s *service) read(t *testing.T, file []byte) string {
 	return text
 }
 
-// sheet is a PNG of 600 pixels' width with lines of text set in the Go font.
+// sheet returns a PNG, 600 pixels wide, with lines of text in the Go font.
 func sheet(t *testing.T, lines ...string) []byte {
 	t.Helper()
 	parsed, err := opentype.Parse(goregular.TTF)
@@ -109,7 +109,7 @@ var (
 	vixen = []string{"Pack my box with five dozen jugs", "of good old liquor & 42 vials."}
 )
 
-// TestWebAssembly goes through the service with the engine that everybody has.
+// TestWebAssembly tests the service with the built-in engine.
 func TestWebAssembly(t *testing.T) {
 	s := serviceWith(t, "wasm")
 	t.Run("two at once", func(t *testing.T) {

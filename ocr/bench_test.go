@@ -19,12 +19,12 @@ import (
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
-// The benchmarks compare this client with two other ways to send a page: the straightforward one, which everybody
-// writes first, and a bare loop, which streams but checks nothing, retries nothing and understands no failure.
+// The benchmarks compare this client with two other ways to send a page: the obvious one, which is what people write
+// first, and a bare loop that streams the page but checks nothing, retries nothing and does not classify failures.
 //
 //	go test -run '^$' -bench Way -benchtime 20x ./ocr
 
-// pageSource is a page of any size that needs no memory.
+// pageSource generates a page of any size without holding it in memory.
 type pageSource struct{ left, at int }
 
 var pattern = bigPage(64 << 10)
@@ -45,7 +45,7 @@ func sizedPage(n int) ocr.Image {
 	}}
 }
 
-// sink takes every page and answers at once.
+// sink is a server that accepts every page and answers at once.
 func sink(b *testing.B) *httptest.Server {
 	answer := []byte(`{"model":"m","choices":[{"message":{"content":"# Page"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}`)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +111,7 @@ func straightforwardWay(_ *testing.B, url string) way {
 	}
 }
 
-// bareBody encodes block by block, as little as streaming can do.
+// bareBody encodes block by block: the least that streaming can do.
 type bareBody struct {
 	src      io.Reader
 	raw, out []byte
@@ -189,7 +189,7 @@ func BenchmarkWays(b *testing.B) {
 		for _, w := range ways {
 			b.Run(load.name+"/"+w.name, func(b *testing.B) {
 				send := w.make(b, sink(b).URL)
-				atOnce(b, send, load.size, load.calls) // connections and pools
+				atOnce(b, send, load.size, load.calls) // fills connections and pools
 				peak := watchHeap()
 				b.SetBytes(int64(load.size * load.calls))
 				b.ReportAllocs()
@@ -214,8 +214,8 @@ func atOnce(b *testing.B, send way, size, calls int) {
 	all.Wait()
 }
 
-// watchHeap measures until its result is called: the most bytes in objects, dead ones that are not yet collected
-// included, over what there was before.
+// watchHeap starts to measure the heap, and returns a function that stops it. The result is the peak growth in bytes,
+// including dead objects that have not been collected yet.
 func watchHeap() func() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	read := func() uint64 { metrics.Read(sample); return sample[0].Value.Uint64() }

@@ -31,11 +31,11 @@ var (
 	wholeText = "# Report\n\nThe first half of a long page, and then the other half."
 
 	prose = honestProse(3000)
-	// A packing list: cut off it may be a loop, whole it is not.
+	// A packing list: it looks like a loop only if it is cut off.
 	list = "# Packing list\n\n<table>" + packed(150) + "</table>\n\nTotal 1,800 pieces.\n"
-	// Labels: more than are usual, and a page can hold them.
+	// Labels: unusually many, but a page can hold them.
 	labels = strings.Repeat("Jane Example\n14 Orchard Lane\nBath BA1 1AA\n\n", 80)
-	// A paragraph without end.
+	// One copy of a paragraph that a model repeats endlessly.
 	paragraph = honestProse(1700) + "\n\n"
 )
 
@@ -55,10 +55,10 @@ func countingWords(n int) string {
 	return b.String()
 }
 
-// loops ends by itself after so many copies.
+// loops returns a loop that ends by itself after the given number of copies.
 func loops(copies int) string { return loopLead + strings.Repeat(overleaf, copies) }
 
-// honestProse is text in which nothing repeats itself.
+// honestProse returns text without repetition.
 func honestProse(n int) string {
 	words := strings.Fields("the carrier shall notify the consignee of the arrival of goods at place delivery and any damage that became apparent during carriage unless parties agreed otherwise in writing")
 	rng := rand.New(rand.NewPCG(uint64(n), 7))
@@ -69,7 +69,7 @@ func honestProse(n int) string {
 	return b.String()
 }
 
-// At a server that does not continue answers; those of others are in TestCutAnswerGoesOn.
+// TestEveryEndingHasItsResult: the server does not continue answers; TestCutAnswerGoesOn covers those that do.
 func TestEveryEndingHasItsResult(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -363,7 +363,7 @@ func TestUsageMayBeMissingOrOdd(t *testing.T) {
 	}
 }
 
-// summary writes what is known of tries in a few words each: number, status, kind, phase, ending.
+// summary describes each try in a few words: number, status, kind, phase, ending.
 func summary(tries []ocr.Try) string {
 	var all []string
 	for _, t := range tries {
@@ -561,9 +561,9 @@ func TestSuccessAfterFailures(t *testing.T) {
 	}
 }
 
-// TestLateRefusalMeansTheServerWasLost: 502 and 503 that come at once are said by something that had no server to ask;
-// later, or in Cloud Run's words for a container that ended, they may be the page's own doing, and it is not sent again
-// within the call.
+// TestLateRefusalMeansTheServerWasLost: an immediate 502 or 503 comes from something that had no server to ask. A late
+// one, or one with Cloud Run's message about a container that ended, may be the page's fault, so the page is not sent
+// again within the call.
 func TestLateRefusalMeansTheServerWasLost(t *testing.T) {
 	t.Parallel()
 	const dead = "The request failed because either the HTTP response was malformed or connection to the instance had an error."
@@ -605,7 +605,7 @@ func TestLateRefusalMeansTheServerWasLost(t *testing.T) {
 	}
 }
 
-// TestMaxTriesBoundsWaiting: a caller that waits by itself gets the first refusal, and a fresh token nevertheless.
+// TestMaxTriesBoundsWaiting: with MaxTries 1, for callers that do their own waiting, the first refusal is returned.
 func TestMaxTriesBoundsWaiting(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
@@ -650,7 +650,7 @@ func TestEngineDiesAndServerComesBack(t *testing.T) {
 	}
 }
 
-// The connection that a server has just closed as idle takes a page down with it, unless it is tried again.
+// A page that is sent on an idle connection just as the server closes it must be sent again.
 func TestPageSurvivesAConnectionThatTheServerJustClosed(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.IdleTimeout(time.Millisecond))
@@ -662,8 +662,8 @@ func TestPageSurvivesAConnectionThatTheServerJustClosed(t *testing.T) {
 	}
 }
 
-// TestPageThatTheServerDiesOfIsLost: also where the connection had carried other pages, and it is not sent to the next
-// server.
+// TestPageThatTheServerDiesOfIsLost: this holds even if other pages were sent on the same connection before, and the
+// page is not sent to the next server.
 func TestPageThatTheServerDiesOfIsLost(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
@@ -712,7 +712,7 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	fresh := ocrtest.Token("aud", time.Now().Add(2*time.Hour))
 	tests := []struct {
 		name     string
-		next     string // token after the first was forgotten
+		next     string // the token after the first one is forgotten
 		key      string
 		kind     ocr.Kind
 		forgets  int32
@@ -756,7 +756,7 @@ func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	}
 }
 
-// The server's own 401 is about its key: a fresh token would change nothing.
+// A 401 from the server itself is about its key: a fresh token would not help.
 func TestWrongKeyDoesNotRenewTheToken(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.RequireToken("aud"), ocrtest.Key("right"))

@@ -168,7 +168,7 @@ func TestParseURLRefuses(t *testing.T) {
 	}
 }
 
-// A URL that is accepted is accepted again as it is returned.
+// FuzzParseURL: what ParseURL returns, it accepts again and leaves unchanged.
 func FuzzParseURL(f *testing.F) {
 	for _, s := range []string{"https://ocr.example/v1/", "http://[::1]:8000", "https://u:p@h?q#f",
 		"https://h/%2e/v1//", "http://[fe80::1%25eth0]", "http://[::%25\xb4]"} {
@@ -237,7 +237,7 @@ func TestProxyIsNotUsed(t *testing.T) {
 	}
 }
 
-// A certificate that is not this server's is a matter of configuration: another try would not help.
+// A wrong certificate is a configuration error: another try would not help.
 func TestWrongCertificateIsAWrongAddress(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.NotFoundHandler())

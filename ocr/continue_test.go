@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// words are tokens of a page on which nothing repeats itself.
+// words returns the tokens of a page without repetition.
 func words(n int) []string {
 	var tokens []string
 	for i, word := range strings.Fields(honestProse(12 * n))[:n] {
@@ -28,8 +28,8 @@ func words(n int) []string {
 	return tokens
 }
 
-// fromTheTop is a server that takes the text to be continued for a turn of a conversation, and reads the page from its
-// top.
+// fromTheTop is a server that takes the text to be continued for a turn of a conversation, and reads the page from the
+// top again.
 func fromTheTop(tokens []string) ocrtest.Reply {
 	return ocrtest.Custom(true, func(w http.ResponseWriter, r *ocrtest.Request) {
 		n, reason := len(tokens), "stop"
@@ -54,10 +54,10 @@ func TestCutAnswerGoesOn(t *testing.T) {
 		name     string
 		options  []ocrtest.Option
 		page     ocrtest.Writing
-		want     string // the text; empty: all tokens
+		want     string // the text; if empty, all tokens
 		warnings []string
-		asked    []string // what each request had: its max_tokens, and + where it was to go on
-		tokens   int      // paid for the answers
+		asked    []string // each request's max_tokens, with a + if it continues an answer
+		tokens   int      // of all answers together
 	}{
 		{"vLLM", nil, ocrtest.Writing{Tokens: long}, "", nil, []string{"4096", "4096+"}, 6001},
 		{"llama-server, which says it all again", []ocrtest.Option{ocrtest.Llama()}, ocrtest.Writing{Tokens: long}, "",
@@ -85,7 +85,7 @@ func TestCutAnswerGoesOn(t *testing.T) {
 			s.Default(ocrtest.Writes(func(*ocrtest.Request) ocrtest.Writing { return test.page }))
 			c := newClient(t, s)
 			if len(test.options) > 0 {
-				c.Healthy(patience(t)) // which tells the context
+				c.Healthy(patience(t)) // learns the size of the context
 			}
 			r, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 			if err != nil {
@@ -114,8 +114,8 @@ func TestCutAnswerGoesOn(t *testing.T) {
 	}
 }
 
-// askedFor says what each request had: its max_tokens, "all" where that is more than the profile's, and + where the
-// answer was to go on.
+// askedFor returns the max_tokens of each request ("all" if it differs from the profile's), with a + if the request
+// continues an answer.
 func askedFor(s *ocrtest.Server) []string {
 	var all []string
 	for _, r := range s.Requests() {
@@ -131,7 +131,8 @@ func askedFor(s *ocrtest.Server) []string {
 	return all
 }
 
-// A server that refuses to continue, or begins from the top, is asked the other way, at once and from then on.
+// If a server refuses to continue an answer, or starts from the top, the whole answer is requested instead: in this
+// call and in all later ones.
 func TestServerThatDoesNotContinueIsRemembered(t *testing.T) {
 	t.Parallel()
 	tokens := words(6000)
@@ -164,7 +165,7 @@ func TestServerThatDoesNotContinueIsRemembered(t *testing.T) {
 	}
 }
 
-// What goes wrong while an answer goes on leaves the answer as it is.
+// If a continuation fails, the answer so far is kept.
 func TestFailedContinuationLosesNothing(t *testing.T) {
 	t.Parallel()
 	cut := strings.Join(words(700), "")
@@ -186,7 +187,7 @@ func TestFailedContinuationLosesNothing(t *testing.T) {
 func TestLoopInAContinuationIsCutAtItsFirstPiece(t *testing.T) {
 	t.Parallel()
 	whole := strings.Join(words(700), "") + "\n"
-	for _, copies := range []int{0, 2, 4} { // that were there when the answer was cut, too few to tell
+	for _, copies := range []int{0, 2, 4} { // before the cut: too few to recognise a loop
 		s := ocrtest.New(t)
 		s.Next(ocrtest.Finish("length", whole+strings.Repeat(overleaf, copies)),
 			ocrtest.Finish("length", strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
@@ -202,7 +203,7 @@ func TestLoopInAContinuationIsCutAtItsFirstPiece(t *testing.T) {
 	}
 }
 
-// begunIn returns the model's own message at the end of a request, which it is to continue.
+// begunIn returns the last message of a request: the model's own text, which it is to continue.
 func begunIn(t *testing.T, r *ocrtest.Request) string {
 	t.Helper()
 	var messages []struct{ Content json.RawMessage }
@@ -216,8 +217,8 @@ func begunIn(t *testing.T, r *ocrtest.Request) string {
 	return text
 }
 
-// A limit cuts between tokens, which may be within a character; and templates trim blanks, so that what is sent must
-// not end with any.
+// A limit cuts between tokens, and so possibly within a character. And since templates trim white space, the text that
+// is sent must not end with any.
 func TestAnswerGoesOnAfterAWholeCharacter(t *testing.T) {
 	t.Parallel()
 	half := strings.TrimSpace(prose)
@@ -237,7 +238,7 @@ func TestAnswerGoesOnAfterAWholeCharacter(t *testing.T) {
 	}
 }
 
-// Without a count of its tokens it is not known what the context has room for.
+// If the answer's tokens were not counted, the room left in the context is unknown.
 func TestAnswerWithoutUsageDoesNotGoOn(t *testing.T) {
 	t.Parallel()
 	s, r, err := readWith(t,
@@ -265,7 +266,8 @@ func TestTurnedPageGoesOnAsItWasTurned(t *testing.T) {
 	}
 }
 
-// A context that a server names only now has to hold what was sent of the answer as well.
+// The size of the context may be learned only from the refusal of a continuation. The part of the answer that is sent
+// back counts towards it.
 func TestContinuationFitsAContextThatIsLearned(t *testing.T) {
 	t.Parallel()
 	half := strings.TrimSpace(prose)

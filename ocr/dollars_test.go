@@ -67,7 +67,7 @@ func TestEscapedFormulasAreRepaired(t *testing.T) {
 		{"coefficient of determination", `R\$^2\$ = 0.9`, `R$^2$ = 0.9`},
 		{"formula that begins with a power", `x\$^2 + y^2\$`, `x$^2 + y^2$`},
 		{"percent behind a number", `95\$\%\$`, `95$\%$`},
-		// no telling which: the line has two plain ones
+		// ambiguous: the line has two plain dollars
 		{"only one of a power's is escaped", `m\$^2$ and m$^2\$`, `m\$^2$ and m$^2\$`},
 		{"power of a price's footnote", `US\$5\$^{1}\$`, `US\$5$^{1}$`},
 
@@ -177,8 +177,8 @@ func TestOtherDollarsAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestNoPriceBecomesAFormula: two prices, in each form that they have, with all that is found between two. A page
-// writes its dollars before the amounts or after them.
+// TestNoPriceBecomesAFormula: all combinations of two prices, in every usual form, and the text between them. A page
+// has its dollar signs either before or after the amounts.
 func TestNoPriceBecomesAFormula(t *testing.T) {
 	t.Parallel()
 	forms := [][]string{
@@ -213,7 +213,7 @@ func TestNoPriceBecomesAFormula(t *testing.T) {
 	}
 }
 
-// adversarial are pieces whose repetition makes a careless scanner look at the same bytes again and again.
+// adversarial pieces, when repeated, make a careless scanner examine the same bytes again and again.
 var adversarial = []string{
 	`\$`, `$`, `\$x\$`, `\$x$`, `$x\$ `, `\$\$`, `\$ `, `\$^`, `\$5 `, "\\$\n", "```\n", "```", "`", "`\n", "` ``",
 	"``` `` ` ", "~~~\n", "~~~~a\n", "<", "<a", "<a ", "</", "<a\n", "<!--", "<!-- -->", "<pre>", "<pre></", "<pre",
@@ -222,7 +222,7 @@ var adversarial = []string{
 	"- ", "- \n", "> ", "> ```\n", "\n", "\n\n", "{", "\\$x\\$\\begin{a}\n", "1. ```\n", "_", "a", "é", "\xff", "\x01",
 }
 
-// TestRepairIsLinear: a text of twice the length has twice as many bytes looked at, each counted as often as it is.
+// TestRepairIsLinear: in a text of twice the length twice as many bytes are examined, counting repeated examinations.
 func TestRepairIsLinear(t *testing.T) {
 	t.Parallel()
 	examined := func(text string) int {
@@ -244,7 +244,7 @@ func FuzzRepairDollars(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		got := repairDollars(text)
-		// What is gone is backslashes before dollars, and nothing else.
+		// Only backslashes before dollars are removed.
 		i := 0
 		for j := 0; j < len(text); j++ {
 			switch {

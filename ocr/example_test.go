@@ -12,7 +12,7 @@ import (
 )
 
 func Example() {
-	server := ocrtest.New(nil) // in place of a real one
+	server := ocrtest.New(nil) // stands in for a real one
 	defer server.Close()
 	server.Default(ocrtest.Text("# Delivery note 4711"))
 
@@ -28,7 +28,7 @@ func Example() {
 	// Output: # Delivery note 4711
 }
 
-// In layout mode the text comes in blocks with their place on the page.
+// In layout mode the text is divided into blocks, each with its position on the page.
 func ExampleClient_ExtractText_layout() {
 	server := ocrtest.New(nil, ocrtest.Models("lightonai/LightOnOCR-3-1B"))
 	defer server.Close()
@@ -50,7 +50,7 @@ func ExampleClient_ExtractText_layout() {
 	// text [100 120 900 300] Due in thirty
 }
 
-// Cloud Run wants an ID token. Which one, and where it comes from, is up to the caller.
+// Cloud Run requires an ID token. The caller decides which one, and where it comes from.
 func ExampleConfig_token() {
 	server := ocrtest.New(nil, ocrtest.RequireToken("https://ocr.example"))
 	defer server.Close()
@@ -58,7 +58,7 @@ func ExampleConfig_token() {
 
 	client, err := ocr.New(ocr.Config{
 		URL:      server.URL,
-		Audience: "https://ocr.example", // the origin of URL, if empty
+		Audience: "https://ocr.example", // default: the origin of URL
 		Token:    ocrtest.FixedToken,    // in the cloud: from the metadata server
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func ExampleConfig_token() {
 	// Output: # Delivery note 4711
 }
 
-// The kind of an error says what to do, and its tries what happened.
+// An error's kind tells what to do, and its tries what happened.
 func ExampleError() {
 	server := ocrtest.New(nil)
 	defer server.Close()
@@ -101,7 +101,7 @@ func ExampleError() {
 	// 2 403 forbidden read
 }
 
-// A service that scales to zero needs minutes to start. Whoever has many pages to read can wait for it first.
+// A service that scales to zero takes minutes to start. With many pages to read, wait for it first.
 func ExampleClient_WaitHealthy() {
 	server := ocrtest.New(nil)
 	defer server.Close()

@@ -10,10 +10,10 @@ func (cfg *Config) SetSleep(sleep func(context.Context, time.Duration) error) {
 	cfg.hooks.sleep = sleep
 }
 
-// SetRand replaces the numbers in [0, 1) that spread the waits.
+// SetRand replaces the source of the random numbers in [0, 1) that spread the waits.
 func (cfg *Config) SetRand(rand func() float64) { cfg.hooks.rand = rand }
 
-// NeverContinues has the client know that its server does not continue answers.
+// NeverContinues makes the client assume that its server does not continue answers.
 func (c *Client) NeverContinues() *Client {
 	c.refused.Or(uint32(fieldContinue))
 	return c

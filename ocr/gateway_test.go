@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// A name that says nothing is read as what Config.Profile says, alone and behind a gateway, also where the name is
-// learned from the server.
+// If the model's name does not show its family, Config.Profile decides: with or without a gateway, and even if the name
+// is learned from the server.
 func TestAliasIsReadAsItsProfileSays(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]ocrtest.Option{"alone": nil, "behind a gateway": {ocrtest.Gateway()}} {
@@ -55,7 +55,7 @@ func TestUnknownFamilyDoesNotThinkAloud(t *testing.T) {
 	}
 }
 
-// The truth about an ending is found wherever an answer has it.
+// The real reason for an ending is found in whichever field holds it.
 func TestLoopIsFoundBehindAGateway(t *testing.T) {
 	t.Parallel()
 	form := `{"choices":[{"message":{"content":"la la la"},"finish_reason":"stop"%s}]}`
@@ -91,7 +91,7 @@ func TestLoopIsFoundBehindAGateway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var options []ocrtest.Option
-			if strings.HasPrefix(name, "LiteLLM") { // else the answer is given as it is
+			if strings.HasPrefix(name, "LiteLLM") { // other answers are passed on unchanged
 				options = []ocrtest.Option{ocrtest.Gateway()}
 			}
 			s := ocrtest.New(t, options...)
@@ -115,7 +115,7 @@ func TestAbortIsFoundBehindAGateway(t *testing.T) {
 	}
 }
 
-// What the server refuses means the same through a gateway.
+// A refusal has the same kind with and without a gateway.
 func TestGatewayChangesNoKind(t *testing.T) {
 	t.Parallel()
 	longInput := "1 validation error:\n  {'type': 'missing', 'loc': 'body.messages', 'input': '" +
@@ -124,7 +124,7 @@ func TestGatewayChangesNoKind(t *testing.T) {
 		reply   ocrtest.Reply
 		kind    ocr.Kind
 		tries   int
-		message string // begins so
+		message string // its beginning
 	}{
 		"bad image": {ocrtest.Error(400, "BadRequestError", "",
 			"Failed to load image: cannot identify image file"), ocr.KindBadImage, 1, "Failed to load image: cannot"},
@@ -182,8 +182,7 @@ func TestModelOfAGatewayIsAdopted(t *testing.T) {
 	}
 }
 
-// A gateway may list a model that the server behind it does not have: then it is the server's refusal that says what is
-// wrong.
+// A gateway may list a model that the server behind it does not have. The server's refusal then tells what is wrong.
 func TestModelMissingBehindAGatewayIsNamed(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
@@ -198,7 +197,8 @@ func TestModelMissingBehindAGatewayIsNamed(t *testing.T) {
 	}
 }
 
-// While nothing is behind the gateway the service is not there, whatever the status: pages wait, and none is blamed.
+// If the gateway cannot reach its server, the service is unavailable, whatever the status: pages wait, and none is
+// blamed.
 func TestServerDownBehindAGatewayIsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Gateway())
@@ -265,7 +265,7 @@ func TestCodeOfAnyTypeIsRead(t *testing.T) {
 	}
 }
 
-// TestDialect: an answer tells which kind of server wrote it.
+// TestDialect: the kind of server is recognised by its answer.
 func TestDialect(t *testing.T) {
 	t.Parallel()
 	reply := ocrtest.Text("text")

@@ -40,7 +40,7 @@ func jpegPage(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// bigPage returns a PNG by its first bytes only, of a length that needs many blocks and padding.
+// bigPage returns n bytes of which only the first look like a PNG.
 func bigPage(n int) []byte {
 	page := make([]byte, n)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -70,7 +70,7 @@ func (s *sleeps) all() []time.Duration {
 	return append([]time.Duration(nil), s.waits...)
 }
 
-// newClient returns a client of a server that never really waits between tries.
+// newClient returns a client of the server that does not really wait between tries.
 func newClient(t testing.TB, s *ocrtest.Server, change ...func(*ocr.Config)) *ocr.Client {
 	t.Helper()
 	return newClientAt(t, s.URL, change...)
@@ -91,13 +91,13 @@ func newClientAt(t testing.TB, url string, change ...func(*ocr.Config)) *ocr.Cli
 	return c
 }
 
-// newClientOver returns a client over a network that is under the test's control.
+// newClientOver returns a client that uses the given network.
 func newClientOver(t testing.TB, network http.RoundTripper) *ocr.Client {
 	t.Helper()
 	return newClientAt(t, "http://127.0.0.1:1", func(cfg *ocr.Config) { cfg.Transport = network })
 }
 
-// readWith reads a page from a new server with one reply.
+// readWith reads a page with a new server that always gives the same reply.
 func readWith(t *testing.T, reply ocrtest.Reply, change ...func(*ocr.Config)) (*ocrtest.Server, ocr.Result, error) {
 	t.Helper()
 	s := ocrtest.New(t)
@@ -116,8 +116,8 @@ func failure(t testing.TB, err error) *ocr.Error {
 	return e
 }
 
-// patience returns a context that bounds what would otherwise hang for ever if the code were broken. It has no
-// deadline, which would be a reason not to try again.
+// patience returns a context that ends a test that would otherwise hang for ever if the code were broken. It has no
+// deadline, since with little time left the client would not try again.
 func patience(t testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	timer := time.AfterFunc(30*time.Second, cancel)
@@ -125,7 +125,7 @@ func patience(t testing.TB) context.Context {
 	return ctx
 }
 
-// source is an image whose reader is under the test's control.
+// source is an image whose reader the test provides; it counts how often it is opened and closed.
 type source struct {
 	io.Reader
 	mu     sync.Mutex
@@ -140,14 +140,14 @@ func (s *source) Close() error {
 	return nil
 }
 
-// closedAll reports whether every reader was closed once.
+// closedAll reports whether there were as many calls of Close as readers.
 func (s *source) closedAll() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.opened == s.closed
 }
 
-// opening returns an image over a fresh reader per try.
+// opening returns an image that opens a new reader for each try.
 func (s *source) opening(size int, reader func() io.Reader) ocr.Image {
 	return ocr.Image{Size: int64(size), Open: func() (io.ReadCloser, error) {
 		s.mu.Lock()
@@ -164,7 +164,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answering returns a network where every request gets the same answer.
+// answering returns a network in which every request gets the same answer.
 func answering(status int, body string) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
@@ -180,8 +180,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// memoryNet is a network inside the process, whose waits a synctest bubble can see through: a time-out of two minutes
-// takes none.
+// memoryNet is a network inside the process, on which a synctest bubble can wait: a time-out of two minutes takes no
+// real time.
 type memoryNet struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -207,13 +207,13 @@ func (m *memoryNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return here, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-m.done: // net/http may go on dialling for later requests
+	case <-m.done: // net/http may keep dialling for later requests
 		return nil, net.ErrClosed
 	}
 }
 
-// inMemory runs a test in a bubble, with a handler at the other end of the network; a nil handler accepts no
-// connections.
+// inMemory runs a test in a bubble, with a handler at the other end of the network. If the handler is nil, no
+// connection is accepted.
 func inMemory(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, cfg ocr.Config)) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memoryNet{make(chan net.Conn), make(chan struct{})}
@@ -228,17 +228,17 @@ func inMemory(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, cf
 		transport.CloseIdleConnections()
 		close(m.done)
 		server.Close()
-		time.Sleep(time.Second) // net/http lingers on some connections
+		time.Sleep(time.Second) // net/http keeps some connections for a moment
 	})
 }
 
-// silent reads the request and says nothing until the client leaves.
+// silent reads the request and does not respond until the client hangs up.
 func silent(_ http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 }
 
-// dripping sends the head of an answer and then nothing.
+// dripping sends the beginning of an answer and then nothing.
 func dripping(w http.ResponseWriter, r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Length", "1000")

@@ -111,7 +111,7 @@ func TestLayoutIsReadAsBlocksAndText(t *testing.T) {
 	}
 }
 
-// TestContinuationsAreJoined: blocks are given as label and text, the box does not matter.
+// TestContinuationsAreJoined: blocks are given as label and text; their boxes do not matter.
 func TestContinuationsAreJoined(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -205,7 +205,8 @@ func TestBoxesOfPicturesAreRemoved(t *testing.T) {
 	}
 }
 
-// TestLayoutIsLinear: an answer of twice the length has twice as many bytes looked at, each counted as often as it is.
+// TestLayoutIsLinear: in an answer of twice the length twice as many bytes are examined, counting repeated
+// examinations.
 func TestLayoutIsLinear(t *testing.T) {
 	t.Parallel()
 	examined := func(raw string) int {
@@ -248,8 +249,8 @@ func FuzzReadLayout(f *testing.F) {
 		if !utf8.ValidString(raw) {
 			return
 		}
-		// Nothing but markers and descriptions is lost, and nothing comes in, but for what marks headings, formulas and
-		// code, and for hyphens.
+		// Only markers and descriptions are lost, and only the marks of headings, formulas and code, and hyphens, are
+		// added.
 		want := signs(marker.ReplaceAllString(raw, ""))
 		inBlocks, inText := signs(""), signs(text)
 		for _, b := range blocks {
@@ -271,7 +272,7 @@ func FuzzReadLayout(f *testing.F) {
 	})
 }
 
-// signs counts the signs of a text that are neither blank nor used to mark something up.
+// signs counts the characters of a text, except white space and those used for mark-up.
 func signs(text string) map[rune]int {
 	n := map[rune]int{}
 	for _, r := range text {
@@ -295,7 +296,7 @@ func FuzzStripBoxes(f *testing.F) {
 	f.Add("![image](image_1.png)1,2,3,4![image](image_2.png)1,2,3,4,5")
 	f.Fuzz(func(t *testing.T, text string) {
 		got := stripBoxes(text)
-		// What is gone is numbers, commas and blanks behind pictures.
+		// Only numbers, commas and blanks after pictures are removed.
 		if strings.Count(got, "![image](image_") != strings.Count(text, "![image](image_") ||
 			utf8.ValidString(text) != utf8.ValidString(got) {
 			t.Fatalf("%q became %q", text, got)

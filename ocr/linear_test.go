@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// linear tests that twice of the text takes twice the steps at most, and no byte more than a few. The texts are made of
-// pairs of pieces, since what opens and what is searched for may differ.
+// linear tests that a text of twice the length takes at most twice the steps, and that there are only a few steps per
+// byte. The texts are made of pairs of pieces, since one piece may start a search for the other.
 func linear(t *testing.T, pieces []string, times, perByte int, steps func(text string) int) {
 	t.Helper()
 	const slack = 100
@@ -28,8 +28,8 @@ func linear(t *testing.T, pieces []string, times, perByte int, steps func(text s
 	}
 }
 
-// read returns how many characters a pattern looks at to find all its matches in a text: it may look far behind a
-// match, and does so again for the next.
+// read returns the number of bytes that a pattern examines to find all its matches in a text. It may look far beyond a
+// match, and may do so again for the next one.
 func read(pattern *regexp.Regexp, text string) (n int) {
 	for len(text) > 0 {
 		left := strings.NewReader(text)
@@ -43,8 +43,8 @@ func read(pattern *regexp.Regexp, text string) (n int) {
 	return n
 }
 
-// TestPatternsAreLinear: no pattern that is searched for in a whole answer looks again and again at what follows its
-// matches.
+// TestPatternsAreLinear: no pattern that is searched for in a whole answer examines the text after its matches again
+// and again.
 func TestPatternsAreLinear(t *testing.T) {
 	t.Parallel()
 	pieces := []string{
@@ -66,8 +66,8 @@ func TestPatternsAreLinear(t *testing.T) {
 	}
 }
 
-// TestDriftingLooksAtTheEndAlone: what is compared are the last lines, so twice the text before them takes no more
-// memory. Their letters lie in one piece, which grows a few times.
+// TestDriftingLooksAtTheEndAlone: only the last lines are compared, so twice as much text before them takes no more
+// memory. Their letters are collected in one buffer, which grows a few times.
 func TestDriftingLooksAtTheEndAlone(t *testing.T) {
 	for _, line := range []string{"Nails of steel\n", "\n", "a\n", strings.Repeat("b", 400) + "\n",
 		"<td>nails</td>\n"} {

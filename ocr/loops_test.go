@@ -11,7 +11,7 @@ import (
 
 const lead = "# Delivery note 4711\n\nThe goods below were handed over in good order.\n\n"
 
-// counting repeats a format with growing numbers.
+// counting returns n copies of a format, with increasing numbers.
 func counting(format string, from, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -20,7 +20,7 @@ func counting(format string, from, n int) string {
 	return b.String()
 }
 
-// Loops as the models write them. A loop of the table must be found; kept is how the text that is left ends.
+// Loops as the models write them. Each must be found; kept is the end of the text that is left.
 func TestLoopsAreFound(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -82,7 +82,7 @@ func TestLoopsAreFound(t *testing.T) {
 	}
 }
 
-// Honest repetition that costs nothing, also where a page was cut off in the middle of it.
+// Honest repetition for which no further answer is requested, even if the page was cut off in the middle of it.
 func TestOrdinaryRepetitionIsNoLoop(t *testing.T) {
 	t.Parallel()
 	row := "<tr><td>n/a</td><td>0.00</td><td>0.00</td></tr>\n"
@@ -133,7 +133,7 @@ func TestOrdinaryRepetitionIsNoLoop(t *testing.T) {
 	}
 }
 
-// Honest repetition that is doubted: it costs another answer.
+// Honest repetition that is doubtful: a further answer is requested.
 func TestRepetitionThatAPageCanHoldIsADoubt(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -166,7 +166,7 @@ func TestRepetitionThatAPageCanHoldIsADoubt(t *testing.T) {
 	}
 }
 
-// A loop that has text behind it counts only where no page can hold it.
+// A loop that is followed by other text counts only if no page can hold it.
 func TestLoopInsideAText(t *testing.T) {
 	t.Parallel()
 	rest := "The second column is honest and goes on for long. Not a word of it is said again, but for this: " +
@@ -190,7 +190,7 @@ func TestLoopInsideAText(t *testing.T) {
 	}
 }
 
-// The loop that a text ends in goes before one inside it.
+// A loop at the end of a text takes precedence over one inside it.
 func TestLoopAtTheEndGoesFirst(t *testing.T) {
 	t.Parallel()
 	text := lead + strings.Repeat("Please see the terms overleaf.\n", 60) + figures(60) +
@@ -200,7 +200,7 @@ func TestLoopAtTheEndGoesFirst(t *testing.T) {
 	}
 }
 
-// drift is a name that never comes the same way twice in a row.
+// drift returns lines with a name whose spelling keeps changing.
 func drift(lines int) string {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
@@ -211,7 +211,7 @@ func drift(lines int) string {
 	return b.String()
 }
 
-// longNumbers are lines of numbers of more figures than can be counted with.
+// longNumbers returns lines of numbers that are too large for an integer.
 func longNumbers(lines int) string {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var b strings.Builder
@@ -221,7 +221,7 @@ func longNumbers(lines int) string {
 	return b.String()
 }
 
-// figures are numbers that do not grow evenly.
+// figures returns lines of numbers that do not increase evenly.
 func figures(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -238,7 +238,7 @@ func figureRows(n int) string {
 	return b.String()
 }
 
-// Just below and just above each threshold of what a page can hold.
+// TestLoopThresholds: texts just below and just above each threshold of what a page can hold.
 func TestLoopThresholds(t *testing.T) {
 	t.Parallel()
 	equal := func(piece string) func(int) string {
@@ -317,7 +317,7 @@ func TestLoopThresholds(t *testing.T) {
 	}
 }
 
-// A leader is as long as a line can be, whatever it is made of.
+// The length of a leader is measured in characters, whatever it is made of.
 func TestLeadersAreMeasuredInCharacters(t *testing.T) {
 	t.Parallel()
 	for _, dot := range []string{".", ". ", "_", "…", "— "} {
@@ -338,7 +338,7 @@ func TestLeadersAreMeasuredInCharacters(t *testing.T) {
 	}
 }
 
-// A try costs seconds of GPU; looking at its text is to cost nothing beside that.
+// A try costs seconds of GPU time; examining its text must be negligible.
 func BenchmarkFindLoop(b *testing.B) {
 	page := figureRows(400)[:12<<10]
 	for name, text := range map[string]string{"honest": page, "honest64KB": strings.Repeat(page, 6)[:64<<10] + "x",
@@ -352,7 +352,7 @@ func BenchmarkFindLoop(b *testing.B) {
 	}
 }
 
-// FuzzTailOf compares with a pattern, which takes a tenth of an event's processor time.
+// FuzzTailOf compares tailOf with a pattern, which would take a tenth of an event's CPU time.
 func FuzzTailOf(f *testing.F) {
 	pattern := regexp.MustCompile("(?:\\s|</[a-z]+>|\\$\\$|`{3}|\\\\end\\{[a-z]+\\})*$")
 	pieces := []string{"", "a", " ", "\n", "\t\r\f", "\v", "\u00a0", "</td>", "</>", "</TD>", "/td>", "<td>", "</t1>",

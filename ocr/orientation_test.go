@@ -11,8 +11,8 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// TestOnlyUprightJPEGsAreSent: one that says that it has to be turned is refused by name, since servers differ in
-// whether they do it.
+// TestOnlyUprightJPEGsAreSent: a JPEG whose Exif orientation is not upright is refused, with that reason, since not all
+// servers turn such images.
 func TestOnlyUprightJPEGsAreSent(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)

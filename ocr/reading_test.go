@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// seen is a page that is known by what it can be seen to be, and that knows which of its turns were made.
+// seen is a page that counts how often it is looked at and records which of its turns are made.
 type seen struct {
 	ocr.Image
 	page  []byte
@@ -22,7 +22,8 @@ type seen struct {
 	made  []int
 }
 
-// page returns one that has so much ink, known at once or found by looking, and that may have to be turned so.
+// page returns a page with the given amount of ink, which is known at once or only after a look, and with possible
+// turns in degrees.
 func page(t *testing.T, known bool, ink float64, degrees ...int) *seen {
 	p := &seen{page: pngPage(t)}
 	p.Image = ocr.Bytes(p.page)
@@ -182,7 +183,7 @@ func TestUprightPageIsSentAgainWhereNoTurnHelps(t *testing.T) {
 	if _, err := newClient(t, s).ExtractText(patience(t), p.Image); err != nil {
 		t.Fatal(err)
 	}
-	// 270 in a byte
+	// 14 is 270 as a byte
 	for i, want := range [][]byte{p.page, append(slices.Clone(p.page), 90), append(slices.Clone(p.page), 14), p.page} {
 		if got := s.Requests()[i].Image; !bytes.Equal(got, want) {
 			t.Errorf("request %d holds %d bytes, want %d", i+1, len(got), len(want))
@@ -221,7 +222,8 @@ func TestPageThatCannotBeLookedAtOrTurnedIsJudgedWithout(t *testing.T) {
 	}
 }
 
-// The last answer after two that the server stopped comes without its detection, where a page may hold what it saw.
+// After two answers that the server stopped, the last one is requested without its detection if a page could hold the
+// repetition.
 func TestServerIsOverruledWhereAPageCanHoldWhatItSaw(t *testing.T) {
 	t.Parallel()
 	dots := "# Index\n\nA " + strings.Repeat(". ", 130)
@@ -254,14 +256,14 @@ func TestServerIsOverruledWhereAPageCanHoldWhatItSaw(t *testing.T) {
 	}
 }
 
-// What may be a loop is asked for once with all the room and hotter at the same time; after that, and after a cut,
-// hotter as before.
+// After a possible loop, one answer is requested with all the room and at a higher temperature; after that, and after a
+// cut, only the temperature rises.
 func TestDoubtIsAskedForWithAllTheRoom(t *testing.T) {
 	t.Parallel()
 	few := "# List\n\n<table>" + packed(138)
 	for name, test := range map[string]struct {
 		replies []ocrtest.Reply
-		left    time.Duration // of the context; 0: it has no end
+		left    time.Duration // of the context; 0: no deadline
 		want    []string
 	}{
 		"a doubt": {[]ocrtest.Reply{ocrtest.Finish("length", few)}, 0,

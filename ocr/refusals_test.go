@@ -14,7 +14,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// refusalsOf are the shapes in which servers refuse a field by its name.
+// refusalsOf returns the forms in which servers refuse a field by its name.
 func refusalsOf(field string) map[string]ocrtest.Reply {
 	const disabled = " is disabled on this server (--max-repetition-detection-pattern-size 0)"
 	return map[string]ocrtest.Reply{
@@ -87,7 +87,7 @@ func TestBothFieldsCanBeRefused(t *testing.T) {
 	}
 }
 
-// What is refused in spite of being left out is an ordinary 400, and so is what names a field only where it repeats the
+// A refusal of a field that was not sent is an ordinary 400, and so is one that names a field only where it repeats the
 // request.
 func TestSecondRefusalIsOrdinary(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestSecondRefusalIsOrdinary(t *testing.T) {
 	}
 }
 
-// Pages under way at once are refused at once: each is sent once more, and none fails.
+// Several pages in flight are refused together: each is sent once more, and none fails.
 func TestFieldIsRefusedToManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
@@ -146,7 +146,7 @@ func TestFieldIsRefusedToManyAtOnce(t *testing.T) {
 	}
 }
 
-// The refusal of a field leaves a busy server all its tries.
+// The refusal of a field does not count as one of the tries at a busy server.
 func TestRefusedFieldIsNoTryOfTheQuestion(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
@@ -168,10 +168,10 @@ func pageOf(t *testing.T, width, height int) []byte {
 	return b.Bytes()
 }
 
-// No server refuses an ordinary page because of max_tokens, whatever its context.
+// No server refuses an ordinary page because of max_tokens, whatever the size of its context.
 func TestAnswerIsNoLongerThanTheContextLeaves(t *testing.T) {
 	t.Parallel()
-	const prompt = 64 // more than the template's
+	const prompt = 64 // more than the template takes
 	a4, square := pageOf(t, 1089, 1540), pageOf(t, 1540, 1540)
 	tests := []struct {
 		name, model   string
@@ -215,7 +215,8 @@ func TestAnswerIsNoLongerThanTheContextLeaves(t *testing.T) {
 	}
 }
 
-// A refusal that does not lead to a smaller answer is an ordinary one, and no server can ask for ever less.
+// A refusal that does not lead to a smaller answer is an ordinary one, and a server cannot make the client ask for less
+// again and again.
 func TestContextIsLearnedOnceACall(t *testing.T) {
 	t.Parallel()
 	said := func(size int) ocrtest.Reply {
@@ -243,7 +244,7 @@ func TestContextIsLearnedOnceACall(t *testing.T) {
 	}
 }
 
-// An answer that fills what the context left is not asked for again: there is no more room.
+// If an answer has filled the context, no further answer is requested: there is no more room.
 func TestAnswerThatFillsTheContextIsTruncated(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.MaxModelLen(8192), ocrtest.Models("lightonai/LightOnOCR-3-1B"))
@@ -258,7 +259,7 @@ func TestAnswerThatFillsTheContextIsTruncated(t *testing.T) {
 	}
 }
 
-// A list of models that says nothing of the context takes nothing back that a refusal said.
+// A context size learned from a refusal is kept if the list of models does not mention the context.
 func TestLearnedContextStays(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t, ocrtest.Gateway(), ocrtest.MaxModelLen(8192), ocrtest.Models("lightonai/LightOnOCR-3-1B"))

@@ -55,7 +55,7 @@ func TestSourceIsNeverClosedDuringARead(t *testing.T) {
 	}
 }
 
-// The body is the same whatever sizes it is read in.
+// The body is the same whatever the sizes of the reads.
 func TestBodyIsTheSameInPiecesOfAnySize(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 2, 3, 4, 1000, blockSize - 1, blockSize, blockSize + 1, 2*blockSize + 2} {
@@ -82,7 +82,7 @@ func TestBodyIsTheSameInPiecesOfAnySize(t *testing.T) {
 	}
 }
 
-// pieces reads at most n bytes at once.
+// pieces is a reader that returns at most n bytes at a time.
 type pieces struct {
 	r io.Reader
 	n int
@@ -102,7 +102,7 @@ func FuzzMediaType(f *testing.F) {
 	})
 }
 
-// Every length, every pair of characters, and not a byte after the end.
+// The encoder agrees with the library for every length and every pair of characters, and writes nothing beyond the end.
 func TestBase64IsTheLibrarys(t *testing.T) {
 	t.Parallel()
 	dice := rand.NewChaCha8([32]byte{7})
@@ -151,8 +151,8 @@ func BenchmarkBase64(b *testing.B) {
 	}
 }
 
-// What is sent for vLLM's own detection of loops: as it was measured, scaled for longer answers, and never refused for
-// its size.
+// The parameters for vLLM's own detection of loops are those that were measured, scaled for longer answers, and never
+// so large that vLLM refuses them.
 func TestDetectionGoesWithTheAnswersLength(t *testing.T) {
 	t.Parallel()
 	for maxTokens, want := range map[int]int{1: 30, 4096: 30, 6000: 46, 10_140: 78, 12_288: 78, 131_072: 78} {
@@ -169,7 +169,7 @@ func TestDetectionGoesWithTheAnswersLength(t *testing.T) {
 	}
 }
 
-// A question can leave the detection out, and a server's refusal can leave out both optional fields.
+// A question can omit the detection, and after refusals by the server both optional fields are omitted.
 func TestOptionalFieldsCanBeLeftOut(t *testing.T) {
 	t.Parallel()
 	last := &target{profile: profiles[4]}

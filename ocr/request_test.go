@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write the golden files")
 var tinyPNG, _ = base64.StdEncoding.DecodeString(
 	"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==")
 
-// The golden files are the requests of each kind of model and mode, byte for byte.
+// The golden files hold the requests for each kind of model and mode, byte for byte.
 func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, model, mode string }{
@@ -142,7 +142,7 @@ func TestMediaTypeFollowsTheBytes(t *testing.T) {
 	}
 }
 
-// frame returns the beginning of a JPEG: a preview of some bytes, then a frame header with a size.
+// frame returns the beginning of a JPEG: a preview of the given length, then a frame header with the size.
 func frame(preview int, width, height uint16) []byte {
 	b := []byte("\xff\xd8\xff\xe1")
 	b = append(b, byte((preview+2)>>8), byte(preview+2))
@@ -188,7 +188,7 @@ func TestImageThatNoServerReadsIsNotSent(t *testing.T) {
 	}
 }
 
-// The limit is that of the request as it is sent: one byte less passes.
+// The limit applies to the request as it is sent: an image that fills it exactly is accepted, and one byte more is not.
 func TestLargestImageFillsTheLargestRequest(t *testing.T) {
 	t.Parallel()
 	var sent int64
@@ -273,7 +273,7 @@ func TestSourceFailureReachesTheCaller(t *testing.T) {
 	}
 }
 
-// lastWords returns its error together with its last bytes, as a reader may.
+// lastWords is a reader that returns its error together with its last bytes, which readers may do.
 type lastWords struct {
 	left []byte
 	err  error
@@ -342,7 +342,7 @@ func TestMissingFileIsTheCallsError(t *testing.T) {
 	}
 }
 
-// An answer to a page whose source has failed must not count, even where the server answers before it has everything.
+// An answer to a page whose source has failed must not count, even if the server answers before it has the whole page.
 func TestEarlyAnswerDoesNotHideASourceFailure(t *testing.T) {
 	t.Parallel()
 	page := bigPage(8 << 20)
@@ -365,7 +365,7 @@ func TestEarlyAnswerDoesNotHideASourceFailure(t *testing.T) {
 	}
 }
 
-// A network that answers although it could not send the page.
+// TestAnswerDoesNotHideASourceFailure: the network answers although it could not send the whole page.
 func TestAnswerDoesNotHideASourceFailure(t *testing.T) {
 	t.Parallel()
 	page := bigPage(100_000)
@@ -424,7 +424,7 @@ func TestImageArrivesWhole(t *testing.T) {
 	}
 }
 
-// fixed returns always the same token.
+// fixed returns a function that always returns the same token.
 func fixed(token string) ocr.TokenFunc {
 	return func(context.Context, string) (string, error) { return token, nil }
 }

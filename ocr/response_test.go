@@ -18,8 +18,8 @@ import (
 
 const invalid = "1 validation error:\n  {'type': 'missing', 'loc': ('body', 'messages'), 'msg': 'Field required', 'input': {}}"
 
-// statusCases are the rows of what a server and its platform can answer, with the kind and the number of requests that
-// must follow.
+// statusCases are the failures that a server and its platform can answer with, and the expected kind and number of
+// requests.
 var statusCases = []struct {
 	name  string
 	reply ocrtest.Reply
@@ -50,7 +50,7 @@ var statusCases = []struct {
 		ocr.KindBadImage, 1},
 	{"two images", ocrtest.Error(400, "BadRequestError", "image", "At most 1 image(s) may be provided in one prompt."),
 		ocr.KindBadRequest, 1},
-	// the second one for less
+	// the second request asks for fewer tokens
 	{"too many tokens", ocrtest.Error(400, "BadRequestError", "input_tokens",
 		"This model's maximum context length is 4096 tokens."), ocr.KindBadRequest, 2},
 	{"chat_template", ocrtest.Error(400, "BadRequestError", "", "Chat template is passed with request"),
@@ -91,7 +91,7 @@ var statusCases = []struct {
 	{"platform 504", ocrtest.Platform(504), ocr.KindTimeout, 1},
 	{"redirect to a login page", ocrtest.Redirect(302, "/login"), ocr.KindWrongAddress, 1},
 	{"redirect that keeps the method", ocrtest.Redirect(307, "/v1/chat/completions/"), ocr.KindWrongAddress, 1},
-	// other shapes of the same
+	// the same in other forms
 	{"flat 400", ocrtest.FlatError(400, "BadRequestError", "Failed to load image: x"), ocr.KindBadImage, 1},
 	{"flat 404", ocrtest.FlatError(404, "NotFoundError", "The model `x` does not exist."), ocr.KindWrongModel, 1},
 	{"flat 500", ocrtest.FlatError(500, "InternalServerError", "x"), ocr.KindBackendFailed, 1},
@@ -118,7 +118,7 @@ var statusCases = []struct {
 	{"reset after the request", ocrtest.Reset(), ocr.KindLost, 1},
 	{"reset before the request was read", ocrtest.ResetEarly(), ocr.KindLost, 1},
 	{"answer cut off", ocrtest.Cut("a page"), ocr.KindLost, 1},
-	// 200 that is not a success
+	// responses with status 200 that are failures
 	{"abort", ocrtest.Finish("abort", "half a"), ocr.KindAborted, 2},
 	{"tool calls", ocrtest.Finish("tool_calls", ""), ocr.KindBadResponse, 1},
 	{"future reason", ocrtest.Finish("tired", "a page"), ocr.KindBadResponse, 1},
@@ -196,7 +196,7 @@ func TestEchoedImageIsNotRepeated(t *testing.T) {
 	}
 }
 
-// An answer, a refusal and a list without end must all be given up.
+// The client must stop reading answers, refusals and lists of models that do not end.
 func TestAnswersWithoutEndAreGivenUp(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]struct {
@@ -225,7 +225,7 @@ func TestAnswersWithoutEndAreGivenUp(t *testing.T) {
 	}
 }
 
-// endless returns a server whose answers do not end; it stops after 40 MB for the sake of a test that fails.
+// endless returns a server whose answers do not end. It stops after 40 MB, so that a failing test ends.
 func endless(status int, read *atomic.Int64) http.RoundTripper {
 	begin := `{"error":"`
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -289,7 +289,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-// reasoned is an answer of llama-server with thoughts beside the text.
+// reasoned is an answer of llama-server that has reasoning beside the text.
 func reasoned(end, text, thoughts string) ocrtest.Reply {
 	message := fmt.Sprintf(`{"role":"assistant","content":%q,"reasoning_content":%q}`, text, thoughts)
 	return ocrtest.Raw(http.StatusOK, "application/json",
@@ -309,7 +309,7 @@ func TestThoughtsAreNoText(t *testing.T) {
 			nil},
 		"without an end": {ocrtest.FinishAt("length", "<think>\nLet me look", 9), "", []string{"truncated"}},
 		"on the page":    {ocrtest.Text("# The <think> tag"), "# The <think> tag", nil},
-		// What llama-server says of a model whose template can begin thoughts:
+		// Answers of llama-server for a model whose template can begin with reasoning:
 		"nothing but":          {reasoned("stop", "", "# Page"), "# Page", nil},
 		"nothing but, cut off": {reasoned("length", "", "Let me look"), "", []string{"truncated"}},
 		"beside the text":      {reasoned("stop", "# Page", "Let me look"), "# Page", nil},

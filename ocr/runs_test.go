@@ -42,8 +42,8 @@ func unlike(n int) string {
 	return string(text)
 }
 
-// TestRunsAreFoundInLinearTime: for twice the text at most some twice the bytes are compared, and never more than a few
-// for each.
+// TestRunsAreFoundInLinearTime: for twice the text at most about twice as many bytes are compared, and never more than
+// a few for each byte of the text.
 func TestRunsAreFoundInLinearTime(t *testing.T) {
 	t.Parallel()
 	fibonacci := func(n int) string {

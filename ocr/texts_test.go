@@ -13,18 +13,18 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// writer is a model that says the same whenever it is asked, and loops for ever or ends by itself.
+// writer is a model that always writes the same text, and either loops for ever or ends by itself.
 type writer struct {
 	name string
-	// text is all that it says of its own accord; cuts what of it so many tokens hold, where that is known: else three
-	// bytes are one.
+	// text is all that it writes. cuts has the beginning of the text that a given number of tokens holds, if that is
+	// known; otherwise a token counts as three bytes.
 	text string
 	cuts map[int]string
-	ends bool // by itself; else only a limit ends it
-	lead int  // bytes before its loop; 0: there is none
+	ends bool // by itself; otherwise only a limit ends it
+	lead int  // bytes before its loop; 0: it has none
 }
 
-// said returns what a limit leaves of the text, and the tokens that it has.
+// said returns the part of the text within a limit, the reason for its end, and the number of tokens.
 func (m writer) said(tokens int) (text, reason string, used int) {
 	if cut, known := m.cuts[tokens]; known {
 		return cut, "length", tokens
@@ -38,13 +38,13 @@ func (m writer) said(tokens int) (text, reason string, used int) {
 	return m.text, "stop", len(m.text) / 3
 }
 
-// outcome is what became of a text.
+// outcome is the result of reading a writer's text.
 type outcome struct {
 	ocr.Result
-	longest int // bytes of the longest answer
+	longest int // length in bytes of the longest answer
 }
 
-// flagged reports whether more than one answer was asked for, or there is a warning, because of a loop.
+// flagged reports whether a loop caused a further request or a warning.
 func (o outcome) flagged() bool {
 	for _, w := range o.Warnings {
 		if w == ocr.WarningRepetition {
@@ -77,10 +77,10 @@ func read(t *testing.T, m writer, maxTokens int) outcome {
 	return out
 }
 
-// TestTexts has the client read texts that repeat themselves as pages do, and as models do that have lost the page, and
-// counts. TEXTS names a folder with other texts: its honest/*.txt, loop/*length*.txt and loop/*stop*.txt; CUTS a file
-// of JSON that says what of each so many tokens hold: {"honest/a.txt": {"cuts": {"4096": "…"}}}. Then nothing but the
-// loss of honest text is an error.
+// TestTexts has the client read texts with the honest repetition of pages, and with the loops of models that have lost
+// the page, and counts how many are doubted, shortened and found. The variable TEXTS names a folder with other texts
+// (honest/*.txt, loop/*length*.txt and loop/*stop*.txt), and CUTS a JSON file with the part of each text that a number
+// of tokens holds: {"honest/a.txt": {"cuts": {"4096": "…"}}}. With these, only the loss of honest text is an error.
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	honest, endless, ended := ownTexts()
@@ -189,7 +189,7 @@ func textsIn(t *testing.T, folder, cuts string) (honest, endless, ended []writer
 	return honest, endless, ended
 }
 
-// ownTexts are made here, after the kinds that people report.
+// ownTexts generates texts of the kinds that people report.
 func ownTexts() (honest, endless, ended []writer) {
 	each := func(n int, line func(i int) string) string {
 		var b strings.Builder

@@ -20,7 +20,7 @@ import (
 func TestTimeoutNamesThePhaseAndTheTryItsTime(t *testing.T) {
 	t.Parallel()
 	page := pngPage(t)
-	stuck := func(ctx context.Context) ocr.Image { // a source that hangs after the head of the image
+	stuck := func(ctx context.Context) ocr.Image { // a source that hangs after the beginning of the image
 		return ocr.Image{Size: 1 << 20, Open: func() (io.ReadCloser, error) {
 			head := strings.NewReader(string(bigPage(30 << 10)))
 			return io.NopCloser(io.MultiReader(head, waitFor(ctx))), nil
@@ -69,7 +69,7 @@ func TestTimeoutNamesThePhaseAndTheTryItsTime(t *testing.T) {
 	}
 }
 
-// Each phase of a try has the time that was spent in it.
+// Each try records the time that was spent in each phase.
 func TestPhasesAreMeasured(t *testing.T) {
 	t.Parallel()
 	inMemory(t, func(w http.ResponseWriter, r *http.Request) {
@@ -146,7 +146,7 @@ func TestCallersDeadlineIsNotOurTimeout(t *testing.T) {
 	}
 }
 
-// A source that obeys the caller's context fails with it; that is the context's end, not the source's fault.
+// A source that fails because the caller's context has ended is not at fault.
 func TestSourceThatEndsWithTheContextIsNotToBlame(t *testing.T) {
 	t.Parallel()
 	inMemory(t, silent, func(t *testing.T, cfg ocr.Config) {
@@ -185,7 +185,7 @@ func TestTokenFunctionThatHangsIsAbandoned(t *testing.T) {
 				defer close(release)
 				c, err := ocr.New(ocr.Config{URL: "https://ocr.example",
 					Token: func(context.Context, string) (string, error) {
-						<-release // deaf to its context
+						<-release // ignores its context
 						return "late", nil
 					}})
 				if err != nil {
@@ -230,7 +230,7 @@ func TestTimeOfTheTokenIsNotTheTrys(t *testing.T) {
 	})
 }
 
-// Behind Cloud Run the GPU goes on after a time-out, so that another try would be a second page on it.
+// Behind Cloud Run the GPU keeps working after a time-out, so that another try would occupy it twice.
 func TestTimeoutIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32

@@ -99,9 +99,23 @@ func documented() map[string]covered {
 		"bucketocr retry --status done --warning truncated":             here(),
 		"go run ./cmd/bucketocr plan --gpu nvidia-h100 --burst 1000000": here(),
 
+		// docs/capacity.md
+		"go run ./cmd/bucketocr plan --figures docs/example-prices.json --pages-per-second 1.5 --burst 10000": by(
+			"cmd/bucketocr: TestDocumentedPlan"),
+
 		// docs/deploy.md
 		"export PROJECT_ID=my-project REGION=europe-west1 OCR_URL=https://ocr.example.com": settings(
 			"a server of one's own"),
+		"bucketocr export texts": here(),
+		`gcloud storage cp --recursive "gs://$PROJECT_ID-scans" .`: notRun(
+			"it is a download from the real Cloud Storage"),
+		`gcloud storage rm --recursive "gs://$PROJECT_ID-scans"`: by("deploy: TestDocumentedRemoval"),
+		`gcloud firestore databases update --project="$PROJECT_ID" --database='(default)' --no-delete-protection`: by(
+			"deploy: TestDocumentedRemoval"),
+		`gcloud firestore databases delete --project="$PROJECT_ID" --database='(default)'`: by(
+			"deploy: TestDocumentedRemoval"),
+		`gcloud firestore bulk-delete --project="$PROJECT_ID" --database='(default)' ` +
+			`--collection-ids=ocr_documents,ocr_pages,ocr_documents_turns`: by("deploy: TestDocumentedRemoval"),
 
 		// docs/performance.md
 		"go run -C bench . --quick":                   by("bench: TestBench"),

@@ -23,9 +23,9 @@ import (
 
 const planHelp = `Estimates what a load needs and costs, without measuring anything: instances and concurrency under
 the names that deploy.sh uses, backlog, GPU and function seconds, document reads and writes per
-1,000 pages, and money for every price in the figures (deploy/figures.json). Makes no requests.
-Unknown quantities are left out, never guessed: measure how fast your GPU reads
-(deploy/gpu/README.md).
+1,000 pages, and money for every price in the figures (deploy/figures.json), with the total if all
+are filled in. Makes no requests. Unknown quantities are left out, never guessed: measure how fast
+your GPU reads (deploy/gpu/README.md).
 
 Example: bucketocr plan --gpu nvidia-l4 --pages-per-second 1.5 \
            --pages-per-hour 10000 --burst 50000
@@ -169,6 +169,9 @@ func (r planReport) print(w io.Writer) error {
 	fmt.Fprint(&b, "\nfor 1,000 pages\n")
 	for _, c := range r.Costs {
 		fmt.Fprintf(&b, "  %-24s %12s   %s\n", c.What, number(c.Quantity), money(c))
+	}
+	if sum, currency, known := plan.Total(r.Costs); known {
+		fmt.Fprintf(&b, "  %-37s   %s\n", "total", money(plan.Cost{Money: &sum, Currency: currency}))
 	}
 	if !r.Plan.Holds {
 		fmt.Fprintf(&b, "\nThe load cannot be handled: %s.\n", r.Plan.Why)

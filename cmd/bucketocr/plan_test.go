@@ -69,6 +69,35 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestDocumentedPlan: the example in docs/capacity.md prints what the page shows, and its sums are right.
+func TestDocumentedPlan(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/capacity.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const prices = "docs/example-prices.json"
+	_, example, _ := strings.Cut(string(page), "\ngo run ./cmd/bucketocr plan --figures "+prices)
+	flags, shown, _ := strings.Cut(example, "\n```\n\n```\n")
+	shown, text, _ := strings.Cut(shown, "```\n")
+	for _, c := range []struct{ flags, want string }{
+		{flags, shown},
+		{strings.ReplaceAll(flags, "--burst 10000", "--pages-per-hour 1000"), "  1.806 USD\n"}, // as the text says
+	} {
+		args := append([]string{"--figures", "../../" + prices}, strings.Fields(c.flags)...)
+		code, stdout, stderr := planRun(args...)
+		stdout = strings.ReplaceAll(stdout, "../../"+prices, prices)
+		if code != exitGood || c.want == "" || !strings.Contains(stdout, c.want) {
+			t.Errorf("%s: exit %d\n%s%s\nwant\n%s", c.flags, code, stdout, stderr, c.want)
+		}
+	}
+	for _, said := range []string{"10,000 pages at once cost 3.54 USD", "1.81 USD for 1,000\npages"} {
+		if !strings.Contains(text, said) {
+			t.Errorf("the page does not say %q", said)
+		}
+	}
+}
+
 func TestPlanJSON(t *testing.T) {
 	code, stdout, stderr := planRun("--json", "--pages-per-second", "2", "--pages-per-hour", "3600")
 	var r struct {

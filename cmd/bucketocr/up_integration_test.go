@@ -44,7 +44,7 @@ func TestUpWithFirestore(t *testing.T) {
 	if code != exitGood {
 		t.Fatalf("%d\n%s", code, out)
 	}
-	want(t, out, "Firestore at "+host, "1 done", "no name for a file in this folder")
+	want(t, out, "Firestore at "+host, "1 done", "not a valid name for a file in this folder")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(d.dir), "notes.md")); err == nil {
 		t.Error("a file outside of the folder was written")
 	}

@@ -100,7 +100,7 @@ var deliveries = []delivery{
 	{
 		name: "retry",
 		prepare: func(_ *testing.T, c *apptest.Cloud, _ *apptest.Function) (cloudevents.Event, document.Object) {
-			c.OCR.Next(ocrtest.Scaling(), ocrtest.Platform(403))
+			c.OCR.Next(ocrtest.Scaling(), ocrtest.StringError(403, "the key "+c.Settings["OCR_API_KEY"]+" may not"))
 			return put(c, "retry.png", apptest.PNG(43))
 		},
 		status: 503, outcome: "retry", code: "ocr_misconfigured", tries: []string{"503 overloaded", "403 forbidden"},
@@ -125,14 +125,14 @@ var deliveries = []delivery{
 	},
 }
 
-// TestTelemetryAgrees: log line, trace and metrics of a delivery agree with its document, and none of them contains
-// text.
+// TestTelemetryAgrees: log line, trace and metrics of a delivery agree with its document, and none of them contains the
+// text, the image or the key of the OCR service, even if the service repeats the key in an error.
 func TestTelemetryAgrees(t *testing.T) {
 	t.Parallel()
 	collector := otlptest.New(t)
 	c := apptest.New(t, apptest.Options{Settings: map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL, "K_SERVICE": "scans", "K_REVISION": "scans-7",
-		"OCR_CONCURRENCY": "1", "REUSE": "same-bytes",
+		"OCR_CONCURRENCY": "1", "REUSE": "same-bytes", "OCR_API_KEY": "key-of-the-service",
 	}})
 	f := c.Serve()
 	for n, d := range deliveries {
@@ -157,9 +157,22 @@ func TestTelemetryAgrees(t *testing.T) {
 		t.Error(err)
 	}
 	checkMetrics(t, c, f, collector)
-	for _, body := range collector.Bodies() {
-		if strings.Contains(string(body), "Confidential") {
-			t.Error("the collector was sent text")
+	checkSecrets(t, c, append(collector.Bodies(), []byte(f.Log.String())))
+}
+
+// checkSecrets checks that nothing of what is sensitive is in what was logged or sent to the collector.
+func checkSecrets(t *testing.T, c *apptest.Cloud, left [][]byte) {
+	t.Helper()
+	secrets := []string{"Confidential", c.Settings["OCR_API_KEY"]}
+	for _, r := range c.OCR.Requests() {
+		equal(t, "the key that was sent", r.Header.Get("Authorization"), "Bearer "+c.Settings["OCR_API_KEY"])
+		secrets = append(secrets, r.URL[30:80]) // of the image, in Base64
+	}
+	for _, output := range left {
+		for _, secret := range secrets {
+			if strings.Contains(string(output), secret) {
+				t.Errorf("%q was logged or sent to the collector", secret)
+			}
 		}
 	}
 }

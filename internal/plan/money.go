@@ -90,6 +90,17 @@ func (f Figures) Costs(q Quantities) []Cost {
 	return costs
 }
 
+// Total returns the sum of the costs. It reports false unless all of them are known, in one currency.
+func Total(costs []Cost) (money float64, currency string, known bool) {
+	for _, c := range costs {
+		if c.Money == nil || c.Currency != costs[0].Currency {
+			return 0, "", false
+		}
+		money += *c.Money
+	}
+	return money, costs[0].Currency, true
+}
+
 // unitsOf returns how many units a price covers.
 func unitsOf(name string) float64 {
 	switch name {

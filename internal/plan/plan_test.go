@@ -105,6 +105,24 @@ func TestCosts(t *testing.T) {
 	}
 }
 
+// TestTotal: there is a total only of costs that are all known, in one currency.
+func TestTotal(t *testing.T) {
+	one, two := 1.0, 2.0
+	for name, c := range map[string]struct {
+		costs []Cost
+		known bool
+	}{
+		"all known":      {[]Cost{{Money: &one, Currency: "XTS"}, {Money: &two, Currency: "XTS"}}, true},
+		"one not known":  {[]Cost{{Money: &one, Currency: "XTS"}, {}}, false},
+		"two currencies": {[]Cost{{Money: &one, Currency: "XTS"}, {Money: &two, Currency: "XXX"}}, false},
+	} {
+		money, currency, known := Total(c.costs)
+		if known != c.known || known && (money != 3 || currency != "XTS") {
+			t.Errorf("%s: %v %s, %v", name, money, currency, known)
+		}
+	}
+}
+
 // TestFigures: every price that deploy/figures.json asks for is put to use, and nothing else is asked for.
 func TestFigures(t *testing.T) {
 	b, err := os.ReadFile("../../deploy/figures.json")

@@ -58,13 +58,13 @@ type Images interface {
 	Open(ctx context.Context, o document.Object) (document.Content, error)
 }
 
-// Uploader stores a file as an object, atomically. If a file of that name exists and replace is false, the file is kept
-// and the error is [ErrExists].
+// Uploader stores a file as an object, atomically. If a file with that name exists and replace is false, the file is
+// kept and the error is [ErrExists].
 type Uploader interface {
 	Put(ctx context.Context, name string, content io.Reader, replace bool) error
 }
 
-// ErrExists is returned by an [Uploader] if a file of that name exists.
+// ErrExists is returned by an [Uploader] if a file with that name exists.
 var ErrExists = errors.New("a file with this name already exists")
 
 // NotTaken is an [Uploader]'s error for a file that would not be processed: a sentence for the user.

@@ -27,8 +27,9 @@ const (
 	trayFiles = `[...document.querySelectorAll('.tray .file')]`
 )
 
-// TestUploadTray: the tray sums up; a file goes when its document has appeared, and no earlier; what is there already
-// is asked about, the safe answer first, one by one or for all; the focus is not taken from where a person types.
+// TestUploadTray: the tray sums up; a file disappears from it when its document has appeared, and no earlier. For files
+// that already exist it asks what to do, one by one or for all, with the safe answer first; the focus stays where a
+// person is typing.
 func TestUploadTray(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -238,9 +238,9 @@ func TestTurnOfADeadProcessComesFree(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForASilentService: except the one delivery that probes it. The others are released after a minute,
-// with the reason, so that an outage does not keep the instance busy.
-func TestNobodyWaitsForASilentService(t *testing.T) {
+// TestOneDeliveryWaitsForASilentService: one delivery probes the service. The others are released after a minute, with
+// the reason, so that an outage does not keep the instance busy.
+func TestOneDeliveryWaitsForASilentService(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.options.OCRPlaces = 4
 		down := func(context.Context) (ocr.Result, error) { return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost} }

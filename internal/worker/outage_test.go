@@ -13,9 +13,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
 )
 
-// TestProxyFailsNobody: for hours something else answers in place of the OCR service, with any answer. All images are
+// TestProxyFailsNoImage: for hours something else answers in place of the OCR service, with any answer. All images are
 // read afterwards.
-func TestProxyFailsNobody(t *testing.T) {
+func TestProxyFailsNoImage(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		long  time.Duration
@@ -151,8 +151,9 @@ func (w *world) wantLargePageMissing(codes ...string) {
 	}
 }
 
-// TestHangingBucketFailsNobody: Cloud Storage accepts requests and does not answer, for five hours.
-func TestHangingBucketFailsNobody(t *testing.T) {
+// TestHangingBucketFailsNoObject: Cloud Storage accepts requests and does not answer, for five hours. All objects are
+// read afterwards, and no page of them is sent twice.
+func TestHangingBucketFailsNoObject(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		hang func(ctx context.Context) error
@@ -196,9 +197,9 @@ func TestHangingBucketFailsNobody(t *testing.T) {
 	}
 }
 
-// TestServerRestartsFailNobody: the OCR service is replaced every ten minutes, while images arrive all the time. Each
+// TestServerRestartsFailNoPage: the OCR service is replaced every ten minutes, while images arrive all the time. Each
 // restart hits all pages in flight.
-func TestServerRestartsFailNobody(t *testing.T) {
+func TestServerRestartsFailNoPage(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		death  death

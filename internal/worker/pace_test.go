@@ -27,9 +27,9 @@ func vllmOf(work time.Duration) *service {
 	return &service{places: 32, work: work, shared: true, uneven: true, deaf: true}
 }
 
-// TestSlowServerFailsNobody: images arrive all at once, more than the service can read in time. All of them are read,
+// TestSlowServerFailsNoImage: images arrive all at once, more than the service can read in time. All of them are read,
 // and the GPU does little work in vain. The nightly tier has more images and more servers.
-func TestSlowServerFailsNobody(t *testing.T) {
+func TestSlowServerFailsNoImage(t *testing.T) {
 	for _, c := range slowServers[3:4] {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) { overload(t, w, c.make(), 200) })

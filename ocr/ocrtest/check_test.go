@@ -7,7 +7,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// Every row of what vLLM refuses, by a request that deserves it.
+// TestChecks sends a request for each check of vLLM that fails it.
 func TestChecks(t *testing.T) {
 	good := page(t, 60, 80)
 	cut := good[:len(good)-20]
@@ -107,7 +107,7 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// Unknown fields, other media types and a missing model pass.
+// Unknown fields, other media types and a missing model are accepted.
 func TestChecksPass(t *testing.T) {
 	good := page(t, 60, 80)
 	encoded := strings.TrimPrefix(dataURI(good), "data:image/png;base64,")
@@ -131,7 +131,7 @@ func TestChecksPass(t *testing.T) {
 	}
 }
 
-// Where several things are wrong, the first in vLLM's order is reported.
+// If a request has several errors, the first in vLLM's order is reported.
 func TestOrderOfChecks(t *testing.T) {
 	good := page(t, 60, 80)
 	bad := withURL(dataURI([]byte("no image")))

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// What a client sees of a server through LiteLLM. The words are those of the real one, shortened.
+// What a client sees of a server behind LiteLLM. The messages are those of the real LiteLLM, shortened.
 func TestGatewaySpeaksInItsOwnWords(t *testing.T) {
 	const after = "\n\nLiteLLM: model group 'lightonai/LightOnOCR-2-1B' failed with the error above. No fallback was attempted."
 	tests := []struct {

@@ -29,7 +29,7 @@ func dataURI(data []byte) string {
 	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(data)
 }
 
-// request is a good request; a test spoils it by setting fields, nil removes one.
+// request returns a valid request with the given fields changed; nil removes a field.
 func request(t testing.TB, data []byte, changes map[string]any) string {
 	t.Helper()
 	fields := map[string]any{
@@ -54,7 +54,7 @@ func messages(parts ...any) []any {
 	return []any{map[string]any{"role": "user", "content": parts}}
 }
 
-// withURL is a request whose image has this url.
+// withURL returns the change to a request that sets the URL of its image.
 func withURL(url any) map[string]any {
 	return map[string]any{
 		"messages": messages(map[string]any{"type": "image_url", "image_url": map[string]any{"url": url}})}
@@ -66,14 +66,14 @@ func send(t testing.TB, s *ocrtest.Server, body string, headers ...string) (*htt
 	return do(t, http.MethodPost, s.URL+"/v1/chat/completions", body, headers...)
 }
 
-// do sends a request with headers as pairs, each added to what is there.
+// do sends a request with additional headers, given as pairs of name and value.
 func do(t testing.TB, method, url, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Close = true // an idle connection may be closed while a busy machine sends on it
+	req.Close = true // on a busy machine the server may close an idle connection while a request is sent on it
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
 		if headers[i] == "Content-Type" {
@@ -94,14 +94,14 @@ func do(t testing.TB, method, url, body string, headers ...string) (*http.Respon
 	return resp, string(raw)
 }
 
-// soon bounds what would otherwise hang for ever if the code were broken.
+// soon returns a context that ends a test that would otherwise hang for ever if the code were broken.
 func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// refusal is the error of a body in vLLM's shape.
+// refusal returns the fields of an error in vLLM's format.
 func refusal(t testing.TB, body string) (message, kind string, param *string, code int) {
 	t.Helper()
 	var shape struct {

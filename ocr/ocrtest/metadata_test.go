@@ -56,7 +56,7 @@ func TestTokenCheck(t *testing.T) {
 	}
 }
 
-// get asks the metadata server.
+// get sends a request to the metadata server.
 func get(t *testing.T, m *ocrtest.Metadata, path string, flavor string) (*http.Response, string) {
 	t.Helper()
 	return do(t, "GET", "http://"+m.Host+path, "", "Metadata-Flavor", flavor)

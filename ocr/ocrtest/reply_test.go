@@ -12,7 +12,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// The full answer has every field that vLLM sends, nulls included.
+// A full answer has every field that vLLM sends, including those that are null.
 func TestFullAnswer(t *testing.T) {
 	s := ocrtest.New(t)
 	s.Default(ocrtest.Text("# Delivery note \"4711\"\n"))
@@ -109,7 +109,8 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// What no server of package internal/servers is asked for is held here, to the letter.
+// TestShapesOfOtherServers: replies that package internal/servers does not compare with a real server's are compared
+// here with their exact text.
 func TestShapesOfOtherServers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -131,7 +131,7 @@ func TestGateHoldsAndCounts(t *testing.T) {
 	}
 }
 
-// vLLM stops when its client hangs up; behind Cloud Run it goes on.
+// vLLM stops generating when its client hangs up; behind Cloud Run it continues.
 func TestClientThatLeaves(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		var options []ocrtest.Option
@@ -181,7 +181,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprint(conn, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-	if _, err := io.ReadAll(conn); err != nil { // ends only when the server closes
+	if _, err := io.ReadAll(conn); err != nil { // returns only when the server closes the connection
 		t.Error(err)
 	}
 }
@@ -206,15 +206,15 @@ func TestCloseFreesEverythingHeld(t *testing.T) {
 	}
 }
 
-// A vLLM that is told to stop: with --shutdown-timeout it finishes what it reads and refuses the rest, without it
-// answers all with a 500.
+// A vLLM that receives SIGTERM: with --shutdown-timeout it finishes the pages that it is reading and refuses new ones;
+// without, it answers them all with a 500.
 func TestServerThatIsToldToStop(t *testing.T) {
 	const shutdown = "cannot schedule new futures after shutdown"
 	for _, test := range []struct {
 		name        string
 		stop        func(*ocrtest.Server)
 		inFlight    int
-		up          bool // it takes new connections
+		up          bool // it accepts new connections
 		counts      ocrtest.Counts
 		description string
 	}{

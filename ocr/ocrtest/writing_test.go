@@ -8,7 +8,7 @@ import (
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
-// A model that obeys the request: what each field does to the same page, at vLLM and at llama-server.
+// A model that follows the request: the effect of each field on the same page, with vLLM and with llama-server.
 func TestWrites(t *testing.T) {
 	words := ocrtest.Writing{Tokens: []string{"a", " b", " c", " d"}}
 	loop := ocrtest.Writing{Loop: []string{"x", "y"}}
@@ -79,7 +79,7 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// What a llama-server takes, refuses and passes over where vLLM does otherwise.
+// TestLlama: what llama-server accepts, refuses and ignores, where that differs from vLLM.
 func TestLlama(t *testing.T) {
 	s := ocrtest.New(t, ocrtest.Llama())
 	s.Default(ocrtest.Text("text"))

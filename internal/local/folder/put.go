@@ -14,16 +14,16 @@ import (
 
 // Errors of [Bucket.Put] about a name.
 var (
-	ErrExists  = errors.New("a file of this name is there already")
-	ErrBadName = errors.New("no name for a file in this folder")
+	ErrExists  = errors.New("a file with this name already exists")
+	ErrBadName = errors.New("not a valid name for a file in this folder")
 )
 
 // incoming is the prefix, in the data directory, of files that are being put.
 const incoming = dataName + "/incoming-"
 
 // Put writes a file into the directory, and creates the folders in its name. The file appears whole or not at all.
-// Unless replace is set, an existing file of that name is left unchanged, and the error is [ErrExists]. For a name that
-// leads outside, through a link or to a place where objects cannot be, and for one that scans ignore, it is
+// Unless replace is set, an existing file with that name is left unchanged, and the error is [ErrExists]. For a name
+// that leads outside, through a link or to a place where objects cannot be, and for one that scans ignore, it is
 // [ErrBadName]. Errors of content are wrapped, others are the file system's.
 func (b *Bucket) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
 	if err := b.mayPut(name, replace); err != nil {

@@ -19,7 +19,7 @@ import (
 	"testing"
 )
 
-// reader is a Reader with one answer.
+// reader is a Reader that always gives the same answer.
 type reader struct {
 	text string
 	err  error
@@ -40,7 +40,7 @@ func picturePNG(w, h int) []byte {
 	return b.Bytes()
 }
 
-// lyingPNG is a small file whose header claims w x h pixels.
+// lyingPNG returns a small file whose header claims w x h pixels.
 func lyingPNG(w, h int) []byte {
 	file := picturePNG(3, 2)
 	header := file[12:29] // "IHDR" and its 13 bytes
@@ -102,7 +102,7 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// TestEveryField holds the answer against vLLM's list of fields.
+// TestEveryField: the answer has every field of vLLM's.
 func TestEveryField(t *testing.T) {
 	w := post(handler(reader{text: "a"}, io.Discard), "application/json", "{"+content(imagePart(goodURI))+"}")
 	for _, field := range strings.Fields(`id object created model choices index message role content refusal annotations

@@ -58,7 +58,7 @@ func TestFindRefuses(t *testing.T) {
 	}
 }
 
-// install puts a tesseract on PATH that is a shell script.
+// install puts a shell script on PATH as tesseract.
 func install(t *testing.T, script string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -139,7 +139,7 @@ func TestProgramIsKilled(t *testing.T) {
 	}
 }
 
-// TestWASMStops also fills and uses the cache on disk.
+// TestWASMStops: reading ends with its context. The first round fills the cache on disk, and the second uses it.
 func TestWASMStops(t *testing.T) {
 	cache := t.TempDir()
 	for range 2 {
@@ -173,7 +173,7 @@ func TestCacheThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// bars is a picture with something on it that looks like letters.
+// bars returns a picture of bars that look a little like letters.
 func bars(t *testing.T) []byte {
 	t.Helper()
 	img := image.NewGray(image.Rect(0, 0, 400, 100))

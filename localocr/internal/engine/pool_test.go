@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// fakeMaker opens engines that read for a second, or as read says.
+// fakeMaker opens engines whose Read takes a second, or calls read if that is set.
 type fakeMaker struct {
 	read         func(ctx context.Context) (string, error)
 	opened, shut atomic.Int32
@@ -119,7 +119,7 @@ func TestPoolOverTime(t *testing.T) {
 				return "", nil
 			}
 			<-ctx.Done()
-			time.Sleep(patience / 2) // it stops in the end
+			time.Sleep(patience / 2) // it ends late, but it ends
 			return "", ctx.Err()
 		}
 		p := NewPool(m, 1, time.Minute, never(t))

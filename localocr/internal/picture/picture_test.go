@@ -64,7 +64,7 @@ func TestDoubleIsCatmullRom(t *testing.T) {
 	got := double(src)
 	want := image.NewRGBA(got.Rect)
 	draw.CatmullRom.Scale(want, want.Rect, src, src.Rect, draw.Src, nil)
-	const edge = 4 // there x/image leaves the missing pixels out, double repeats the last one
+	const edge = 4 // at the edge x/image ignores the missing pixels, and double repeats the last one
 	for y := edge; y < got.Rect.Dy()-edge; y++ {
 		for x := edge; x < got.Rect.Dx()-edge; x++ {
 			g, w := int(got.GrayAt(x, y).Y), int(want.RGBAAt(x, y).R)
