@@ -6,7 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"io"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +14,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/freeport"
+	"github.com/bucketocr/bucketocr/internal/gcp/gcptest"
 )
 
 // program is listener-go as a process.
@@ -21,6 +27,7 @@ type program struct {
 	stage  *stage
 	binary string
 	seen   string
+	host   string // of Firestore; the stage's if empty
 
 	mu  sync.Mutex
 	out bytes.Buffer
@@ -29,16 +36,92 @@ type program struct {
 
 // TestListenerGo runs the example as a person would, and kills it in between.
 func TestListenerGo(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "listener")
+	binary := listenerGo(t)
+	for _, tell := range []func(*stage, subject){(*stage).story, (*stage).bounded} {
+		p := newProgram(t, binary)
+		tell(p.stage, p)
+	}
+}
+
+// TestListenerGoWarnsWithoutFirestore: while it has no snapshot, it says what to check, once and nothing else. It says
+// that it listens as soon as it has one.
+func TestListenerGoWarnsWithoutFirestore(t *testing.T) {
+	port, err := freeport.Choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := listenerGo(t)
+	for name, silent := range map[string]func(s *stage) (host string, answer func()){
+		"nothing listens": func(s *stage) (string, func()) {
+			return "127.0.0.1:" + port, func() { relay(t, port, s.host) }
+		},
+		"connected, but no snapshot": func(s *stage) (string, func()) {
+			proxy := gcptest.NewProxy(t, s.host)
+			for n := range 2 { // its queries
+				proxy.CutAnswer("Listen", n+1, 1, codes.Unavailable)
+			}
+			return proxy.Host(), proxy.Break
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProgram(t, binary)
+			var answer func()
+			p.host, answer = silent(p.stage)
+			lines := p.run(options{since: time.Hour})
+			if line := next(t, lines); !strings.Contains(line, "no answer") ||
+				!strings.Contains(line, "FIRESTORE_EMULATOR_HOST="+p.host) {
+				t.Fatalf("it said %q", line)
+			}
+			p.stage.put(object("a.png", 1), document.StatusDone, text("one"))
+			answer()
+			want := "listening to projects/" + p.stage.project + "/databases/(default)/documents/ocr_documents"
+			if line := next(t, lines); !strings.HasSuffix(line, want) {
+				t.Fatalf("it said %q, want %q", line, want)
+			}
+			if got := p.lines(1); got[0] != "done a.png 1: 3 bytes, 1 pages, warnings []" {
+				t.Errorf("told %q", got)
+			}
+		})
+	}
+}
+
+// TestListenerGoSaysWhatToDo: it ends with words about errors that do not go away by themselves.
+func TestListenerGoSaysWhatToDo(t *testing.T) {
+	p := newProgram(t, listenerGo(t))
+	for code, want := range map[codes.Code]string{
+		codes.PermissionDenied: "access denied: check GOOGLE_CLOUD_PROJECT, and grant roles/datastore.viewer",
+		codes.NotFound:         "no such database: check GOOGLE_CLOUD_PROJECT and -database",
+	} {
+		proxy := gcptest.NewProxy(t, p.stage.host)
+		for n := range 100 {
+			proxy.Refuse("Listen", n+1, code)
+		}
+		p.host = proxy.Host()
+		for range 10 { // the refusal may come before the query is sent, or after
+			if line := next(t, p.run(options{})); !strings.Contains(line, want) {
+				t.Fatalf("it said %q, want %q", line, want)
+			}
+			if err := p.cmd.Wait(); err == nil {
+				t.Fatalf("%v: exit code 0", code)
+			}
+		}
+	}
+}
+
+// listenerGo returns the built example.
+func listenerGo(t *testing.T) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "listener")
 	if out, err := exec.Command("go", "build", "-C", "listener-go", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, tell := range []func(*stage, subject){(*stage).story, (*stage).bounded} {
-		s := newStage(t)
-		p := &program{stage: s, binary: binary, seen: filepath.Join(t.TempDir(), "seen.log")}
-		t.Cleanup(p.stop)
-		tell(s, p)
-	}
+	return binary
+}
+
+func newProgram(t *testing.T, binary string) *program {
+	p := &program{stage: newStage(t), binary: binary, seen: filepath.Join(t.TempDir(), "seen.log")}
+	t.Cleanup(p.stop)
+	return p
 }
 
 func (p *program) Write(b []byte) (int, error) {
@@ -48,9 +131,20 @@ func (p *program) Write(b []byte) (int, error) {
 }
 
 func (p *program) start(o options) {
+	for line := range p.run(o) {
+		if strings.Contains(line, "listening to ") {
+			return
+		}
+	}
+	p.stage.t.Fatal("it ended before it listened")
+}
+
+// run starts it and returns the lines that it logs.
+func (p *program) run(o options) <-chan string {
 	p.cmd = exec.Command(p.binary, "-seen", p.seen, "-since", o.since.String(), "-collection",
 		cmp.Or(o.collection, "ocr_documents"))
-	p.cmd.Env = append(os.Environ(), "FIRESTORE_EMULATOR_HOST="+p.stage.host, "GOOGLE_CLOUD_PROJECT="+p.stage.project)
+	p.cmd.Env = append(os.Environ(), "FIRESTORE_EMULATOR_HOST="+cmp.Or(p.host, p.stage.host),
+		"GOOGLE_CLOUD_PROJECT="+p.stage.project)
 	p.cmd.Stdout = p
 	said, err := p.cmd.StderrPipe()
 	if err == nil {
@@ -59,11 +153,27 @@ func (p *program) start(o options) {
 	if err != nil {
 		p.stage.t.Fatal(err)
 	}
-	lines := bufio.NewScanner(said)
-	if !lines.Scan() || !strings.HasSuffix(lines.Text(), "listening") {
-		p.stage.t.Fatalf("it said %q", lines.Text())
+	lines := make(chan string, 100)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(said); s.Scan(); {
+			lines <- s.Text()
+			fmt.Fprintln(os.Stderr, s.Text())
+		}
+	}()
+	return lines
+}
+
+// next waits for the next line.
+func next(t *testing.T, lines <-chan string) string {
+	t.Helper()
+	select {
+	case line := <-lines:
+		return line
+	case <-time.After(2 * time.Minute):
+		t.Fatal("it says nothing")
 	}
-	go func() { _, _ = io.Copy(os.Stderr, said) }()
+	return ""
 }
 
 // stop kills it: it has no time to tidy up.

@@ -4,10 +4,13 @@ package examples
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +48,52 @@ func newStage(t *testing.T) *stage {
 	s.records = firestore.New(firestore.Config{Project: s.project, Collection: "ocr_documents", Emulator: s.host})
 	t.Cleanup(func() { _ = s.records.Close() })
 	return s
+}
+
+// relay forwards connections to a port of this machine to the target, until it is cut.
+func relay(t *testing.T, port, target string) (cut func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	open := []io.Closer{l}
+	cut = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range open {
+			_ = c.Close()
+		}
+		open = nil
+	}
+	t.Cleanup(cut)
+	go func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = from.Close()
+				continue
+			}
+			mu.Lock()
+			if open == nil { // cut in the meantime
+				_, _ = from.Close(), to.Close()
+			}
+			open = append(open, from, to)
+			mu.Unlock()
+			for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+				go func() {
+					_, _ = io.Copy(way[1], way[0])
+					_, _ = from.Close(), to.Close()
+				}()
+			}
+		}
+	}()
+	return cut
 }
 
 func object(name string, generation int64) document.Object {
@@ -96,6 +145,20 @@ func (s *stage) vanish(o document.Object) {
 	url := fmt.Sprintf("http://%s/v1/projects/%s/databases/(default)/documents/ocr_documents/%s", s.host, s.project,
 		o.ID())
 	req, _ := http.NewRequestWithContext(s.t.Context(), "DELETE", url, nil)
+	req.Header.Set("Authorization", "Bearer owner")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatal(resp, err)
+	}
+	resp.Body.Close()
+}
+
+// rules sets the rules for clients.
+func (s *stage) rules(text string) {
+	s.t.Helper()
+	body := fmt.Sprintf(`{"rules": {"files": [{"name": "firestore.rules", "content": %q}]}}`, text)
+	url := fmt.Sprintf("http://%s/emulator/v1/projects/%s:securityRules", s.host, s.project)
+	req, _ := http.NewRequestWithContext(s.t.Context(), "PUT", url, strings.NewReader(body))
 	req.Header.Set("Authorization", "Bearer owner")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil || resp.StatusCode != http.StatusOK {

@@ -5,15 +5,20 @@ package examples
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/browsertest"
+	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/freeport"
 )
 
 // sheet is listener-web in a browser.
@@ -23,48 +28,138 @@ type sheet struct {
 	url   string
 	told  []string // by the pages before
 
-	mu      sync.Mutex
-	options options
+	mu       sync.Mutex
+	options  options
+	emulator string // its host:port in config.js; the stage's if empty, and "none" for none
+	missing  bool   // there is no config.js
 }
 
 // TestListenerWeb runs the example in a real browser, and leaves the page in between.
 func TestListenerWeb(t *testing.T) {
-	if _, err := os.Stat("listener-web/node_modules/firebase"); err != nil {
-		t.Fatal("no Firebase SDK: run `npm ci --prefix examples/listener-web`")
-	}
-	tab := browsertest.New(t, 800, 600)
+	tab := newTab(t)
 	for _, tell := range []func(*stage, subject){(*stage).story, (*stage).bounded} {
-		tellSheet(t, tab, tell)
+		w := newSheet(t, tab)
+		tell(w.stage, w)
 	}
 }
 
-func tellSheet(t *testing.T, tab *browsertest.Tab, tell func(*stage, subject)) {
+// TestListenerWebIsLiveOnlyWithFirestore: while nothing answers, the page is connecting and says what to check. It is
+// live once Firestore has answered, and again after a lost connection, which it says.
+func TestListenerWebIsLiveOnlyWithFirestore(t *testing.T) {
+	port, err := freeport.Choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab := newTab(t)
+	tab.Allow("Could not reach Cloud Firestore backend")
+	tab.OnNewPage(`window.states = []; new MutationObserver(() => {
+		const now = document.querySelector('#state')?.textContent;
+		if (now && now !== states.at(-1)) states.push(now); // empty while it is parsed
+	}).observe(document, { childList: true, subtree: true });`)
+	w := newSheet(t, tab)
+	w.set(func() { w.emulator, w.options.since = "127.0.0.1:"+port, time.Hour })
+	w.stage.put(object("a.png", 1), document.StatusDone, text("one"))
+
+	tab.Open(w.url)
+	tab.Until(`states.at(-1).includes('emulator at ` + w.emulator + `: is it running?')`)
+	for _, s := range browsertest.Eval[[]string](tab, `states`) {
+		if !strings.HasPrefix(s, "connecting") {
+			t.Errorf("without an answer the page said %q", s)
+		}
+	}
+	cut := relay(t, port, w.stage.host)
+	live := `states.at(-1) === 'live: ocr_documents of ` + w.stage.project + `'`
+	tab.Until(live)
+	w.lines(1)
+	cut()
+	browsertest.Eval[bool](tab, `dispatchEvent(new Event('offline'))`) // the SDK alone takes some 25 s to notice
+	tab.Until(`states.at(-1).startsWith('connection lost')`)
+	w.stage.put(object("b.png", 2), document.StatusDone, text("two"))
+	relay(t, port, w.stage.host)
+	tab.Until(live)
+	want := []string{"done a.png 1: 3 bytes, 1 pages, warnings []", "done b.png 2: 3 bytes, 1 pages, warnings []"}
+	if got := w.lines(2); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// TestListenerWebSaysWhatToDo: a page that cannot work says why.
+func TestListenerWebSaysWhatToDo(t *testing.T) {
+	tab := newTab(t)
+	w := newSheet(t, tab)
+	says := func(words string) {
+		t.Helper()
+		tab.Open(w.url)
+		tab.Until(fmt.Sprintf(`document.querySelector('#state').textContent.includes(%q)`, words))
+	}
+	w.set(func() { w.missing = true })
+	says("copy config.example.js to config.js")
+	w.set(func() { w.missing, w.emulator = false, "none" })
+	says("set projectId and apiKey in config.js")
+	w.set(func() { w.emulator = "" })
+	w.stage.rules(`rules_version = '2'; service cloud.firestore {
+		match /databases/{database}/documents/{any=**} { allow read: if false; } }`)
+	says("stopped: Firestore denies access. Sign in")
+}
+
+func newTab(t *testing.T) *browsertest.Tab {
 	t.Helper()
-	s := newStage(t)
-	w := &sheet{stage: s, tab: tab}
+	if _, err := os.Stat("listener-web/node_modules/firebase"); err != nil {
+		t.Fatal("no Firebase SDK: run `npm ci --prefix examples/listener-web`")
+	}
+	return browsertest.New(t, 800, 600)
+}
+
+func newSheet(t *testing.T, tab *browsertest.Tab) *sheet {
+	t.Helper()
+	template, err := os.ReadFile("listener-web/config.example.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &sheet{stage: newStage(t), tab: tab}
 	files := http.NewServeMux()
 	files.Handle("GET /", http.FileServer(http.Dir("listener-web")))
 	files.HandleFunc("GET /elsewhere", func(http.ResponseWriter, *http.Request) {})
-	files.HandleFunc("GET /config.js", func(out http.ResponseWriter, _ *http.Request) { // as its user would write it
-		out.Header().Set("Content-Type", "text/javascript")
+	files.HandleFunc("GET /config.js", func(out http.ResponseWriter, r *http.Request) { // as its user would write it
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		fmt.Fprintf(out, `export const app = { projectId: %q, apiKey: 'none' }, collectionName = %q, emulator = %q;
-			export const since = new Date(Date.now() - %d), ownDocuments = false;
-			export async function signIn() {}`, s.project, cmp.Or(w.options.collection, "ocr_documents"), s.host, w.options.since.Milliseconds())
+		if w.missing {
+			http.NotFound(out, r)
+			return
+		}
+		config := string(template)
+		for old, value := range map[string]string{
+			"'demo-bucketocr'": strconv.Quote(w.stage.project),
+			"'ocr_documents'":  strconv.Quote(cmp.Or(w.options.collection, "ocr_documents")),
+			"'127.0.0.1:8081'": strconv.Quote(strings.TrimPrefix(cmp.Or(w.emulator, w.stage.host), "none")),
+			"24 * 3600 * 1000": strconv.FormatInt(w.options.since.Milliseconds(), 10),
+		} {
+			if strings.Count(config, old) != 1 {
+				t.Errorf("config.example.js has not one %s", old)
+			}
+			config = strings.Replace(config, old, value, 1)
+		}
+		out.Header().Set("Content-Type", "text/javascript")
+		out.Header().Set("Cache-Control", "no-store")
+		_, _ = io.WriteString(out, config)
 	})
 	server := httptest.NewServer(files)
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	tell(s, w)
+	return w
+}
+
+// set changes the settings of the next page.
+func (w *sheet) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
 }
 
 func (w *sheet) start(o options) {
-	w.mu.Lock()
-	w.options = o
-	w.mu.Unlock()
+	w.set(func() { w.options = o })
 	w.tab.Open(w.url)
-	w.tab.Until(`document.querySelector('#state').textContent === 'listening'`)
+	w.tab.Until(`document.querySelector('#state').textContent.startsWith('live')`)
 }
 
 func (w *sheet) stop() {
@@ -83,8 +178,8 @@ func (w *sheet) lines(n int) []string {
 	for late := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		lines := append(append([]string(nil), w.told...), w.shown()...)
 		state := browsertest.Eval[string](w.tab, `document.querySelector('#state').textContent`)
-		if len(lines) >= n || time.Now().After(late) || strings.HasPrefix(state, "trouble") {
-			if state != "listening" {
+		if len(lines) >= n || time.Now().After(late) || strings.HasPrefix(state, "stopped") {
+			if !strings.HasPrefix(state, "live") {
 				w.stage.t.Error(state)
 			}
 			return lines

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/firestore"
+	"google.golang.org/api/iterator"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Document holds the fields of a document that a listener needs.
@@ -53,8 +58,14 @@ type listener struct {
 // their times.
 const overlap = 10 * time.Minute
 
+// patience is how long Firestore may take to answer before a warning is logged.
+const patience = 10 * time.Second
+
 // listen delivers results until ctx ends, starting with those that it missed while not running. It reads only the
 // documents of the last few minutes twice. Deleted objects are noticed for a week, as long as their markers exist.
+//
+// While Firestore cannot be reached, the client keeps trying and returns no error. That is why it says that it is
+// listening only after the first snapshot.
 func (l *listener) listen(ctx context.Context) error {
 	begin := time.Now().Add(-l.since)
 	if last := l.seen.latest(); !last.IsZero() {
@@ -62,19 +73,24 @@ func (l *listener) listen(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	late := time.AfterFunc(patience, func() { log.Print("no answer from Firestore yet: ", whatToCheck()) })
+	defer late.Stop()
+	listening := sync.OnceFunc(func() {
+		late.Stop()
+		log.Print("listening to ", l.documents.Path)
+	})
 	changes := make(chan firestore.DocumentChange)
 	for _, q := range []firestore.Query{
 		l.documents.Where("finished", ">=", begin).OrderBy("finished", firestore.Asc),
 		l.documents.Where("status", "==", "deleted"),
 	} {
-		go func() { stop(follow(ctx, q, changes)) }()
+		go func() { stop(follow(ctx, q, listening, changes)) }()
 	}
-	log.Print("listening")
 	for {
 		select {
 		case <-ctx.Done():
 			if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-				return fmt.Errorf("listening: %w", err)
+				return inWords(err)
 			}
 			return nil
 		case change := <-changes:
@@ -85,15 +101,39 @@ func (l *listener) listen(ctx context.Context) error {
 	}
 }
 
-// follow sends the changes in the results of a query, until ctx ends.
-func follow(ctx context.Context, q firestore.Query, changes chan<- firestore.DocumentChange) error {
+// whatToCheck returns the usual reasons why Firestore does not answer.
+func whatToCheck() string {
+	if host := os.Getenv("FIRESTORE_EMULATOR_HOST"); host != "" {
+		return "start the emulator at FIRESTORE_EMULATOR_HOST=" + host + ", or unset the variable to use a real project"
+	}
+	return "check the network, GOOGLE_CLOUD_PROJECT, -database and the credentials (gcloud auth application-default login)"
+}
+
+// inWords adds to an error of Firestore what to do about it. That of a missing index says it itself.
+func inWords(err error) error {
+	switch status.Code(err) {
+	case codes.PermissionDenied:
+		return fmt.Errorf("access denied: check GOOGLE_CLOUD_PROJECT, and grant roles/datastore.viewer there to the account of the credentials: %w", err)
+	case codes.NotFound:
+		return fmt.Errorf("no such database: check GOOGLE_CLOUD_PROJECT and -database: %w", err)
+	}
+	return fmt.Errorf("listening: %w", err)
+}
+
+// follow sends the changes in the results of a query, until ctx ends. It calls answered after each snapshot.
+func follow(ctx context.Context, q firestore.Query, answered func(), changes chan<- firestore.DocumentChange) error {
 	snapshots := q.Snapshots(ctx)
-	defer snapshots.Stop()
+	defer func() { snapshots.Stop() }()
 	for {
 		snapshot, err := snapshots.Next()
+		if errors.Is(err, iterator.Done) { // refused before the query was sent, which hides the reason: ask again
+			snapshots = q.Snapshots(ctx)
+			continue
+		}
 		if err != nil {
 			return err
 		}
+		answered()
 		for _, change := range snapshot.Changes {
 			select {
 			case <-ctx.Done():

@@ -19,21 +19,22 @@ import (
 )
 
 func main() {
+	database := flag.String("database", firestore.DefaultDatabaseID, "database of the documents")
 	collection := flag.String("collection", "ocr_documents", "collection of the documents")
 	since := flag.Duration("since", 24*time.Hour, "how far back to start if the file is empty")
 	path := flag.String("seen", "seen.log", "file that records handled results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *collection, *path, *since); err != nil {
+	if err := run(ctx, *database, *collection, *path, *since); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, collection, path string, since time.Duration) error {
-	client, err := firestore.NewClient(ctx, firestore.DetectProjectID)
+func run(ctx context.Context, database, collection, path string, since time.Duration) error {
+	client, err := firestore.NewClientWithDatabase(ctx, firestore.DetectProjectID, database)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; %s", err, whatToCheck())
 	}
 	defer client.Close()
 	seen, err := openSeen(path)

@@ -9,15 +9,20 @@ import { collection, getDocs, onSnapshot, orderBy, query, Timestamp, where } fro
  * receives the error, like any other, and listening ends: the result is delivered again at the next start. listen
  * returns a function that ends the listening.
  *
+ * While Firestore cannot be reached, the SDK keeps trying and reports no error. connected(true) is called when the
+ * results are known to be Firestore's current ones, and connected(false) when the connection is lost.
+ *
  * It starts shortly before the last handled result, or at since (a Date) if none is recorded. Deleted objects are noticed
  * for a week, as long as their markers exist. If owner, a user's ID, is set, it queries only that user's documents, as
  * the rules for owners require; Firestore then needs an index on owner and finished.
  */
-export function listen({ database, name, owner, since, memory, handler, problem }) {
+export function listen({ database, name, owner, since, memory, handler, connected = () => {}, problem }) {
   const documents = collection(database, name);
   const own = owner ? [where('owner', '==', owner)] : [];
   let turn = Promise.resolve(); // handles changes one after the other, in order
   let over = false;
+  const current = [false, false]; // whether a query's results come from the server
+  let live = false;
   const end = (error) => {
     if (!over && error) problem(error);
     over = true;
@@ -26,7 +31,12 @@ export function listen({ database, name, owner, since, memory, handler, problem 
   const stops = [
     query(documents, ...own, where('finished', '>=', beginning(memory, since)), orderBy('finished')),
     query(documents, ...own, where('status', '==', 'deleted')),
-  ].map((q) => onSnapshot(q, (snapshot) => {
+  ].map((q, i) => onSnapshot(q, { includeMetadataChanges: true }, (snapshot) => {
+    current[i] = !snapshot.metadata.fromCache;
+    if (live !== current.every(Boolean)) {
+      live = !live;
+      connected(live);
+    }
     for (const change of snapshot.docChanges()) {
       // A document that leaves the results is being read again, or its marker has expired: it is not deleted.
       if (change.type !== 'removed') turn = turn.then(() => over || react(change.doc, memory, handler)).catch(end);

@@ -2,14 +2,8 @@
 
 import { initializeApp } from 'firebase/app';
 import { connectFirestoreEmulator, getFirestore } from 'firebase/firestore';
-import { app, collectionName, emulator, ownDocuments, signIn, since } from './config.js';
+import { app, collectionName, databaseName, emulator, ownDocuments, signIn, since } from './config.js';
 import { listen } from './listener.js';
-
-const database = getFirestore(initializeApp(app));
-if (emulator) {
-  const [host, port] = emulator.split(':');
-  connectFirestoreEmulator(database, host, Number(port), { mockUserToken: { sub: 'listener' } });
-}
 
 /** show adds a line. The author of the image controls the text, so it is shown as text, never as HTML. */
 function show(kind, line) {
@@ -29,8 +23,32 @@ const handler = {
   gone: (id) => show('gone', `gone ${id}`),
 };
 
-const state = document.querySelector('#state');
-signIn().then((user) => {
+const whatToCheck = emulator
+  ? `No answer from the emulator at ${emulator}: is it running? To use a real project, clear emulator in config.js.`
+  : 'No answer from Firestore: check the network, and projectId, apiKey and databaseName in config.js. See the browser console for the reason.';
+
+let later;
+
+/** say shows a state, and adds a hint if it lasts for 10 s. */
+function say(state, hint) {
+  clearTimeout(later);
+  document.querySelector('#state').textContent = state;
+  if (hint) later = setTimeout(() => say(`${state}. ${hint}`), 10_000);
+}
+
+/** inWords says what to do about an error. That of a missing index says it itself. */
+function inWords({ code, message }) {
+  if (code !== 'permission-denied') return message;
+  return 'Firestore denies access. Sign in with signIn in config.js, and let your users read in firestore.rules.';
+}
+
+function start(user) {
+  const database = getFirestore(initializeApp(app), databaseName);
+  if (emulator) {
+    const [host, port] = emulator.split(':');
+    connectFirestoreEmulator(database, host, Number(port), { mockUserToken: { sub: 'listener' } });
+  }
+  say('connecting', whatToCheck);
   listen({
     database,
     name: collectionName,
@@ -38,9 +56,16 @@ signIn().then((user) => {
     since,
     memory: localStorage,
     handler,
-    problem: (e) => {
-      state.textContent = `trouble: ${e.message}`;
-    },
+    connected: (live) =>
+      live ? say(`live: ${collectionName} of ${app.projectId}`) : say('connection lost, reconnecting', whatToCheck),
+    problem: (e) => say(`stopped: ${inWords(e)}`),
   });
-  state.textContent = 'listening';
-}, (e) => { state.textContent = `not signed in: ${e.message}`; });
+}
+
+if (!emulator && app.projectId.startsWith('demo-')) {
+  say('not configured: set projectId and apiKey in config.js');
+} else {
+  signIn()
+    .then(start, (e) => say(`not signed in: ${e.message}`))
+    .catch((e) => say(`stopped: ${e.message}`));
+}

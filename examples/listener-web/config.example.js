@@ -1,6 +1,13 @@
-// The project of the documents. apiKey and projectId are in the Firebase console, in your web app's settings.
-export const app = { projectId: 'my-project', apiKey: 'my-api-key' };
+// Copy this file to config.js. As it is, it uses the emulator of the README.
+
+// The project of the documents. apiKey and projectId are in the Firebase console, in your web app's settings. Projects
+// named demo-… exist only in the emulator.
+export const app = { projectId: 'demo-bucketocr', apiKey: 'none' };
+export const databaseName = '(default)';
 export const collectionName = 'ocr_documents';
+
+// 'host:port' of Firestore's emulator, or empty to use the project.
+export const emulator = '127.0.0.1:8081';
 
 // How far back to start if this browser has recorded nothing.
 export const since = new Date(Date.now() - 24 * 3600 * 1000);
@@ -13,6 +20,3 @@ export async function signIn() {}
 // gcloud firestore indexes composite create --collection-group=ocr_documents
 // --field-config=field-path=owner,order=ascending --field-config=field-path=finished,order=ascending
 export const ownDocuments = false;
-
-// 'host:port' of Firestore's emulator, or empty.
-export const emulator = '';
