@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/iotest"
@@ -202,9 +203,11 @@ func TestCallEndsWithItsContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		before = m.Args[0]
+		in := &counter{WriteCloser: c.in}
+		c.in = in
 		done := make(chan error)
 		go func() { _, _, err := c.Call(ctx, Message{Op: op, Data: make([]byte, 5<<20)}); done <- err }()
-		for len(c.turn) == 0 {
+		for in.n.Load() == 0 { // until then the call has not begun, and its end kills nothing
 			runtime.Gosched()
 		}
 		cancel()
@@ -243,11 +246,11 @@ func fileOf(t *testing.T, b []byte) *File {
 // counter counts the bytes written to a child.
 type counter struct {
 	io.WriteCloser
-	n int
+	n atomic.Int64
 }
 
 func (c *counter) Write(p []byte) (int, error) {
-	c.n += len(p)
+	c.n.Add(int64(len(p)))
 	return c.WriteCloser.Write(p)
 }
 
@@ -271,8 +274,8 @@ func TestFilesInTurnAreNotSent(t *testing.T) {
 				}
 			}
 		}
-		if in.n > 3*len(files)*100 && Copies == 1 {
-			t.Errorf("%d bytes were sent", in.n)
+		if sent := in.n.Load(); sent > int64(3*len(files)*100) && Copies == 1 {
+			t.Errorf("%d bytes were sent", sent)
 		}
 		_, _, _ = c.Call(t.Context(), Message{Op: "die", File: fileOf(t, first)})
 	}
