@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"sync/atomic"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/heif"
@@ -20,7 +19,6 @@ import (
 // without the formats that need an engine.
 type Decoder struct {
 	child   *sandbox.Child
-	keys    atomic.Int64 // number of keys given to objects
 	engines *keptEngines // nil: each process compiles them
 }
 
@@ -76,6 +74,7 @@ func (d *Decoder) call(ctx context.Context, m sandbox.Message) (answer sandbox.M
 		if !ok {
 			return answer, 0, errNoDecoder
 		}
+		m.Data = m.File.Bytes()
 		answer, err = sandbox.Handle(ctx, decode.serve, m)
 		return answer, 0, err
 	}

@@ -18,7 +18,7 @@ const (
 
 // heifPages reads the header of an AVIF or HEIC.
 func heifPages(_ context.Context, o *object, _ int64) ([]entry, error) {
-	info, err := heif.Read(o.data)
+	info, err := heif.Read(o.file.Bytes())
 	if err != nil {
 		return nil, heifComplaint(o.format.name, err)
 	}

@@ -24,11 +24,12 @@ func isJPX(b []byte) bool {
 
 // jpxPages reads the header of a JPEG 2000. PDFium decodes the picture, wrapped in a PDF of one page that it fills.
 func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
-	codestream := bytes.Index(o.data, []byte(codestreamMagic)) // inside a box in the box format
-	if codestream < 0 || len(o.data) < codestream+42 {
+	file := o.file.Bytes()
+	codestream := bytes.Index(file, []byte(codestreamMagic)) // inside a box in the box format
+	if codestream < 0 || len(file) < codestream+42 {
 		return nil, corrupt("damaged or cut-off JPEG 2000", nil)
 	}
-	b := o.data[codestream+8:]
+	b := file[codestream+8:]
 	side := func(at int) int64 { // the end of the grid minus the picture's offset
 		return int64(binary.BigEndian.Uint32(b[at:])) - int64(binary.BigEndian.Uint32(b[at+8:]))
 	}
@@ -37,7 +38,7 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 		return nil, corrupt("damaged or cut-off JPEG 2000", nil)
 	}
 	// PDFium would decode these as gray pictures side by side
-	if channels := o.data[codestream+41]; codestream == 0 && channels != 1 && channels != 3 {
+	if channels := file[codestream+41]; codestream == 0 && channels != 1 && channels != 3 {
 		return nil, unsupported(fmt.Sprintf("JPEG 2000 codestream with %d channels is not supported",
 			channels))
 	}
@@ -50,7 +51,7 @@ func jpxPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	}
 	edge := int64(min(o.lim.Edge, max(int(w), int(h))))
 	p.args = append(p.args, edge)
-	p.memory = plus(8*edge*edge, 2*int64(len(o.data)))
+	p.memory = plus(8*edge*edge, 2*int64(len(file)))
 	p.rooms = []int64{plus(64<<20, times(jpxRoom, p.pixels())), plus(96<<20, times(4*jpxRoom, p.pixels()))}
 	return []entry{{picture: p}}, nil
 }

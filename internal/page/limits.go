@@ -40,8 +40,7 @@ func (l Limits) check() error {
 // hold something before Split is called: a guess at what the object will need. Every argument is the total that the
 // account is to hold, not a difference. Totals are upper bounds. Before a decoder runs they cover its peak in both
 // processes, and afterwards what stays in memory: nothing, or, for a multi-page file (TIFF, PDF) until Close, the
-// object's bytes, twice if the Decoder keeps a copy. Finished pages are not counted: each is small, and belongs to the
-// caller.
+// object's bytes. Finished pages are not counted: each is small, and belongs to the caller.
 //
 // Calls for one Pages come from Split, Page and Close, and never overlap.
 type Budget interface {

@@ -84,6 +84,21 @@ func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	return pg, nil
 }
 
+// readAll reads the whole object. It returns nil if it has more than most bytes.
+func (o *object) readAll(ctx context.Context, most int64) ([]byte, error) {
+	s, err := o.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	var b bytes.Buffer
+	_, _ = io.Copy(&b, io.LimitReader(s, min(most, s.max)+1)) // s remembers the failure
+	if err := s.failure(); err != nil || int64(b.Len()) > most {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
 // passed returns a page that passes through, without Open.
 func (o *object) passed(h *header, size int64) *Page {
 	return &Page{Width: h.width, Height: h.height, Type: "image/" + strings.ToLower(o.format.name), Size: size,

@@ -1,11 +1,10 @@
 package page
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 )
 
 // object is the object whose pages are made. A file that the Decoder decodes is loaded into memory while its pages are
-// made. Between two pages it stays there, and the Decoder keeps a copy, as long as no other object waits for memory. An
-// object that waits for memory keeps nothing, so that objects never wait for each other.
+// made, where the Decoder reads it, too. Between two pages it stays there as long as no other object waits for memory.
+// An object that waits for memory keeps nothing, so that objects never wait for each other.
 type object struct {
 	src    Source
 	lim    Limits
@@ -23,9 +22,7 @@ type object struct {
 	single bool  // it has one page
 	total  int   // number of pages, if only the first ones are made
 
-	data   []byte        // its bytes, if it is loaded
-	key    int64         // identifies it to the Decoder; 0 until it was sent there
-	kept   bool          // the Decoder may have a copy of data
+	file   *sandbox.File // its bytes, if it is loaded
 	room   int           // index of the largest room that an engine has needed so far
 	waited time.Duration // for memory and for the Decoder, in this turn
 	closed bool
@@ -75,52 +72,50 @@ func (o *object) tryRooms(rooms []int64, f func(room int64) error) error {
 	}
 }
 
-// call sends the loaded object to the Decoder for the operation op, with the given arguments.
-func (o *object) call(ctx context.Context, op string, room ...int64) (sandbox.Message, error) {
-	d := o.lim.Decoder
-	if o.key == 0 && d != nil {
-		o.key = d.keys.Add(1)
-	}
-	o.kept = d != nil
-	answer, waited, err := d.call(ctx, sandbox.Message{Op: op, Args: room, Data: o.data, Key: o.key})
+// call calls the Decoder for the operation op on the loaded object, with the given arguments.
+func (o *object) call(ctx context.Context, op string, args ...int64) (sandbox.Message, error) {
+	answer, waited, err := o.lim.Decoder.call(ctx, sandbox.Message{Op: op, Args: args, File: o.file})
 	o.waited += waited
 	return answer, err
 }
 
-// drop removes the object's bytes from memory, here and in the Decoder.
+// drop removes the object's bytes from memory.
 func (o *object) drop() {
-	o.data = nil
-	if o.kept {
-		o.lim.Decoder.child.Forget(o.key)
-		o.kept = false
+	if o.file != nil {
+		o.file.Close()
+		o.file = nil
 	}
 }
 
-// load reads the object into o.data, if it is not there. It acquires memory for it, for the Decoder's copy and for more
-// bytes, and starts the engine, if there is one. After an error nothing is loaded. The caller must call settle in
-// either case.
+// load reads the object into o.file, if it is not there. It acquires memory for it and for more bytes, and starts the
+// engine, if there is one. After an error nothing is loaded. The caller must call settle in either case.
 func (o *object) load(ctx context.Context, engine string, more int64) error {
 	if engine != "" {
 		if err := o.start(ctx, engine); err != nil {
 			return err
 		}
 	}
-	if o.data != nil && o.lim.Budget.TryGrow(plus(times(2, int64(len(o.data))), more)) {
+	if o.file != nil && o.lim.Budget.TryGrow(plus(times(sandbox.Copies, o.size), more)) {
 		return nil
 	}
 	o.drop()
 	size := o.size
 	if size < 0 {
-		size = times(2, o.lim.MaxBytes) // the buffer doubles as it grows
+		size = o.lim.MaxBytes
 	}
-	if err := o.acquire(ctx, plus(size, max(o.size, 0), more)); err != nil {
+	if err := o.acquire(ctx, plus(times(sandbox.Copies, size), more)); err != nil {
 		return err
 	}
-	b, err := o.readAll(ctx, o.lim.MaxBytes)
+	s, err := o.take(ctx)
 	if err != nil {
 		return err
 	}
-	o.data, o.size = b, int64(len(b))
+	defer s.Close()
+	f, err := sandbox.NewFile(s, s.size)
+	if err != nil {
+		return cmp.Or(s.failure(), err)
+	}
+	o.file, o.size = f, int64(len(f.Bytes()))
 	return nil
 }
 
@@ -171,26 +166,6 @@ func (o *object) startBy(ctx context.Context, m sandbox.Message, memory int64) e
 	return err
 }
 
-// readAll reads the whole object. It returns nil if it has more than most bytes.
-func (o *object) readAll(ctx context.Context, most int64) ([]byte, error) {
-	s, err := o.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	if s.size >= 0 && s.size <= most {
-		b := make([]byte, s.size)
-		_, _ = io.ReadFull(s, b) // s remembers the failure
-		return b, s.verdict(nil)
-	}
-	var b bytes.Buffer
-	_, _ = io.Copy(&b, io.LimitReader(s, min(most, s.max)+1))
-	if err := s.failure(); err != nil || int64(b.Len()) > most {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
 // acquire sets the account to n bytes. It may wait, so nothing may be loaded.
 func (o *object) acquire(ctx context.Context, n int64) error {
 	begun := time.Now()
@@ -204,9 +179,9 @@ func (o *object) settle() {
 	if o.closed {
 		o.drop()
 	}
-	n := int64(len(o.data))
-	if o.kept {
-		n *= 2
+	n := int64(0)
+	if o.file != nil {
+		n = o.size
 	}
 	o.lim.Budget.Shrink(n)
 }

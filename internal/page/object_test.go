@@ -46,7 +46,7 @@ func TestPagesOfOneFileShareItsBytes(t *testing.T) {
 					t.Errorf("%s: %+v", name, pg)
 				}
 			}
-			if l.held != 2*int64(len(data)) || o.opens.Load() != 1 || o.closes.Load() != 1 {
+			if l.held != int64(len(data)) || o.opens.Load() != 1 || o.closes.Load() != 1 {
 				t.Errorf("%s: %d of %d bytes held, %d opens", name, l.held, len(data), o.opens.Load())
 			}
 			if err := ps.Close(); err != nil || l.held != 0 {
@@ -87,7 +87,7 @@ func TestWaitingObjectKeepsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.waits = func() {
-			if ps.data != nil {
+			if ps.file != nil {
 				t.Errorf("%s: it waits for memory while the file is in memory", c.name)
 			}
 		}
@@ -122,7 +122,7 @@ func TestGuessServesTheFirstAcquire(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held > 2*int64(len(data)) {
+		if _, _, err := ps.Page(t.Context(), 1); err != nil || l.held > int64(len(data)) {
 			t.Errorf("%s: %v, %d bytes held after it", name, err, l.held)
 		}
 		if err := ps.Close(); err != nil || l.held != 0 {
@@ -174,7 +174,7 @@ func TestPageFailsAlone(t *testing.T) {
 			if _, _, err := ps.Page(t.Context(), i+1); kindOf(err) != want || err != nil && want == "" {
 				t.Errorf("%s, page %d: %v", name, i+1, err)
 			}
-			if l.held > 2*int64(len(c.data)) {
+			if l.held > int64(len(c.data)) {
 				t.Errorf("%s, page %d: %d bytes held", name, i+1, l.held)
 			}
 		}
@@ -319,7 +319,7 @@ func TestEngineGetsMoreRoom(t *testing.T) {
 	rooms := func() (rooms []int64) {
 		least := (&header{width: 9, height: 9, gray: true}).peak(60)
 		for _, n := range l.grown {
-			if n -= least + 6; n >= 0 {
+			if n -= least + 3*sandbox.Copies; n >= 0 {
 				rooms = append(rooms, n)
 			}
 		}
@@ -330,10 +330,10 @@ func TestEngineGetsMoreRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := rooms(); !slices.Equal(got, []int64{64, 256, 256}) || l.held != 6 {
+	if got := rooms(); !slices.Equal(got, []int64{64, 256, 256}) || l.held != 3 {
 		t.Errorf("%v, %d bytes held", got, l.held)
 	}
-	if _, _, err := p.Page(t.Context(), 3); kindOf(err) != TooLarge || l.held != 6 {
+	if _, _, err := p.Page(t.Context(), 3); kindOf(err) != TooLarge || l.held != 3 {
 		t.Errorf("%v, %d bytes held", err, l.held)
 	}
 }
@@ -370,7 +370,7 @@ func TestEndlessPageFailsAlone(t *testing.T) {
 			}
 			_, _, err := p.Page(t.Context(), i+1)
 			lim.Decoder.child.Limit(before)
-			if kindOf(err) != want || err != nil && want == "" || l.held > 6 {
+			if kindOf(err) != want || err != nil && want == "" || l.held > 3 {
 				t.Errorf("%s, page %d: %v, %d bytes held", c.call, i+1, err, l.held)
 			}
 		}
@@ -421,7 +421,7 @@ func TestContextEndsTheDecoder(t *testing.T) {
 		if err := <-done[i]; err != context.Canceled {
 			t.Error(err)
 		}
-		if len(p.turn) != 0 || budgets[i].held > 6 {
+		if len(p.turn) != 0 || budgets[i].held > 3 {
 			t.Errorf("%d turns taken, %d bytes held", len(p.turn), budgets[i].held)
 		}
 		if _, _, err := p.Page(t.Context(), 2); err != nil {
@@ -450,7 +450,7 @@ func TestCrashIsTriedOnceMore(t *testing.T) {
 			want = ""
 			err = nil
 		}
-		if kindOf(err) != want || err != nil && want == "" || l.held > 2*int64(len(name)) {
+		if kindOf(err) != want || err != nil && want == "" || l.held > int64(len(name)) {
 			t.Errorf("page %d: %v, %d bytes held", i+1, err, l.held)
 		}
 		if want == Corrupt && err.Error() != "the decoder crashed on it" {
@@ -462,36 +462,67 @@ func TestCrashIsTriedOnceMore(t *testing.T) {
 	}
 }
 
-// TestBytesGoToTheDecoderOnce: an object's bytes are sent once for all its pages, unless another object came between,
-// or they were dropped.
-func TestBytesGoToTheDecoderOnce(t *testing.T) {
+// TestObjectsInTurnAreLoadedOnce: two objects whose pages are made in turn are read from their sources once each, the
+// Decoder decodes the right one, and the function's heap holds neither, however many pages there are.
+func TestObjectsInTurnAreLoadedOnce(t *testing.T) {
+	const pages, rest = 6, 16 << 20
+	var objects [2]*fakeObject
+	var budgets [2]*ledger
+	var all [2]*Pages
+	for i := range objects {
+		data := append(tiffOf(t, 100*(i+1), pages), make([]byte, rest)...)
+		objects[i], budgets[i] = newObject(data), &ledger{}
+	}
+	used := allocated(func() {
+		for i, o := range objects {
+			ps, err := Split(t.Context(), o.source(), budgets[i].limits(1540))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[i] = ps
+		}
+		for n := 1; n <= pages; n++ {
+			for i, ps := range all {
+				pg, _, err := ps.Page(t.Context(), n)
+				if err != nil || pg.Width != 100*(i+1)+n || budgets[i].held != objects[i].size {
+					t.Fatalf("page %d of object %d: %+v, %v, %d bytes held", n, i, pg, err, budgets[i].held)
+				}
+			}
+		}
+	})
+	for i, o := range objects {
+		if _ = all[i].Close(); o.opens.Load() != 1 || o.read.Load() != o.size || budgets[i].held != 0 {
+			t.Errorf("object %d: %d opens, %d bytes read of %d, %d held", i, o.opens.Load(), o.read.Load(), o.size,
+				budgets[i].held)
+		}
+	}
+	if sandbox.Copies > 1 {
+		t.Skip("NOT TESTED: here objects are in the heap")
+	}
+	if used > rest/4 {
+		t.Errorf("the heap grew by %d KiB for two objects of %d MiB", used>>10, rest>>20)
+	}
+}
+
+// TestDroppedObjectIsReadAgain: from its source, since nothing of it is kept, here or in the Decoder.
+func TestDroppedObjectIsReadAgain(t *testing.T) {
 	t.Parallel()
 	d := newDecoder()
 	t.Cleanup(d.Close)
-	first, second := calledPages(t, wideWith(d), "one", "says", "says"),
-		calledPages(t, wideWith(d), "two", "says", "says")
+	o := newObject([]byte("one"))
+	p := calledPages(t, wideWith(d), "", "says", "says")
+	p.src, p.size = o.source(), 3
 	for i, s := range []struct {
-		p      *Pages
 		before func()
-		want   string // the bytes that the Decoder has
+		want   string // the bytes that the Decoder reads
 	}{
-		{first, func() {}, "one"},
-		{first, func() { first.data = []byte("1st") }, "one"}, // it is not sent again
-		{second, func() {}, "two"},
-		{first, func() {}, "1st"},
-		{first, func() { first.data = []byte("one") }, "1st"},
-		{first, func() { first.drop(); first.data = []byte("new") }, "new"},
-		{second, func() { second.data = []byte("2nd"); first.drop() }, "2nd"},
-		{second, func() { first.drop() }, "2nd"},
-		{second, func() { _ = second.Close() }, "two"}, // read from the source again
+		{p.drop, "one"}, {func() { o.data = []byte("two") }, "one"}, {p.drop, "two"},
+		{func() { o.data = []byte("new") }, "two"}, {func() { _ = p.Close() }, "new"},
 	} {
 		s.before()
-		if _, _, err := s.p.Page(t.Context(), 1+i%2); kindOf(err) != Corrupt || err.Error() != s.want {
+		if _, _, err := p.Page(t.Context(), 1+i%2); kindOf(err) != Corrupt || err.Error() != s.want {
 			t.Errorf("call %d: %v, want %s", i, err, s.want)
 		}
-	}
-	if first.key == second.key || first.key == 0 || second.key == 0 {
-		t.Errorf("keys %d and %d", first.key, second.key)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
 // pictureOf finds a file's first picture, as Split does.
@@ -32,7 +33,12 @@ func pictureOf(t testing.TB, data []byte) (*format, *picture, error) {
 	}
 	lim := Limits{Edge: 1540, MaxBytes: 1 << 30, MaxPixels: 1 << 62, MaxPages: 100}
 	lim.Decoder = decoder
-	entries, err := f.pages(context.Background(), &object{data: data, lim: lim}, 64<<20)
+	file, err := sandbox.NewFile(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	entries, err := f.pages(context.Background(), &object{file: file, size: int64(len(data)), lim: lim}, 64<<20)
 	if err != nil {
 		return nil, nil, err
 	}

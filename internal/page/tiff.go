@@ -10,12 +10,12 @@ import (
 
 // tiffPages lists the pages of a TIFF.
 func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
-	pages, err := tiff.Pages(ctx, o.data, o.lim.MaxPages)
+	pages, err := tiff.Pages(ctx, o.file.Bytes(), o.lim.MaxPages)
 	if errors.Is(err, tiff.ErrTooMany) {
 		if !o.lim.First {
 			return nil, tooManyPages(o.lim.MaxPages)
 		}
-		o.total, err = tiff.Count(ctx, o.data)
+		o.total, err = tiff.Count(ctx, o.file.Bytes())
 	}
 	if err != nil {
 		return nil, tiffComplaint(err)

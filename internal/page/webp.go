@@ -14,15 +14,16 @@ import (
 
 // webpPages finds the picture of a WebP.
 func webpPages(_ context.Context, o *object, _ int64) ([]entry, error) {
-	file, chunks, err := webpStill(o.data)
+	file := o.file.Bytes()
+	still, chunks, err := webpStill(file)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := webp.DecodeConfig(bytes.NewReader(file))
+	cfg, err := webp.DecodeConfig(bytes.NewReader(still))
 	if err != nil {
 		return nil, complaint("WebP", err)
 	}
-	all, _ := webpChunks(o.data)
+	all, _ := webpChunks(file)
 	exif, _ := find(all, "EXIF")
 	_, animated := find(all, "ANMF")
 	_, lossy := find(chunks, "VP8 ")
@@ -35,7 +36,7 @@ func webpPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	if alpha || cfg.ColorModel == color.NYCbCrAModel {
 		p.changes = append(p.changes, "laid on white")
 	}
-	p.memory = webpMemory(&p.header, alpha) + int64(len(o.data)) // for the copy that webpStill makes
+	p.memory = webpMemory(&p.header, alpha) + o.size // for the copy that webpStill makes
 	return []entry{{picture: p}}, nil
 }
 

@@ -19,12 +19,12 @@ type Message struct {
 	Args []int64 `json:"args,omitempty"`
 	Data []byte  `json:"-"`
 
-	// Key identifies the Data of a call unless it is 0. The child keeps the last Data that it received with a key, and
-	// a call with the same key does not send them again. Different Data for one Child must have different keys.
-	Key int64 `json:"key,omitempty"`
+	// File, in a call, is what the handler gets as Data. On Linux the child reads the same memory; elsewhere the bytes
+	// are sent with each call.
+	File   *File `json:"-"`
+	Passed bool  `json:"passed,omitempty"` // File is passed apart from the message; set when sending
 
 	Size  int    `json:"size,omitempty"`  // of Data, set when sending
-	Kept  bool   `json:"kept,omitempty"`  // in a call: use the kept Data; set when sending
 	Error *Error `json:"error,omitempty"` // in an answer
 }
 
@@ -49,8 +49,7 @@ func write(w io.Writer, m Message) error {
 // maxSize bounds the bytes of Data. No file or picture is as large.
 const maxSize = 1 << 30
 
-// readHead reads the line of a message, readData its Data.
-func readHead(r *bufio.Reader) (m Message, err error) {
+func read(r *bufio.Reader) (m Message, err error) {
 	line, err := r.ReadSlice('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &m)
@@ -58,22 +57,9 @@ func readHead(r *bufio.Reader) (m Message, err error) {
 	if err == nil && (m.Size < 0 || m.Size > maxSize) {
 		err = errors.New("invalid message size")
 	}
-	return m, err
-}
-
-func (m *Message) readData(r *bufio.Reader) error {
-	if m.Size == 0 {
-		return nil
-	}
-	m.Data = make([]byte, m.Size)
-	_, err := io.ReadFull(r, m.Data)
-	return err
-}
-
-func read(r *bufio.Reader) (Message, error) {
-	m, err := readHead(r)
-	if err == nil {
-		err = m.readData(r)
+	if err == nil && m.Size > 0 {
+		m.Data = make([]byte, m.Size)
+		_, err = io.ReadFull(r, m.Data)
 	}
 	return m, err
 }

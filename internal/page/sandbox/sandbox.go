@@ -6,8 +6,9 @@
 // keeps a decoder busy forever, or makes it use all memory, would stop the program. A process can be killed.
 //
 // Files, in reading order: sandbox.go the parent's side, watch.go the limits of a call, serve.go the child's side,
-// message.go the messages between them, tied_linux.go and tied_other.go ending the child with its parent,
-// limit_linux.go and limit_other.go the child's processor time and memory limit.
+// message.go the messages between them, file_linux.go and file_other.go the objects that calls read, tied_linux.go and
+// tied_other.go ending the child with its parent, limit_linux.go and limit_other.go the child's processor time and
+// memory limit.
 package sandbox
 
 import (
@@ -48,7 +49,7 @@ type Child struct {
 	release func() // must be called when the process has ended
 	in      io.WriteCloser
 	out     *bufio.Reader
-	kept    int64 // key of the data that the process keeps; 0: none
+	socket  *os.File // for descriptors of files; nil where there is none
 
 	mu      sync.Mutex
 	limits  Limits
@@ -132,15 +133,14 @@ func (c *Child) call(ctx context.Context, m Message) (Message, error) {
 	if err := c.run(); err != nil {
 		return Message{}, fmt.Errorf("sandbox: %w", err)
 	}
-	if m.Kept = m.Key != 0 && m.Key == c.kept; m.Kept {
-		m.Data = nil
-	}
 	w := watch(c.process.Process, c.Limits())
 	stop := context.AfterFunc(ctx, func() { w.kill(ctx.Err()) })
 	var answer Message
-	err := write(c.in, m)
+	err := m.pass(c.socket)
 	if err == nil {
-		c.kept = m.Key
+		err = write(c.in, m)
+	}
+	if err == nil {
 		answer, err = read(c.out)
 	}
 	stop()
@@ -157,22 +157,6 @@ func (c *Child) call(ctx context.Context, m Message) (Message, error) {
 		return Message{}, answer.Error
 	}
 	return answer, nil
-}
-
-// Forget makes the child drop the data that it keeps under a key. It does not wait: a call that is running has replaced
-// the data.
-func (c *Child) Forget(key int64) {
-	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
-	default:
-		return
-	}
-	if c.process == nil || c.kept != key {
-		return
-	}
-	c.kept = 0
-	_ = write(c.in, Message{Op: forget}) // if it fails, the next call fails and reports why
 }
 
 // Close ends the process after the running call. The next call starts another.
@@ -209,12 +193,18 @@ func (c *Child) run() error {
 	if err := errors.Join(inErr, outErr); err != nil {
 		return err
 	}
-	release, err := start(cmd)
+	socket, childs, err := connect(cmd)
 	if err != nil {
-		release()
 		return err
 	}
-	c.process, c.release, c.in, c.out, c.kept = cmd, release, in, bufio.NewReader(out), 0
+	release, err := start(cmd)
+	_ = childs.Close()
+	if err != nil {
+		release()
+		_ = socket.Close()
+		return err
+	}
+	c.process, c.release, c.in, c.out, c.socket = cmd, release, in, bufio.NewReader(out), socket
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.started = map[string]bool{}
@@ -229,6 +219,7 @@ func (c *Child) end() error {
 	_ = c.process.Process.Kill()
 	err := c.process.Wait()
 	c.release()
+	_ = c.socket.Close()
 	c.process = nil
 	return err
 }

@@ -6,14 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -57,6 +59,13 @@ func handlers() map[string]Handler {
 		"sleep": func(context.Context, Message) (Message, error) { select {} },
 		"size": func(_ context.Context, m Message) (Message, error) {
 			return Message{Args: []int64{int64(len(m.Data))}}, nil
+		},
+		// holdings answers with the number of files that the child has mapped during the call, and of its descriptors.
+		"holdings": func(context.Context, Message) (Message, error) {
+			maps, err := os.ReadFile("/proc/self/maps")
+			fds, fdsErr := os.ReadDir("/proc/self/fd")
+			return Message{Args: []int64{int64(strings.Count(string(maps), "memfd:")), int64(len(fds))}},
+				errors.Join(err, fdsErr)
 		},
 		"pid": func(context.Context, Message) (Message, error) {
 			return Message{Args: []int64{int64(os.Getpid())}}, nil
@@ -194,9 +203,11 @@ func TestCallEndsWithItsContext(t *testing.T) {
 			t.Fatal(err)
 		}
 		before = m.Args[0]
+		in := &counter{WriteCloser: c.in}
+		c.in = in
 		done := make(chan error)
 		go func() { _, _, err := c.Call(ctx, Message{Op: op, Data: make([]byte, 5<<20)}); done <- err }()
-		for len(c.turn) == 0 {
+		for in.n.Load() == 0 { // until then the call has not begun, and its end kills nothing
 			runtime.Gosched()
 		}
 		cancel()
@@ -218,66 +229,64 @@ func TestCallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestChildKeepsWhatItWasGivenLast: under its key, until other data arrive, Forget is called or the process ends.
-func TestChildKeepsWhatItWasGivenLast(t *testing.T) {
+// fileOf returns a File with these bytes.
+func fileOf(t *testing.T, b []byte) *File {
+	t.Helper()
+	f, err := NewFile(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	if !bytes.Equal(f.Bytes(), b) {
+		t.Fatalf("%d bytes became %d", len(b), len(f.Bytes()))
+	}
+	return f
+}
+
+// counter counts the bytes written to a child.
+type counter struct {
+	io.WriteCloser
+	n atomic.Int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return c.WriteCloser.Write(p)
+}
+
+// TestFilesInTurnAreNotSent: the child reads each call's file, also a new child, and no file is sent to it.
+func TestFilesInTurnAreNotSent(t *testing.T) {
 	t.Parallel()
 	c := child(t)
-	ten, twenty := make([]byte, 10), make([]byte, 20)
-	for i, s := range []struct {
-		key  int64
-		data []byte // nil if it must not be sent again
-		want int64
-	}{
-		{1, ten, 10}, {1, nil, 10}, {1, nil, 10}, {2, twenty, 20}, {2, nil, 20}, {1, ten, 10}, {0, twenty, 20},
-		{1, ten, 10}, {1, nil, 10},
-		{0, nil, 0}, {1, ten, 10},
-	} {
-		if s.data == nil && s.key != 0 && c.kept != s.key || s.data != nil && s.key != 0 && c.kept == s.key {
-			t.Fatalf("call %d: it keeps %d", i, c.kept)
+	first, second := bytes.Repeat([]byte("1"), 1<<20), bytes.Repeat([]byte("22"), 1<<20)
+	files := map[*File][]byte{fileOf(t, first): first, fileOf(t, second): second, fileOf(t, nil): nil, nil: nil}
+	for range 2 {
+		if _, _, err := c.Call(t.Context(), Message{Op: "size"}); err != nil {
+			t.Fatal(err)
 		}
-		if m, _, err := c.Call(t.Context(), Message{Op: "size", Key: s.key, Data: s.data}); err != nil ||
-			m.Args[0] != s.want {
-			t.Errorf("call %d: %v, %v", i, m.Args, err)
+		in := &counter{WriteCloser: c.in}
+		c.in = in
+		for range 3 {
+			for f, want := range files {
+				m, _, err := c.Call(t.Context(), Message{Op: "echo", File: f})
+				if err != nil || !bytes.Equal(m.Data, want) {
+					t.Errorf("%d bytes for %d, %v", len(m.Data), len(want), err)
+				}
+			}
 		}
-	}
-	c.Forget(7)
-	if c.kept != 1 {
-		t.Error("it forgot what is another's")
-	}
-	c.Forget(1)
-	c.Forget(1)
-	if m, _, err := c.Call(t.Context(), Message{Op: "size", Key: 1, Data: twenty}); err != nil || m.Args[0] != 20 {
-		t.Errorf("after Forget: %v, %v", m.Args, err)
-	}
-	_, _, _ = c.Call(t.Context(), Message{Op: "die"})
-	if m, _, err := c.Call(t.Context(), Message{Op: "size", Key: 1, Data: ten}); err != nil || m.Args[0] != 10 {
-		t.Errorf("in a new process: %v, %v", m.Args, err)
+		if sent := in.n.Load(); sent > int64(3*len(files)*100) && Copies == 1 {
+			t.Errorf("%d bytes were sent", sent)
+		}
+		_, _, _ = c.Call(t.Context(), Message{Op: "die", File: fileOf(t, first)})
 	}
 }
 
-// TestForgottenMeansGone: the child keeps no data after Forget.
-func TestForgottenMeansGone(t *testing.T) {
+// TestUnreadableSourceMakesNoFile: its error is the reason.
+func TestUnreadableSourceMakesNoFile(t *testing.T) {
 	t.Parallel()
-	var in, out bytes.Buffer
-	for _, m := range []Message{{Op: "size", Key: 1, Data: make([]byte, 9)}, {Op: "size", Key: 1, Kept: true},
-		{Op: forget},
-		{Op: "size", Key: 1, Kept: true}, {Op: "size", Key: 1, Data: make([]byte, 8)}, {Op: "size"},
-		{Op: "size", Kept: true}} {
-		if err := write(&in, m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_ = serve(&in, &out, handlers(), func(error) string { return "" })
-	answers, got := bufio.NewReader(&out), []int64(nil)
-	for {
-		m, err := read(answers)
-		if err != nil {
-			break
-		}
-		got = append(got, m.Args...)
-	}
-	if want := []int64{9, 9, 0, 8, 0, 0}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	broken := io.MultiReader(strings.NewReader("some"), iotest.ErrReader(errKnown))
+	if f, err := NewFile(broken, -1); !errors.Is(err, errKnown) || f != nil {
+		t.Error(f, err)
 	}
 }
 

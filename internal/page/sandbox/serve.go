@@ -14,8 +14,9 @@ import (
 	"syscall"
 )
 
-// Handler answers one kind of call. It must not change the message's Data, or keep them after the call. In a child ctx
-// never ends: an abandoned call ends with its process.
+// Handler answers one kind of call. It must not change the message's Data, or keep them after the call: they may be
+// memory that can only be read, and that is gone then. In a child ctx never ends: an abandoned call ends with its
+// process.
 type Handler func(ctx context.Context, m Message) (Message, error)
 
 // ServeIfChild serves handlers, by op, if the process is a child, and then does not return; in any other process it
@@ -50,32 +51,20 @@ func watched(in io.Reader) io.Reader {
 
 func serve(r io.Reader, w io.Writer, handlers map[string]Handler, code func(error) string) error {
 	in := bufio.NewReader(r)
-	var kept []byte // Data of the last call with a key
 	for {
-		m, err := readHead(in)
+		m, err := read(in)
+		if err == nil && m.Passed {
+			err = m.receive()
+		}
 		if err != nil {
 			return err
-		}
-		if !m.Kept {
-			kept = nil // before allocating the next
-		}
-		if m.Op == forget {
-			tidy()
-			continue
-		}
-		if err := m.readData(in); err != nil {
-			return err
-		}
-		if m.Kept {
-			m.Data = kept
-		} else if m.Key != 0 {
-			kept = m.Data
 		}
 		answer, err := Handle(context.Background(), handlers[m.Op], m)
 		if err != nil {
 			answer = Message{Error: ErrorOf(err, code)}
 		}
-		if err := write(w, answer); err != nil {
+		err = write(w, answer)
+		if m.release(); err != nil {
 			return err
 		}
 		tidy()
@@ -93,9 +82,6 @@ func tidy() {
 		debug.FreeOSMemory()
 	}
 }
-
-// forget is the op of a message without an answer: the child drops the data that it keeps.
-const forget = ""
 
 // Handle calls a handler and converts a panic to an error.
 func Handle(ctx context.Context, h Handler, m Message) (answer Message, err error) {
