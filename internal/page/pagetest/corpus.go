@@ -47,19 +47,21 @@ func (c *corpus) add(format, extension, kind string, data []byte) {
 func (c *corpus) pictures() {
 	c.shows = c.gray
 	c.add("PNG", ".png", "gray", EncodePNG(c.gray))
+	c.shows = c.coloured
 	c.add("PNG", ".png", "colour", EncodePNG(c.coloured))
+	c.shows = c.few
 	c.add("PNG", ".png", "palette", EncodePNG(c.few))
 	clear := image.NewPaletted(c.few.Rect, append(color.Palette{color.Transparent}, c.few.Palette...))
 	for i, v := range c.few.Pix {
 		clear.Pix[i] = v + 1
 	}
-	c.shows = c.few
 	for name, change := range sorted(IrregularPNGs()) {
 		c.add("PNG", ".png", name, change(EncodePNG(clear)))
 	}
 	photo := EncodeJPEG(c.coloured)
 	c.shows = c.coloured
 	c.add("JPEG", ".jpg", "photo", photo)
+	c.shows = c.gray
 	c.add("JPEG", ".jpg", "gray", EncodeJPEG(c.gray))
 	c.shows = nil
 	for o := uint16(1); o <= 8; o++ {
