@@ -165,3 +165,23 @@ func sorted(set map[string]bool) []string {
 	slices.Sort(all)
 	return all
 }
+
+// TestAlertsNameTheirSteps: each alert has the address of its section in operations.md.
+func TestAlertsNameTheirSteps(t *testing.T) {
+	t.Parallel()
+	address := regexp.MustCompile(`Steps: https://github\.com/bucketocr/bucketocr/blob/main/docs/operations\.md#([a-z-]+)"`)
+	alerts, err := filepath.Glob("../deploy/alerts/*.json")
+	if err != nil || len(alerts) != 4 {
+		t.Fatalf("%d alerts, %v", len(alerts), err)
+	}
+	headings := anchors(read(t, "operations.md"))
+	for _, file := range alerts {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := address.FindSubmatch(text); m == nil || !slices.Contains(headings, string(m[1])) {
+			t.Errorf("%s: no address of a section, or one of none: %q", file, m)
+		}
+	}
+}

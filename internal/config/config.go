@@ -39,7 +39,7 @@ type Config struct {
 	Reuse        Reuse         // default ReadAll
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
 	Memory       int64         // the instance's memory in bytes, read from its cgroup; 0 if there is no limit
-	MaxAttempts  int           // proven faults of an object before it fails; default 5
+	MaxAttempts  int           // strikes with which a page fails; default 3
 	RetryWindow  time.Duration // from the first claim until any fault is final; default 24 h
 
 	ProcessTimeout time.Duration // one delivery; default 480 s, less than ServiceTimeout

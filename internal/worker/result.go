@@ -68,8 +68,9 @@ type Swept struct {
 	// no time for. It is counted up to one batch, so 50 means 50 or more.
 	Due     int
 	Overdue time.Duration // of the longest overdue record; 0 if none is due
-	// PastWindow is how many of the records that the sweep met are unfinished although their RETRY_WINDOW is over. Any
-	// fault after the window fails a record, so these are records that no worker manages to finish.
+	// PastWindow is how many of the records that the sweep met are unfinished although their RETRY_WINDOW is over. The
+	// next fault ends such a record, unless the function itself is the cause, so these are records that no worker
+	// manages to finish.
 	PastWindow int
 	Fault      document.Fault // of the store; its code is empty if nothing went wrong
 }
