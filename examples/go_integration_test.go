@@ -36,6 +36,7 @@ type program struct {
 
 // TestListenerGo runs the example as a person would, and kills it in between.
 func TestListenerGo(t *testing.T) {
+	t.Parallel()
 	binary := listenerGo(t)
 	for _, tell := range []func(*stage, subject){(*stage).story, (*stage).bounded} {
 		p := newProgram(t, binary)
@@ -46,6 +47,7 @@ func TestListenerGo(t *testing.T) {
 // TestListenerGoWarnsWithoutFirestore: while it has no snapshot, it says what to check, once and nothing else. It says
 // that it listens as soon as it has one.
 func TestListenerGoWarnsWithoutFirestore(t *testing.T) {
+	t.Parallel()
 	port, err := freeport.Choose()
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +66,7 @@ func TestListenerGoWarnsWithoutFirestore(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := newProgram(t, binary)
 			var answer func()
 			p.host, answer = silent(p.stage)
@@ -87,6 +90,7 @@ func TestListenerGoWarnsWithoutFirestore(t *testing.T) {
 
 // TestListenerGoSaysWhatToDo: it ends with words about errors that do not go away by themselves.
 func TestListenerGoSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	p := newProgram(t, listenerGo(t))
 	for code, want := range map[codes.Code]string{
 		codes.PermissionDenied: "access denied: check GOOGLE_CLOUD_PROJECT, and grant roles/datastore.viewer",

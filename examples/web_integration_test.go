@@ -36,6 +36,7 @@ type sheet struct {
 
 // TestListenerWeb runs the example in a real browser, and leaves the page in between.
 func TestListenerWeb(t *testing.T) {
+	t.Parallel()
 	tab := newTab(t)
 	for _, tell := range []func(*stage, subject){(*stage).story, (*stage).bounded} {
 		w := newSheet(t, tab)
@@ -46,6 +47,7 @@ func TestListenerWeb(t *testing.T) {
 // TestListenerWebIsLiveOnlyWithFirestore: while nothing answers, the page is connecting and says what to check. It is
 // live once Firestore has answered, and again after a lost connection, which it says.
 func TestListenerWebIsLiveOnlyWithFirestore(t *testing.T) {
+	t.Parallel()
 	port, err := freeport.Choose()
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +87,7 @@ func TestListenerWebIsLiveOnlyWithFirestore(t *testing.T) {
 
 // TestListenerWebSaysWhatToDo: a page that cannot work says why.
 func TestListenerWebSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	tab := newTab(t)
 	w := newSheet(t, tab)
 	says := func(words string) {
