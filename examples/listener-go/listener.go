@@ -126,7 +126,8 @@ func follow(ctx context.Context, q firestore.Query, answered func(), changes cha
 	defer func() { snapshots.Stop() }()
 	for {
 		snapshot, err := snapshots.Next()
-		if errors.Is(err, iterator.Done) { // refused before the query was sent, which hides the reason: ask again
+		// Refused before the query was sent, which hides the reason: ask again.
+		if errors.Is(err, iterator.Done) && ctx.Err() == nil {
 			snapshots = q.Snapshots(ctx)
 			continue
 		}

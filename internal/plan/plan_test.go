@@ -114,7 +114,7 @@ func TestTotal(t *testing.T) {
 	}{
 		"all known":      {[]Cost{{Money: &one, Currency: "XTS"}, {Money: &two, Currency: "XTS"}}, true},
 		"one not known":  {[]Cost{{Money: &one, Currency: "XTS"}, {}}, false},
-		"two currencies": {[]Cost{{Money: &one, Currency: "XTS"}, {Money: &two, Currency: "XXX"}}, false},
+		"two currencies": {[]Cost{{Money: &one, Currency: "XTS"}, {Money: &two, Currency: "XPT"}}, false},
 	} {
 		money, currency, known := Total(c.costs)
 		if known != c.known || known && (money != 3 || currency != "XTS") {
