@@ -21,10 +21,14 @@ import (
 
 var tables = template.Must(template.New("").Funcs(template.FuncMap{"cell": cell, "names": names}).Parse(`
 {{- define "variables" -}}
+{{range .}}
+### {{.Title}}
+
 | variable | default | unit | allowed | meaning |
 |---|---|---|---|---|
-{{range .}}| ` + "`{{.Name}}`" + ` | {{cell .Default}} | {{.Unit}} | {{cell .Limit}} | {{cell .Meaning}} |
+{{range .Variables}}| ` + "`{{.Name}}`" + ` | {{cell .Default}} | {{.Unit}} | {{cell .Limit}} | {{cell .Meaning}} |
 {{end}}{{end}}
+{{end}}
 
 {{- define "outcomes" -}}
 | outcome | answer | meaning |
@@ -53,7 +57,7 @@ var tables = template.Must(template.New("").Funcs(template.FuncMap{"cell": cell,
 // rows returns the rows of each table.
 func rows() map[string]any {
 	return map[string]any{
-		"variables": config.Variables(),
+		"variables": config.Sections(),
 		"outcomes":  document.Outcomes(),
 		"codes":     document.Codes(),
 		"warnings":  document.Warnings(),

@@ -32,7 +32,7 @@ type service struct{ url string }
 
 func newService(t *testing.T, maker engine.Maker) *service {
 	t.Helper()
-	pool := engine.NewPool(maker, 2, time.Minute, func(err error) { t.Error(err) })
+	pool := engine.NewPool(maker, 2, time.Hour, func(err error) { t.Error(err) })
 	api := &api.Service{Model: "m", Engine: "e", Reader: pool, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	server := httptest.NewServer(api.Handler())
 	t.Cleanup(func() {

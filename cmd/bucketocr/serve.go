@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
@@ -23,7 +24,6 @@ Example: FIRESTORE_EMULATOR_HOST=127.0.0.1:8081 \
          GOOGLE_CLOUD_PROJECT=demo-bucketocr \
          OCR_URL=http://127.0.0.1:8000 bucketocr serve
 
-Variables:
 `
 
 func serveHelp() string { return serveText + variables() }
@@ -89,19 +89,23 @@ func freePort(port int) (string, error) {
 	return free, errors.Join(err, l.Close())
 }
 
-// variables returns the table of variables for --help.
+// variables returns the variables for --help, by section.
 func variables() string {
 	var out string
-	for _, v := range config.Variables() {
-		out += fmt.Sprintf("  %s", v.Name)
-		if v.Default != "" {
-			out += " (" + v.Default + ")"
+	for _, section := range config.Sections() {
+		out += section.Title + ":\n"
+		for _, v := range section.Variables {
+			out += fmt.Sprintf("  %s", v.Name)
+			if v.Default != "" {
+				out += " (" + v.Default + ")"
+			}
+			meaning := v.Meaning
+			if v.Limit != "" {
+				meaning += "; " + v.Limit
+			}
+			out += "\n" + filled(meaning, "        ")
 		}
-		meaning := v.Meaning
-		if v.Limit != "" {
-			meaning += "; " + v.Limit
-		}
-		out += "\n" + filled(meaning, "        ")
+		out += "\n"
 	}
-	return out
+	return strings.TrimSuffix(out, "\n")
 }
