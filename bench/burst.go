@@ -46,7 +46,7 @@ type flooded struct {
 	peak   int64
 }
 
-// processor returns the processor time of an event.
+// processor returns the CPU time of an event.
 func (f *flooded) processor() time.Duration {
 	return f.cpu / time.Duration(len(slices.Concat(f.turns...)))
 }

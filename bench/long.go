@@ -66,8 +66,8 @@ var books = map[string]func(pages int) []byte{
 // long measures the reading of a long and a short document, each in a fresh process.
 func long(r *run) error {
 	rows := [][]string{{
-		"document", "pages", "MB", "read", "less waits, ms a page", "decoder's processor time", "added",
-		"function's processor time", "Firestore calls a page", "documents written", "commits KB", "opens", "sent MB",
+		"document", "pages", "MB", "read", "less waits, ms a page", "decoder's CPU time", "added",
+		"function's CPU time", "Firestore calls a page", "documents written", "commits KB", "opens", "sent MB",
 		"allocated KB a page", "objects", "peak MB", "decoder's peak MB", "file in memory MB",
 	}}
 	for _, kind := range []string{"pdf", "tiff"} {
@@ -100,7 +100,7 @@ func flat(r *run, short, long *reading) {
 	more := long.peak + long.decoderPeak + long.inMemory - short.peak - short.decoderPeak - short.inMemory
 	file := long.size - short.size
 	verdict(r.out, cpu <= 1.25 && bytes <= 1.25 && more <= 2*file+10e6,
-		"%s: a page of %d takes %.2f of the function's processor time and %.2f of the memory allocated of one of %d, "+
+		"%s: a page of %d takes %.2f of the function's CPU time and %.2f of the memory allocated of one of %d, "+
 			"at most 1.25; the peak of both processes is %s MB higher for a file that is %s MB larger, at most twice that and 10 MB",
 		long.kind, long.pages, cpu, bytes, short.pages, mb(more), mb(file))
 }
@@ -110,7 +110,7 @@ type reading struct {
 	book
 	size              int64 // of the file, in bytes
 	took, waited      time.Duration
-	cpu, decoder      time.Duration // processor time of the function's process, and of the decoder's
+	cpu, decoder      time.Duration // CPU time of the function's process, and of the decoder's
 	counts            standin.Counts
 	bytes, things     uint64 // allocated by the function's process
 	peak, decoderPeak int64

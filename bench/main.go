@@ -8,7 +8,7 @@
 //
 //	main.go        the command
 //	start.go       table: from exec to the first acknowledged event
-//	throughput.go  table: processor time per event
+//	throughput.go  table: CPU time per event
 //	memory.go      table: peak resident memory
 //	backlog.go     table: ten times the events
 //	budget.go      table: a hard limit of memory
@@ -44,7 +44,7 @@ Measures the function against the yardstick (bench/yardstick) and prints tables 
 
   start       from exec to the first acknowledged event, compared with an empty function
   latency     time of one event less the waits of its remote calls; calls, documents and allocations per event
-  throughput  processor time per event with many in flight
+  throughput  CPU time per event with many in flight
   memory      peak resident memory by size of the image and number in flight
   backlog     ten times the events: ten times the time, the same memory
   budget      80 uploads of 60 megapixels at once under a hard limit of memory

@@ -29,7 +29,7 @@ func memory(r *run) error {
 		r.world.Put(s.file, pngPage(s.bytes))
 		loads = append(loads, load{s.label, s.file, []int{1, 16, 80}})
 	}
-	loads = append(loads, load{"12 megapixels JPEG (made smaller by bucketocr)", "photo.jpg", []int{1, 16}})
+	loads = append(loads, load{"12 megapixels JPEG (scaled by bucketocr)", "photo.jpg", []int{1, 16}})
 	idle, err := r.idle(ours, sizes[0].file)
 	if err != nil {
 		return err

@@ -123,7 +123,7 @@ func (p *process) stop() {
 	p.client.CloseIdleConnections()
 }
 
-// cpu returns the processor time of the process so far.
+// cpu returns the CPU time of the process so far.
 func (p *process) cpu() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
 	if err != nil {

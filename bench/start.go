@@ -32,11 +32,11 @@ func start(r *run) error {
 		{name: theirs, label: "yardstick, a PNG", file: "small.png"},
 		{name: ours, label: "bucketocr, a TIFF (G4)", file: "page.tiff"},
 		{name: ours, label: "bucketocr, a PDF", file: "page.pdf"},
-		{name: kept, label: "the same, decoders compiled before", file: "page.pdf"},
+		{name: kept, label: "the same, decoders compiled beforehand", file: "page.pdf"},
 		{name: ours, label: "bucketocr, an AVIF", file: "page.avif"},
-		{name: kept, label: "the same, decoders compiled before", file: "page.avif"},
+		{name: kept, label: "the same, decoders compiled beforehand", file: "page.avif"},
 		{name: ours, label: "bucketocr, a HEIC", file: "page.heic"},
-		{name: kept, label: "the same, decoders compiled before", file: "page.heic"},
+		{name: kept, label: "the same, decoders compiled beforehand", file: "page.heic"},
 	}
 	var more []time.Duration
 	for range r.rounds + 1 {
@@ -66,7 +66,7 @@ func start(r *run) error {
 	for _, s := range sides {
 		if s.name == kept {
 			p50 := median(s.took[1:])
-			verdict(r.out, p50 <= time.Second, "%s, decoders compiled before: %s ms, at most 1000", s.file, ms(p50))
+			verdict(r.out, p50 <= time.Second, "%s, decoders compiled beforehand: %s ms, at most 1000", s.file, ms(p50))
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 
 const atOnce = 8 // events in flight in throughput
 
-// throughput measures processor time rather than real time: how many events per second one core could process if it did
+// throughput measures CPU time rather than real time: how many events per second one core could process if it did
 // nothing else. The programs alternate in each round.
 func throughput(r *run) error {
 	r.world.SetWaits(standin.Waits{})
@@ -35,7 +35,7 @@ func throughput(r *run) error {
 	return nil
 }
 
-// throughputOf returns the processor time per event of each round.
+// throughputOf returns the CPU time per event of each round.
 func (r *run) throughputOf(file string) (us, them []time.Duration, err error) {
 	b, err := r.startBoth(file)
 	if err != nil {

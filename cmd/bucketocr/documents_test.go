@@ -122,7 +122,7 @@ func documented() map[string]covered {
 		"go run -C bench . latency memory":            by("bench: TestBench"),
 		"go run -C bench . peers":                     by("bench: TestPeers"),
 		"go run -C bench . --profile /tmp throughput": by("bench: TestBench"),
-		"go run -C bench . --rounds 5 start":          by("bench: TestBench"),
+		"go run -C bench . start":                     by("bench: TestBench"),
 		"go test ./internal/page -run '^$' -bench 'Kept$' -benchtime 3x": by(
 			"internal/page: TestEnginesAreCompiledBeforehand"),
 		"go test -run '^$' -bench AgainstVips -benchtime 5x ./internal/page": notRun("it needs libvips"),
