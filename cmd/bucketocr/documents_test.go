@@ -125,6 +125,8 @@ func documented() map[string]covered {
 		"go run -C bench . start":                     by("bench: TestBench"),
 		"go test ./internal/page -run '^$' -bench 'Kept$' -benchtime 3x": by(
 			"internal/page: TestEnginesAreCompiledBeforehand"),
+		"go test ./internal/page -run '^$' -bench 'Sandbox$' -benchtime 10x": notRun(
+			"it times what the tests of internal/page do"),
 		"go test -run '^$' -bench AgainstVips -benchtime 5x ./internal/page": notRun("it needs libvips"),
 		"go test ./internal/page -run '^$' -bench AgainstPDFTools -benchtime 2x": notRun(
 			"it needs Poppler and MuPDF"),

@@ -5,6 +5,7 @@ package page
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,15 +105,25 @@ func drawnByUs(b *testing.B, file, engines string) taken {
 
 // childrensPeak is the most resident memory that a child which runs has had, in bytes.
 func childrensPeak() (peak int64) {
-	lists, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, list := range lists {
-		children, _ := os.ReadFile(list)
-		for child := range strings.FieldsSeq(string(children)) {
-			pid, _ := strconv.Atoi(child)
-			peak = max(peak, peakOf(pid))
-		}
+	for pid := range children() {
+		peak = max(peak, peakOf(pid))
 	}
 	return peak
+}
+
+// children yields the processes that this one has started and that run.
+func children() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		lists, _ := filepath.Glob("/proc/self/task/*/children")
+		for _, list := range lists {
+			pids, _ := os.ReadFile(list)
+			for field := range strings.FieldsSeq(string(pids)) {
+				if pid, err := strconv.Atoi(field); err == nil && !yield(pid) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // peakOf is that of a process, 0 where it has ended.
