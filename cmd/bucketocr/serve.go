@@ -101,7 +101,7 @@ func variables() string {
 			}
 			meaning := v.Meaning
 			if v.Limit != "" {
-				meaning += "; " + v.Limit
+				meaning += "; allowed: " + v.Limit
 			}
 			out += "\n" + filled(meaning, "        ")
 		}
