@@ -2,12 +2,9 @@ package model
 
 import (
 	"errors"
-	"math/bits"
 	"time"
 
-	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/worker"
-	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // attempt is one claimed object in progress.
@@ -25,20 +22,6 @@ type attempt struct {
 	alone          suspected
 }
 
-// pages is a set of page numbers from 0.
-type pages uint64
-
-func (p pages) count() int   { return bits.OnesCount64(uint64(p)) }
-func (p pages) first() uint8 { return uint8(bits.TrailingZeros64(uint64(p))) }
-func bit(page uint8) pages   { return 1 << page }
-
-// Errors of a page at the OCR service, as the client reports them.
-var (
-	errOverloaded = &ocr.Error{Kind: ocr.KindOverloaded}
-	errTimeout    = &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}
-	errLost       = &ocr.Error{Kind: ocr.KindLost}
-)
-
 // beginAttempt begins an attempt at a claimed object.
 func (f *functions) beginAttempt(object, i int32, bySweep bool) {
 	f.serials++
@@ -54,13 +37,6 @@ func (f *functions) beginAttempt(object, i int32, bySweep bool) {
 	k := f.keepAttempt(a)
 	f.m.schedule(f.m.now+f.deadline(), timeOver, k, a.serial)
 	f.goOn(k)
-}
-
-// deadline returns the time limit of an attempt.
-func (f *functions) deadline() time.Duration { return f.m.c.Setup.ProcessTimeout * 15 / 16 }
-
-func (f *functions) timeLeft(k int32) time.Duration {
-	return f.attempts[k].begun + f.deadline() - f.m.now
 }
 
 func (f *functions) keepAttempt(a attempt) int32 { return keep(&f.attempts, &f.free, a) }
@@ -109,11 +85,6 @@ func (f *functions) onMade(w want) {
 	}
 }
 
-func (f *functions) waitsFor(k, serial int32) bool {
-	a := &f.attempts[k]
-	return a.serial == serial && !a.closing
-}
-
 // came handles the outcome of a page at the OCR service; nil means that it was read.
 func (f *functions) came(w want, err error) {
 	p := f.paceOf(w.attempt)
@@ -160,72 +131,4 @@ func (f *functions) read(w want) (crashed bool) {
 		f.m.result.Writes += 2 // the page and the record; pages that finish together would share the latter
 	}
 	return false
-}
-
-// fault keeps the first reason why pages of an object remain.
-func (f *functions) fault(k int32, b blame) {
-	if a := &f.attempts[k]; a.fault == nothing {
-		a.fault = b
-	}
-}
-
-// stop ends the work for which a page waited.
-func (f *functions) stop(w want, b blame) {
-	f.fault(w.attempt, b)
-	if w.role == together {
-		f.next(w.attempt, 0)
-		return
-	}
-	f.giveTurn(w.attempt)
-	f.close(w.attempt)
-}
-
-func (f *functions) onTimeOver(k, serial int32) {
-	if f.waitsFor(k, serial) {
-		f.fault(k, ours)
-		f.giveTurn(k)
-		f.close(k)
-	}
-}
-
-func (f *functions) close(k int32) {
-	a := &f.attempts[k]
-	a.closing = true
-	f.m.schedule(f.m.now+f.m.c.Call, closed, k, a.serial)
-	f.leavePlaces(k)
-}
-
-// onClosed handles the closing write and answers the delivery.
-func (f *functions) onClosed(k, serial int32) {
-	a := f.attempts[k]
-	if a.serial != serial {
-		return
-	}
-	f.attempts[k].serial = 0
-	f.free = append(f.free, k)
-	f.m.result.Writes += 1 + int((f.m.now-a.begun)/document.RenewEvery)
-	switch r := &f.m.records[a.object]; {
-	case r.read|r.failed != f.m.all():
-		f.m.release(a.object, a.fault)
-	case r.read == 0:
-		f.m.fail(r)
-	default:
-		r.status, r.due, r.lease = done, 0, 0
-		f.m.noteDone()
-	}
-	f.answer(a)
-}
-
-func (f *functions) answer(a attempt) {
-	if a.bySweep {
-		f.m.sweep.running--
-		f.m.schedule(f.m.now, sweepNext, 0, 0)
-		return
-	}
-	f.leave(a.instance)
-	if s := f.m.records[a.object].status; s == done || s == failed {
-		f.m.pubsub.ack(a.object)
-	} else {
-		f.m.pubsub.nack(a.object)
-	}
 }

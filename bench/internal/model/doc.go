@@ -21,8 +21,9 @@
 //	attempt.go   one claimed object: its concurrent pages
 //	suspect.go   its pages that failed, each alone
 //	places.go    the pages of an instance at the OCR service
+//	end.go       the end of an attempt, and its deadline
 //	pubsub.go    the subscription
-//	record.go    the records in Firestore and their rules
-//	queue.go     the queue of events
+//	record.go    the records in Firestore and their rules, and the faults of a page
+//	queue.go     the queue of events, and the model's time
 //	config.go    inputs and results
 package model

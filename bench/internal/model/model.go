@@ -48,12 +48,6 @@ func Run(c Config) Result {
 	return m.sum()
 }
 
-// clock returns the model's time as a time.Time.
-func (m *model) clock() time.Time { return epoch.Add(m.now) }
-
-// all returns the set of all pages of an object.
-func (m *model) all() pages { return 1<<m.c.Pages - 1 }
-
 func (m *model) ended() int { return m.result.Done + m.result.Failed + m.result.NeverTried }
 
 func (m *model) over() bool {

@@ -6,24 +6,6 @@ import (
 	"github.com/bucketocr/bucketocr/internal/worker"
 )
 
-// epoch is the beginning of the model's time.
-var epoch = time.Unix(1<<30, 0)
-
-// want is a page, or the control page, on its way to the OCR service.
-type want struct {
-	attempt, serial int32
-	page, try       uint8 // from 0, and from 1
-	role            role
-}
-
-type role uint8
-
-const (
-	together role = iota // one of several pages
-	alone                // a suspect
-	control              // the control page
-)
-
 // asking is a page that waits for a place, or for all places of its instance.
 type asking struct {
 	want

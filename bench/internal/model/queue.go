@@ -13,6 +13,21 @@ type event struct {
 	want uint16 // packed role, try and page of a want
 }
 
+// want is a page, or the control page, on its way to the OCR service.
+type want struct {
+	attempt, serial int32
+	page, try       uint8 // from 0, and from 1
+	role            role
+}
+
+type role uint8
+
+const (
+	together role = iota // one of several pages
+	alone                // a suspect
+	control              // the control page
+)
+
 type kind uint8
 
 const (
@@ -39,6 +54,12 @@ const (
 
 // before reports whether e happens before f.
 func (e event) before(f event) bool { return e.at < f.at || e.at == f.at && int32(e.seq-f.seq) < 0 }
+
+// epoch is the beginning of the model's time.
+var epoch = time.Unix(1<<30, 0)
+
+// clock returns the model's time as a time.Time.
+func (m *model) clock() time.Time { return epoch.Add(m.now) }
 
 // queue is a binary heap of events.
 type queue struct {

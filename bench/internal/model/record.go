@@ -1,9 +1,11 @@
 package model
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // record is an object's document in Firestore, and the count of its deliveries.
@@ -13,6 +15,16 @@ type record struct {
 	status                        status
 	delivered                     uint8
 }
+
+// pages is a set of page numbers from 0.
+type pages uint64
+
+func (p pages) count() int   { return bits.OnesCount64(uint64(p)) }
+func (p pages) first() uint8 { return uint8(bits.TrailingZeros64(uint64(p))) }
+func bit(page uint8) pages   { return 1 << page }
+
+// all returns the set of all pages of an object.
+func (m *model) all() pages { return 1<<m.c.Pages - 1 }
 
 type status uint8
 
@@ -34,6 +46,19 @@ const (
 	service
 	suspect
 )
+
+// Errors of a page at the OCR service, as the client reports them.
+var (
+	errOverloaded = &ocr.Error{Kind: ocr.KindOverloaded}
+	errTimeout    = &ocr.Error{Kind: ocr.KindTimeout, Phase: ocr.PhaseWait}
+	errLost       = &ocr.Error{Kind: ocr.KindLost}
+)
+
+// strikeOf is a page of an object.
+type strikeOf struct {
+	object int32
+	page   uint8
+}
 
 // claim models the worker's claim.
 func (m *model) claim(object int32) (claimed, ended bool) {

@@ -35,12 +35,6 @@ type turn struct {
 	until           time.Duration
 }
 
-// strikeOf is a page of an object.
-type strikeOf struct {
-	object int32
-	page   uint8
-}
-
 // nextSuspect makes the next suspect wait for its turn, or ends the attempt if there is none.
 func (f *functions) nextSuspect(k int32) {
 	a := &f.attempts[k]

@@ -2,7 +2,7 @@
 //
 // Files, in reading order: layer.go the text layer that replaces reading a drawn page, known.go the letters that it is
 // compared with, pdf.go the engine, text.go the characters of a page, fonts.go substitutes for fonts that are not
-// embedded, lenient.go files that viewers accept and PDFium does not, writer.go writing PDFs.
+// embedded, lenient.go files that viewers accept and PDFium does not, writer.go writing PDFs, errors.go errors.
 package pdf
 
 import (
@@ -27,15 +27,6 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/page/textlayer"
 	"github.com/bucketocr/bucketocr/internal/page/wasm"
-)
-
-// Errors about a file or a page. Other errors are the engine's.
-var (
-	ErrBroken = errors.New("not a readable PDF")
-	ErrLocked = errors.New("locked with a password")
-	ErrPage   = errors.New("the page cannot be read")
-	ErrRoom   = errors.New("needs more memory") // than the given room
-	ErrCrash  = errors.New("PDFium crashed")
 )
 
 // Engine draws pages. It starts on first use, which takes seconds unless it is kept in a folder, and stays loaded. Each
@@ -224,6 +215,3 @@ func opening(err error) error {
 	}
 	return crash(err)
 }
-
-// crash wraps the error of an instance that the file crashed.
-func crash(err error) error { return fmt.Errorf("%w: %w", ErrCrash, err) }
