@@ -187,3 +187,14 @@ func bars(t *testing.T) []byte {
 	}
 	return b.Bytes()
 }
+
+// TestEnginesAreOpenedOneByOne: an engine whose context ends does not wait for the one that is being opened.
+func TestEnginesAreOpenedOneByOne(t *testing.T) {
+	w := newWASM(Auto, "")
+	w.turn <- struct{}{} // another is being opened
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(ErrOverTime)
+	if _, err := w.Open(ctx); !errors.Is(err, ErrOverTime) {
+		t.Errorf("opened beside another: %v", err)
+	}
+}

@@ -15,6 +15,7 @@ import (
 type wasm struct {
 	psm   int
 	cache wazero.CompilationCache
+	turn  chan struct{} // engines are opened one by one: the first compiles, the others find its code
 }
 
 // newWASM keeps compiled code in cacheDir, or in memory if that cannot be written.
@@ -25,7 +26,7 @@ func newWASM(psm int, cacheDir string) *wasm {
 			cache = onDisk
 		}
 	}
-	return &wasm{psm: psm, cache: cache}
+	return &wasm{psm: psm, cache: cache, turn: make(chan struct{}, 1)}
 }
 
 func (w *wasm) Version() string { return "5.3.0" }
@@ -33,6 +34,12 @@ func (w *wasm) String() string  { return "Tesseract " + w.Version() + " in WebAs
 func (w *wasm) Close() error    { return nil }
 
 func (w *wasm) Open(ctx context.Context) (Engine, error) {
+	select {
+	case w.turn <- struct{}{}:
+		defer func() { <-w.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	config := gogosseract.Config{
 		Language:     language,
 		TrainingData: bytes.NewReader(model),
