@@ -126,8 +126,7 @@ func follow(ctx context.Context, q firestore.Query, answered func(), changes cha
 	defer func() { snapshots.Stop() }()
 	for {
 		snapshot, err := snapshots.Next()
-		// Refused before the query was sent, which hides the reason: ask again.
-		if errors.Is(err, iterator.Done) && ctx.Err() == nil {
+		if errors.Is(err, iterator.Done) { // refused before the query was sent, which hides the reason: ask again
 			snapshots = q.Snapshots(ctx)
 			continue
 		}
