@@ -176,6 +176,25 @@ func TestEndlessFormulaEnds(t *testing.T) {
 	nothingRefused(t, tab)
 }
 
+// TestFormulasAreReadAhead: the worker gets the next formulas before it has answered the first, so that a page with many
+// does not wait for the layout after each.
+func TestFormulasAreReadAhead(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.write("a.png", text("$a$ $b$ $c$ $d$"))
+	url := d.with("/formulaworker.js", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `const held = [];
+onmessage = ({ data }) => {
+	held.push(data.tex);
+	if (held.length === 4) for (const tex of held) postMessage(['math', {}, [['mi', {}, [tex + tex]]]]);
+};`)
+	})
+	tab := browsertest.New(t, 1200, 800)
+	d.openWatched(tab, url, id)
+	tab.Until(`document.querySelector('.reading')?.textContent.trim() === 'aa bb cc dd'`)
+	nothingRefused(t, tab)
+}
+
 // TestFormulasAreShownAsWrittenUntilRead: as long as the scripts that read formulas are not there, and for good where
 // they fail, the text holds what is written.
 func TestFormulasAreShownAsWrittenUntilRead(t *testing.T) {

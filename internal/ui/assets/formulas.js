@@ -2,6 +2,7 @@
 // are.
 
 const patience = 5000; // milliseconds for one formula, including the start of the worker; most take one or two
+const ahead = 20; // formulas that the worker may have at once
 const mostFormulas = 1000; // of one text
 const mostElements = 30_000; // of MathML in one text
 
@@ -25,60 +26,73 @@ function leave(code) {
 const script = 'formulaworker.js';
 const policy = window.trustedTypes?.createPolicy('formulas', { createScriptURL: () => script });
 
-/** Reader sends formulas to a worker, one at a time. It starts the worker for the first one, and again after one that
- * took too long. */
+/** Reader sends formulas to a worker, a few ahead of the answers, so that the worker goes on while the page is laid out.
+ * It starts the worker for the first formula, and again after one that took too long. */
 class Reader {
   constructor() {
-    this.queue = []; // {code, text}
-    this.current = null;
+    this.queue = []; // {code, text}, in the order of the text
+    this.sent = []; // those that the worker has, in the order in which it answers
     this.waiting = []; // callbacks for the end of the queue
   }
 
   next() {
-    while (!this.current && this.queue.length) {
+    while (this.sent.length < ahead && this.queue.length) {
       const one = this.queue.shift();
       if (one.code.isConnected) this.send(one); // otherwise its text has been replaced
     }
-    if (!this.current) for (const ready of this.waiting.splice(0)) ready();
+    if (!this.sent.length) for (const ready of this.waiting.splice(0)) ready();
   }
 
   send(one) {
-    this.current = one;
+    this.sent.push(one);
     try {
       this.worker ??= this.start();
     } catch {
       this.fail();
       return;
     }
-    this.timer = setTimeout(() => { this.end(); this.answered(null); }, patience);
+    if (this.sent.length === 1) this.startTimer();
     this.worker.postMessage({ tex: one.code.dataset.tex, display: one.code.dataset.display === 'block' });
   }
 
   start() {
     const worker = new Worker(policy ? policy.createScriptURL('') : script);
-    worker.onmessage = ({ data }) => this.answered(data);
+    worker.onmessage = ({ data }) => { if (worker === this.worker) this.answered(data); }; // not one that was terminated
     worker.onerror = () => this.fail();
     return worker;
   }
 
+  /** startTimer gives the first of those sent its time. */
+  startTimer() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.giveUp(), patience);
+  }
+
+  /** giveUp leaves the formula that takes too long; those behind it are sent again. */
+  giveUp() {
+    this.end();
+    leave(this.sent.shift().code);
+    this.queue.unshift(...this.sent.splice(0));
+    this.next();
+  }
+
   end() {
+    clearTimeout(this.timer);
     this.worker?.terminate();
     this.worker = null;
   }
 
   answered(tree) {
-    clearTimeout(this.timer);
-    show(this.current, tree);
-    this.current = null;
+    show(this.sent.shift(), tree);
+    if (this.sent.length) this.startTimer();
+    else clearTimeout(this.timer);
     this.next();
   }
 
-  /** fail leaves all queued formulas, because the worker cannot be started. */
+  /** fail leaves all formulas, because the worker cannot be started. */
   fail() {
     this.end();
-    clearTimeout(this.timer);
-    for (const one of [this.current, ...this.queue.splice(0)]) if (one) leave(one.code);
-    this.current = null;
+    for (const { code } of [...this.sent.splice(0), ...this.queue.splice(0)]) leave(code);
     this.next();
   }
 }
