@@ -3,6 +3,7 @@ package ocr_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,23 +29,42 @@ func words(n int) []string {
 	return tokens
 }
 
-// fromTheTop is a server that takes the text to be continued for a turn of a conversation, and reads the page from the
-// top again.
-func fromTheTop(tokens []string) ocrtest.Reply {
+// What answers of vLLM and of a gateway have, and those of unknown servers lack.
+var (
+	ofVLLM    = map[string]any{"prompt_logprobs": nil}
+	ofGateway = map[string]any{"provider_specific_fields": map[string]any{}}
+	ofOther   = map[string]any{}
+)
+
+// finishedTurn is a server that takes the text to be continued for a finished turn of a conversation. It answers that
+// with what next returns for the page's text so far.
+func finishedTurn(tokens []string, dialect map[string]any, next func(soFar string) string) ocrtest.Reply {
 	return ocrtest.Custom(true, func(w http.ResponseWriter, r *ocrtest.Request) {
 		n, reason := len(tokens), "stop"
 		if r.MaxTokens < n {
 			n, reason = r.MaxTokens, "length"
 		}
-		body, _ := json.Marshal(map[string]any{
-			"choices": []any{map[string]any{"message": map[string]any{"content": strings.Join(tokens[:n], "")},
-				"finish_reason": reason}},
-			"usage": map[string]any{"prompt_tokens": r.PromptTokens, "completion_tokens": n},
-		})
+		text := strings.Join(tokens[:n], "")
+		if _, on := r.Fields["continue_final_message"]; on {
+			text = next(text)
+			if text == "" {
+				n, reason = 1, "stop"
+			}
+		}
+		choice := map[string]any{"message": map[string]any{"content": text}, "finish_reason": reason}
+		answer := map[string]any{"choices": []any{choice},
+			"usage": map[string]any{"prompt_tokens": r.PromptTokens, "completion_tokens": n}}
+		maps.Copy(answer, dialect)
+		maps.Copy(choice, dialect)
+		body, _ := json.Marshal(answer)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body)
 	})
 }
+
+func fromTheTop(soFar string) string { return soFar }
+func inBold(soFar string) string     { return "**" + soFar[:20] + "** " + soFar[20:] }
+func nothing(string) string          { return "" }
 
 func TestCutAnswerGoesOn(t *testing.T) {
 	t.Parallel()
@@ -148,7 +168,11 @@ func TestServerThatDoesNotContinueIsRemembered(t *testing.T) {
 		"refused in any words": {
 			[]ocrtest.Option{ocrtest.RefuseField("continue_final_message",
 				refusal("the last message must be the user's"))}, writes},
-		"begun from the top": {nil, fromTheTop(tokens)},
+		"begun from the top":               {nil, finishedTurn(tokens, ofVLLM, fromTheTop)},
+		"begun from the top, in bold":      {nil, finishedTurn(tokens, ofGateway, inBold)},
+		"ended, behind a gateway":          {nil, finishedTurn(tokens, ofGateway, nothing)},
+		"ended, and the server is unknown": {nil, finishedTurn(tokens, ofOther, nothing)},
+		"begun, and the server is unknown": {nil, finishedTurn(tokens, ofOther, inBold)},
 	} {
 		s := ocrtest.New(t, test.options...)
 		s.Default(test.reply)
@@ -159,25 +183,36 @@ func TestServerThatDoesNotContinueIsRemembered(t *testing.T) {
 				t.Errorf("%s: %d bytes, %v, %v", name, len(r.Text), r.Warnings, err)
 			}
 		}
-		if asked, want := askedFor(s), []string{"4096", "4096+", "all", "4096", "all"}; !slices.Equal(asked, want) {
+		want := []string{"4096", "4096+", "all", "4096", "all"}
+		if strings.Contains(name, "unknown") {
+			want = []string{"4096", "all", "4096", "all"}
+		}
+		if asked := askedFor(s); !slices.Equal(asked, want) {
 			t.Errorf("%s: asked %q, want %q", name, asked, want)
 		}
 	}
 }
 
-// If a continuation fails, the answer so far is kept.
+// If a continuation fails, the answer so far is kept, and said to be cut off. To vLLM, which does continue, an empty
+// continuation is the end of the page.
 func TestFailedContinuationLosesNothing(t *testing.T) {
 	t.Parallel()
 	cut := strings.Join(words(700), "")
-	for name, reply := range map[string]ocrtest.Reply{
-		"a failure": ocrtest.EngineFailed(""), "overloaded": ocrtest.Scaling(), "empty": ocrtest.Blank(),
-		"aborted": ocrtest.Finish("abort", "x"),
+	for name, test := range map[string]struct {
+		reply    ocrtest.Reply
+		warnings []string
+	}{
+		"a failure":  {ocrtest.EngineFailed(""), []string{"truncated"}},
+		"overloaded": {ocrtest.Scaling(), []string{"truncated"}},
+		"aborted":    {ocrtest.Finish("abort", "x"), []string{"truncated"}},
+		"empty":      {ocrtest.Blank(), nil},
 	} {
 		s := ocrtest.New(t)
-		s.Next(ocrtest.Finish("length", cut), reply)
+		s.Next(ocrtest.Finish("length", cut), test.reply)
 		s.Default(ocrtest.EngineFailed("asked too often"))
 		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
-		if err != nil || strings.TrimSpace(r.Text) != strings.TrimSpace(cut) || s.Counts().Requests != 2 {
+		if err != nil || strings.TrimSpace(r.Text) != strings.TrimSpace(cut) || s.Counts().Requests != 2 ||
+			!slices.Equal(r.Warnings, test.warnings) {
 			t.Errorf("%s: %d of %d bytes, %d requests, %v, %v", name, len(r.Text), len(cut), s.Counts().Requests,
 				r.Warnings, err)
 		}

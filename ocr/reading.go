@@ -209,15 +209,15 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 }
 
 // goOn asks for the continuation of an answer that the client's own limit cut off, and reports whether it did. A
-// continuation costs only the missing part, does not count as a further answer, and is asked for once. The reply of a
-// server that does not support it is judged like any further answer; a refusal is remembered, and the page is asked for
-// again instead.
+// continuation costs only the missing part, does not count as a further answer, and is asked for once. A refusal, and an
+// answer that is no continuation, are remembered, and the page is asked for again instead. Unknown servers are not
+// asked: they may take the text for a finished turn of a conversation, and say anything.
 func (r *reading) goOn(ctx context.Context) bool {
 	k, cut := r.k, r.last
 	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks, and a character may be cut
 	room := k.client.catalog.current().context() - cut.usage.PromptTokens - cut.usage.CompletionTokens - continueMargin
-	if r.continued || cut.ending != truncated || begun == "" || cut.usage.PromptTokens == 0 || room < leastMore ||
-		!k.timeFor(ctx, minLongerTime) ||
+	if r.continued || cut.ending != truncated || begun == "" || cut.dialect == DialectOther ||
+		cut.usage.PromptTokens == 0 || room < leastMore || !k.timeFor(ctx, minLongerTime) ||
 		fields(k.client.refused.Load())&fieldContinue != 0 {
 		return false
 	}
@@ -235,12 +235,16 @@ func (r *reading) goOn(ctx context.Context) bool {
 		return true
 	}
 	a.turned = cut.turned
-	if whole, ok := splice(begun, a.text); ok && (a.stop == complete || len(whole) > len(begun)) {
+	switch whole, ok := splice(begun, a.text); {
+	case a.empty() && a.dialect != DialectVLLM: // the server took the text for a finished turn
+		k.client.refused.Or(uint32(fieldContinue))
+		return true
+	case ok && (a.stop == complete || len(whole) > len(begun)):
 		a.text = whole
 		a.usage = Usage{cut.usage.PromptTokens, cut.usage.CompletionTokens + a.usage.CompletionTokens}
 		a.asked.begun, a.asked.maxTokens = "", cut.asked.maxTokens+q.maxTokens
 		a = a.examine()
-	} else {
+	default:
 		k.client.refused.Or(uint32(fieldContinue))
 	}
 	r.best = better(r.best.provenBy(a), a)
@@ -256,9 +260,24 @@ const (
 	// A continuation may repeat between overlapLeast and overlapMost bytes from the end of the text sent.
 	overlapMost, overlapLeast = 200, 16
 
-	// freshStart is the number of leading bytes that an answer which starts from the top shares with the text sent.
-	freshStart = 64
+	// freshStart is the number of leading letters and digits that an answer which starts from the top shares with the
+	// text sent. The rest, Markdown among it, may differ.
+	freshStart = 48
 )
+
+// opening returns the first freshStart letters and digits of a text, or "" if it has fewer.
+func opening(text string) string {
+	var out []rune
+	for _, r := range text {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			out = append(out, unicode.ToLower(r))
+		}
+		if len(out) == freshStart {
+			return string(out)
+		}
+	}
+	return ""
+}
 
 // splice joins a text and its continuation. vLLM answers with the new text only, llama-server with the whole text. It
 // returns false for an answer that starts the page from the top, as a server does that takes the text for a turn of a
@@ -267,7 +286,7 @@ func splice(begun, next string) (string, bool) {
 	if strings.HasPrefix(next, begun) {
 		return next, true
 	}
-	if len(begun) >= freshStart && strings.HasPrefix(next, begun[:freshStart]) {
+	if top := opening(begun); top != "" && opening(next) == top {
 		return "", false
 	}
 	for n := min(overlapMost, len(begun), len(next)); n >= overlapLeast; n-- {

@@ -134,8 +134,12 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	}
 	var c completion
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return answer{}, badResponse("no answer in JSON (%s): %s", cleanText(err.Error()),
-			cleanText(auth.hide(clip(string(raw), maxRefusal))))
+		// HTML is of something in front of the service. Anything else may hold the page's text.
+		if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("<")) {
+			return answer{}, badResponse("no answer in JSON, but %s",
+				cleanText(auth.hide(clip(string(raw), maxRefusal))))
+		}
+		return answer{}, badResponse("no answer in JSON (%s) in %d bytes", cleanText(err.Error()), len(raw))
 	}
 	if len(c.Choices) == 0 || c.Choices[0].Message == nil {
 		if len(c.Error) > 0 {

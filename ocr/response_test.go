@@ -160,6 +160,28 @@ func TestEveryAnswerHasItsKind(t *testing.T) {
 	}
 }
 
+// TestUnreadableAnswerIsNotRepeated: an answer that cannot be decoded may hold the page's text, which no error may.
+func TestUnreadableAnswerIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"choices":[{"message":{"content":"# Patient Anna`,
+		`{"choices":[{"message":{"content":[{"type":"text","text":"# Patient Anna"}]},"finish_reason":"stop"}]}`,
+		`{"choices":[{"message":{"content":"# Patient Anna"},"finish_reason":"stop"}]}}`,
+		`data: {"choices":[{"delta":{"content":"# Patient Anna"}}]}`, "# Patient Anna",
+	} {
+		_, _, err := readWith(t, ocrtest.Raw(200, "application/json", body))
+		e := failure(t, err)
+		if e.Kind != ocr.KindBadResponse || strings.Contains(err.Error(), "Anna") ||
+			!strings.Contains(err.Error(), fmt.Sprint(len(body), " bytes")) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	_, _, err := readWith(t, ocrtest.HTML(200, "<html><h1>Sign in</h1></html>"))
+	if e := failure(t, err); !strings.Contains(e.Message, "Sign in") {
+		t.Errorf("what a proxy answers is not said: %v", err)
+	}
+}
+
 func TestStatusAndMessageAreKept(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)
