@@ -176,8 +176,8 @@ func TestEndlessFormulaEnds(t *testing.T) {
 	nothingRefused(t, tab)
 }
 
-// TestFormulasAreReadAhead: the worker gets the next formulas before it has answered the first, so that a page with many
-// does not wait for the layout after each.
+// TestFormulasAreReadAhead: the worker gets the next formulas before it has answered the first, so that a text with
+// many does not wait for the layout after each.
 func TestFormulasAreReadAhead(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
