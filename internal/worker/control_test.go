@@ -129,6 +129,44 @@ func TestStrikeWaitsForTheNextDelivery(t *testing.T) {
 	})
 }
 
+// TestDrainLeavesTheStrikeOpen: a page that failed alone, perhaps because it kills the server, is not sent again by the
+// next instance before the control page is read, and is charged then, although a drain ended the wait for that.
+func TestDrainLeavesTheStrikeOpen(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		down := false
+		w.control = func(context.Context) (ocr.Result, error) {
+			if down {
+				return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost}
+			}
+			return result("HARBOUR"), nil
+		}
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			down = w.controls.Load() > 0 // sent alone
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindLost}
+		}
+		ev, p := w.bucket.Put("a.png", picture(31)), w.worker()
+		ended := make(chan struct{})
+		go func() { p.Process(t.Context(), ev); close(ended) }()
+		time.Sleep(5 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Code: "ocr_failed", Open: true}) {
+			t.Errorf("after the drain: %+v", r.Strikes)
+		}
+		down = false
+		sent := w.calls.Load() - w.controls.Load()
+		w.worker().Process(t.Context(), ev)
+		if r := w.record("a.png"); r.Strikes[1] != (document.Strike{Count: 1, Code: "ocr_failed"}) ||
+			w.calls.Load()-w.controls.Load() != sent {
+			t.Errorf("the next instance: %+v, %d pages sent", r.Strikes, w.calls.Load()-w.controls.Load()-sent)
+		}
+	})
+}
+
 // TestSuspectIsAloneAtTheService: while a suspect and its control page are sent, no other page of the instance is sent,
 // nor a suspect of another instance.
 func TestSuspectIsAloneAtTheService(t *testing.T) {

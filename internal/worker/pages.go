@@ -284,7 +284,7 @@ func (w *work) readAlone(ctx context.Context, n int) (document.Page, error) {
 		switch {
 		case unread == nil:
 			return res, err
-		case ctx.Err() == nil:
+		case ctx.Err() == nil && !d.w.draining(): // otherwise it is not known yet
 			d.suspect(n, f)
 		}
 		return res, unread
