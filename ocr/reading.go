@@ -209,9 +209,9 @@ func (r *reading) next(ctx context.Context) (q question, degrees int, again bool
 }
 
 // goOn asks for the continuation of an answer that the client's own limit cut off, and reports whether it did. A
-// continuation costs only the missing part, does not count as a further answer, and is asked for once. A refusal, and an
-// answer that is no continuation, are remembered, and the page is asked for again instead. Unknown servers are not
-// asked: they may take the text for a finished turn of a conversation, and say anything.
+// continuation costs only the missing part, does not count as a further answer, and is asked for once. A refusal, and
+// an answer that is no continuation, are remembered, and the page is asked for again instead. Unknown servers are not
+// asked: they may take the text for a finished turn of a conversation, and go on with anything.
 func (r *reading) goOn(ctx context.Context) bool {
 	k, cut := r.k, r.last
 	begun := strings.TrimRight(cut.text, " \t\r\n\uFFFD") // templates trim blanks, and a character may be cut

@@ -551,6 +551,11 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	if only := pages.finished[1]; pages.total == 1 && only.SaysMore() { // the record has its text, but not its blocks
 		contents.Unsaved = []document.Page{only}
 	}
+	return d.finishWith(ctx, pages, contents, res)
+}
+
+// finishWith ends the record with its text, or fails it if the store rejects that.
+func (d *delivery) finishWith(ctx context.Context, pages pageSet, contents document.Contents, res Result) Result {
 	done := d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
 		return document.Complete(old, contents)
 	})
@@ -558,7 +563,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 		res.Fault = done.Fault
 		return d.release(ctx, pages, res)
 	}
-	return done
+	return d.tidyRereading(ctx, done)
 }
 
 // sum returns the text of the pages, and how they were read, for the closing write.

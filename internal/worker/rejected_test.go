@@ -7,6 +7,7 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 // picky is a store that refuses every commit with page 1.
@@ -37,6 +38,31 @@ func TestRejectedPageEndsTheRecord(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRejectedRereadingEnds: a new reading that the store never accepts ends with that error, is paid for once, and
+// leaves the document as it was.
+func TestRejectedRereadingEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(31)))
+		before := w.want("a.png", document.StatusDone, "")
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) { // now with blocks, in a page document
+			r := result(text + " and better")
+			r.Blocks = []ocr.Block{{Label: "text", Box: [4]int{1, 2, 3, 4}, Text: text}}
+			return r, nil
+		}
+		w.options.Records = picky{w.records}
+		calls := w.calls.Load()
+		w.retry("a.png", allPages)
+		r := w.want("a.png", document.StatusDone, "")
+		if r.Text != before.Text || r.Lease != nil || !r.Due.IsZero() || r.Interruptions > 0 || r.Rereading == nil ||
+			r.Rereading.Error == nil || r.Rereading.Error.Code != document.CodeStoreRejected {
+			t.Errorf("%+v", r)
+		}
+		if n := w.calls.Load() - calls; n != 1 {
+			t.Errorf("%d pages were sent", n)
+		}
+	})
 }
 
 // fussy is a store that refuses every record with metadata, or every record.

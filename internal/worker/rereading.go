@@ -93,10 +93,7 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 			}
 		}
 	}
-	res = d.closingWrite(ctx, res, func(old *document.Record) *document.Change {
-		return document.Complete(old, contents)
-	})
-	return d.tidyRereading(ctx, res)
+	return d.finishWith(ctx, pages, contents, res)
 }
 
 // tidyRereading clears the staged pages once the reading is over. After a crash or a fault here, the next request
