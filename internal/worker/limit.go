@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -40,11 +41,11 @@ func NewLimit(most int, every time.Duration) *Limit {
 	return &Limit{most: float64(most), places: float64(most), every: every}
 }
 
-// Places returns the current limit.
-func (l *Limit) Places() int { return int(l.places) }
+// Places returns the current limit. A part of a place counts as one.
+func (l *Limit) Places() int { return int(math.Ceil(l.places)) }
 
 // Admits reports whether another page may be sent while used are at the service.
-func (l *Limit) Admits(used int) bool { return float64(used) < l.places }
+func (l *Limit) Admits(used int) bool { return used < l.Places() }
 
 // Change is the effect of an answer or a failure on a limit.
 type Change int

@@ -147,7 +147,8 @@ func (s *sweep) note(r *document.Record, now time.Time) {
 
 // sum returns the sweep's result.
 func (s *sweep) sum(ctx context.Context, err error) Swept {
-	now, swept := s.w.clock.now(), Swept{Taken: s.tally.taken, Outcomes: s.tally.outcomes, Due: len(s.left)}
+	now := s.w.clock.now()
+	swept := Swept{Taken: s.tally.taken, Outcomes: s.tally.outcomes, Due: min(len(s.left), sweepBatch)}
 	for _, r := range s.left {
 		swept.Overdue = max(swept.Overdue, now.Sub(r.Due))
 		s.note(r.Record, now)
