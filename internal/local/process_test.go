@@ -53,7 +53,8 @@ func writeForEver(dir string) error {
 	}
 	for n := int64(1); ; n++ {
 		r := document.Record{Bucket: w.Bucket.Name(), Name: fmt.Sprint(n % 10), Generation: n,
-			Status: document.StatusProcessing, Text: strings.Repeat("x", 5000)}
+			Status: document.StatusProcessing, Due: time.Now(), Lease: &document.Lease{ID: "dead"},
+			Text: strings.Repeat("x", 5000)}
 		p := document.Page{Generation: n, Page: 1, Text: fmt.Sprint(n)}
 		_, err := document.Update(context.Background(), w.Records, r.Object().ID(), document.Unread(),
 			func(*document.Record) (*document.Change, error) {

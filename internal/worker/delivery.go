@@ -417,9 +417,9 @@ func (d *delivery) save(ctx context.Context, now pageCounts, batches [][]documen
 	return nil
 }
 
-// progress returns a commit of the pages' progress. As soon as the number of pages is known, every commit also drops the
-// page documents beyond it, which only an attempt that found more pages leaves. Stored pages that are not to be made stay
-// until the end: the next attempt may have another setting.
+// progress returns a commit of the pages' progress. As soon as the number of pages is known, every commit also drops
+// the page documents beyond it, which only an attempt that found more pages leaves. Stored pages that are not to be
+// made stay until the end: the next attempt may have another setting.
 func (d *delivery) progress(old *document.Record, now pageCounts, p document.Reading,
 	pages []document.Page) *document.Change {
 	c := document.Progress(old, p, pages, d.w.clock.now())

@@ -36,7 +36,6 @@ CREATE TABLE records (
 	doc    TEXT NOT NULL
 ) STRICT;
 CREATE INDEX records_due ON records (due, id) WHERE due IS NOT NULL;
-CREATE INDEX records_processing ON records (id) WHERE status = 'processing';
 CREATE TABLE pages (
 	id         TEXT NOT NULL,
 	generation INTEGER NOT NULL,

@@ -138,11 +138,12 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close()) // closing the last connection merges the log into the file
 }
 
-// ExpireLeases ends the leases of all records in processing now, so that the sweep takes them over at once and counts
-// the interruption. It is for a process that has locked the folder and has not begun to work: those leases are a dead
-// process's. It returns their number; after an error it may be repeated.
+// ExpireLeases ends the leases of all records now, also of documents being read again, so that the sweep takes them over
+// at once and counts the interruption. It is for a process that has locked the folder and has not begun to work: those
+// leases are a dead process's. It returns their number; after an error it may be repeated.
 func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
-	ids, _, err := readRecords(ctx, s.read, "SELECT id, rev, doc FROM records WHERE status = 'processing' ORDER BY id")
+	ids, _, err := readRecords(ctx, s.read,
+		"SELECT id, rev, doc FROM records WHERE due IS NOT NULL AND json_type(doc, '$.lease') = 'object' ORDER BY id")
 	if err != nil {
 		return 0, err
 	}
@@ -155,16 +156,12 @@ func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
 }
 
 func expireLease(old *document.Record) (*document.Change, error) {
-	if old == nil || old.Status != document.StatusProcessing {
+	if old == nil || old.Lease == nil || !old.Open() {
 		return nil, nil
 	}
-	next, now := *old, time.Now()
-	next.Due, next.WindowStart = now, now
-	if old.Lease != nil {
-		lease := *old.Lease
-		lease.Expires = now
-		next.Lease = &lease
-	}
+	next, lease, now := *old, *old.Lease, time.Now()
+	lease.Expires = now
+	next.Lease, next.Due, next.WindowStart = &lease, now, now
 	return &document.Change{Record: &next}, nil
 }
 

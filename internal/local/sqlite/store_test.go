@@ -224,13 +224,17 @@ func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
 	held.Lease = &document.Lease{ID: "dead", Expires: held.Due, Alone: true}
 	held.Attempt = 3
 	put(t, s, held)
+	again := retrying(s, "again")
+	again.Status, again.Due, again.Lease = document.StatusDone, held.Due, held.Lease
+	again.Rereading = &document.Rereading{}
+	put(t, s, again)
 	other := put(t, s, retrying(s, "other"))
 	shut(t, s)
 
 	s = open(t, dir)
 	before := time.Now()
-	if n, err := s.ExpireLeases(t.Context()); n != 1 || err != nil {
-		t.Fatalf("ExpireLeases = %d, %v; want 1", n, err)
+	if n, err := s.ExpireLeases(t.Context()); n != 2 || err != nil {
+		t.Fatalf("ExpireLeases = %d, %v; want 2", n, err)
 	}
 	got, now := get(t, s, "held"), time.Now()
 	if got.Lease.Expires.After(now) || got.Lease.Expires.Before(before) || !got.Due.Equal(got.Lease.Expires) {
@@ -239,11 +243,14 @@ func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
 	if got.Lease.ID != "dead" || !got.Lease.Alone || got.Status != document.StatusProcessing || got.Attempt != 3 {
 		t.Errorf("the sweep must find the dead attempt as it was, found %+v", got.Record)
 	}
-	if again := get(t, s, "other"); again.Version != other.Version {
+	if got := get(t, s, "other"); got.Version != other.Version {
 		t.Error("a record without a lease was touched")
 	}
-	if due, err := s.Due(t.Context(), now, 9); len(due) != 2 || err != nil {
-		t.Errorf("%d records due, %v; want 2", len(due), err)
+	if got := get(t, s, "again"); got.Status != document.StatusDone || got.Rereading == nil || got.Due.After(now) {
+		t.Errorf("a document that was being read again is %+v", got.Record)
+	}
+	if due, err := s.Due(t.Context(), now, 9); len(due) != 3 || err != nil {
+		t.Errorf("%d records due, %v; want 3", len(due), err)
 	}
 	old := *got.Record
 	old.Status = document.StatusDone
