@@ -138,9 +138,9 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close()) // closing the last connection merges the log into the file
 }
 
-// ExpireLeases ends the leases of all records now, also of documents being read again, so that the sweep takes them over
-// at once and counts the interruption. It is for a process that has locked the folder and has not begun to work: those
-// leases are a dead process's. It returns their number; after an error it may be repeated.
+// ExpireLeases ends the leases of all records now, also of documents being read again, so that the sweep takes them
+// over at once and counts the interruption. It is for a process that has locked the folder and has not begun to work:
+// those leases are a dead process's. It returns their number; after an error it may be repeated.
 func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
 	ids, _, err := readRecords(ctx, s.read,
 		"SELECT id, rev, doc FROM records WHERE due IS NOT NULL AND json_type(doc, '$.lease') = 'object' ORDER BY id")
