@@ -25,14 +25,15 @@ test: ## run the everyday tier, which needs only Go
 
 # -cpu 1 works around a bug in Go 1.26: threads that run the timers of a synctest bubble share the race detector's state
 # of a thread, which occasionally crashes (golang.org/issue/78156, fixed in 1.27). The decoders, which start no goroutines
-# and are slow with the detector, the tests of page that do nothing but count pixels, and those of deploy.sh run without it.
-PIXELS := ^Test(InkTellsPrintFromPaper|LinesThatRunDownAreNoticed|CutOffAtEveryByte|CutOffPNGEndsWithAnError|HeaderMemoryCoversTheDecoder|BookletIsWhatItSays|ConvertedPage|FaintWritingIsNotBlank)$$
+# and are slow with the detector, those tests of page that take long with it and look at one file after the other, and
+# the tests of deploy.sh run without it.
+ONE_BY_ONE := ^Test(InkTellsPrintFromPaper|LinesThatRunDownAreNoticed|CutOffAtEveryByte|CutOffPNGEndsWithAnError|HeaderMemoryCoversTheDecoder|BookletIsWhatItSays|ConvertedPage|FaintWritingIsNotBlank|HostileFilesEndWell|TurnedPageIsTheTurnedPage|TextThatTakesTooMuchIsNotAskedAgain|EnginesAreCompiledBeforehand)$$
 race: ## the same with the race detector, shuffled, in every module (needs a C compiler)
 	@without=$$(go list ./internal/page/... ./deploy/... | grep -vE '/page(/sandbox)?$$'); \
 	  echo "== without the detector"; go test -shuffle=on -count=1 $$without; \
-	  go test -shuffle=on -count=1 -run '$(PIXELS)' ./internal/page; \
+	  go test -shuffle=on -count=1 -run '$(ONE_BY_ONE)' ./internal/page; \
 	  echo "== ."; go list ./... | grep -vxF "$$without" | \
-	    xargs go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m -skip '$(PIXELS)'
+	    xargs go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m -skip '$(ONE_BY_ONE)'
 	@for m in localocr examples/listener-go examples/function-go; do \
 	  echo "== $$m"; (cd $$m && go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m ./...); done
 	go test -C bench -count=1 ./... # without the detector, which would distort its memory figures
