@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"slices"
 )
 
 // file is a parsed file: its main picture, with its parts, and the transparency.
@@ -21,7 +22,8 @@ type file struct {
 type item struct {
 	id         int
 	kind       string
-	data       []byte // a coded picture, or how it is assembled from others
+	pieces     [][]byte // of its data in the file: a coded picture, or how it is assembled from others
+	length     int      // of all pieces, in bytes; at most that of the file
 	properties []property
 	parts      []int // IDs of the items that it is assembled from
 	of         []int // IDs of the items that it is auxiliary to, as a mask is
@@ -179,25 +181,41 @@ func (f *file) readPlaces(b, idat []byte) {
 	}
 }
 
-// add appends a piece of length bytes to an item's data, or all that follows if length is 0. The data never exceed most
-// bytes.
+// add appends a piece of length bytes to an item's data, or all that follows if length is 0. Data of more than most
+// bytes are incomplete.
 func (it *item) add(from []byte, at, length, most int) {
-	if at < 0 || at > len(from) || length < 0 {
-		it.cut = true
-		return
-	}
-	if length > len(from)-at {
+	if at < 0 || at > len(from) || length < 0 || length > len(from)-at {
 		it.cut = true
 		return
 	}
 	if length == 0 {
 		length = len(from) - at
 	}
-	if it.data == nil {
-		it.data = from[at : at+length : at+length]
-	} else if len(it.data)+length <= most {
-		it.data = append(it.data, from[at:at+length]...)
+	if length > most-it.length {
+		it.cut = true
+		return
 	}
+	it.pieces, it.length = append(it.pieces, from[at:at+length:at+length]), it.length+length
+}
+
+// data returns an item's data. They are copied only if they are in several pieces, and not kept: a small file can have
+// many items that name the same bytes.
+func (it *item) data() []byte {
+	if len(it.pieces) == 1 {
+		return it.pieces[0]
+	}
+	return slices.Concat(it.pieces...)
+}
+
+// head returns the first bytes of an item's data, at most n.
+func (it *item) head(n int) []byte {
+	var out []byte
+	for _, piece := range it.pieces {
+		if out = append(out, piece[:min(n-len(out), len(piece))]...); len(out) == n {
+			break
+		}
+	}
+	return out
 }
 
 // readReferences reads the references between items.

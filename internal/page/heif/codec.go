@@ -140,7 +140,7 @@ func (fr *frame) read(memory api.Memory, at []uint32) error {
 }
 
 // av1Stream returns the input of dav1d: an item's unchanged data.
-func av1Stream(it *item) ([]byte, error) { return it.data, nil }
+func av1Stream(it *item) ([]byte, error) { return it.data(), nil }
 
 // av1Frame parses the result of lib/av1.c.
 func av1Frame(n []uint32) frame {
@@ -167,7 +167,7 @@ func hevcStream(it *item) ([]byte, error) {
 			}
 		}
 	}
-	for r = (&reader{b: it.data}); len(r.b) > 0; {
+	for r = (&reader{b: it.data()}); len(r.b) > 0; {
 		if out = appendUnit(out, r, lengthSize); r.failed {
 			return nil, ErrBroken
 		}

@@ -126,11 +126,12 @@ func (c *canvas) putGrid(it *item, at image.Rectangle, f use, depth int) error {
 
 // putOverlay lays pictures over each other at the offsets in the item, which may be negative.
 func (c *canvas) putOverlay(it *item, f use, depth int) error {
-	if len(it.data) < 2 {
+	data := it.data()
+	if len(data) < 2 {
 		return ErrBroken
 	}
-	size := 2 + 2*int(it.data[1]&1)
-	r := &reader{b: it.data[2:]}
+	size := 2 + 2*int(data[1]&1)
+	r := &reader{b: data[2:]}
 	red, green, blue, alpha := r.number(2)>>8, r.number(2)>>8, r.number(2)>>8, r.number(2)>>8
 	if c.background = color.White; alpha > 127 {
 		c.background = color.RGBA{R: byte(red), G: byte(green), B: byte(blue), A: 255}

@@ -120,11 +120,11 @@ func (f *file) info(it *item) (Info, error) {
 		return info, ErrBroken
 	}
 	w, h := first.size()
-	info.coded, info.stream = int64(w)*int64(h), int64(len(first.data))
+	info.coded, info.stream = int64(w)*int64(h), int64(first.length)
 	for n := range it.parts {
 		if part, err := f.part(it, n); err == nil {
 			w, h := part.size()
-			info.coded, info.stream = max(info.coded, int64(w)*int64(h)), max(info.stream, int64(len(part.data)))
+			info.coded, info.stream = max(info.coded, int64(w)*int64(h)), max(info.stream, int64(part.length))
 		}
 	}
 	form := first.form()
@@ -237,13 +237,14 @@ type grid struct{ rows, columns, width, height int }
 
 // grid returns the layout of a tiled picture. ok is false for other pictures.
 func (f *file) grid(it *item) (g grid, ok bool) {
-	if it.kind != "grid" || len(it.data) < 8 {
+	head := it.head(12)
+	if it.kind != "grid" || len(head) < 8 {
 		return g, false
 	}
-	size := 2 + 2*int(it.data[1]&1)
-	if len(it.data) < 4+2*size {
+	size := 2 + 2*int(head[1]&1)
+	if len(head) < 4+2*size {
 		return g, false
 	}
-	return grid{rows: int(it.data[2]) + 1, columns: int(it.data[3]) + 1, width: number(it.data[4 : 4+size]),
-		height: number(it.data[4+size : 4+2*size])}, true
+	return grid{rows: int(head[2]) + 1, columns: int(head[3]) + 1, width: number(head[4 : 4+size]),
+		height: number(head[4+size : 4+2*size])}, true
 }

@@ -124,6 +124,35 @@ func TestOnlySoManyBoxesAreLookedAt(t *testing.T) {
 	}
 }
 
+// TestPiecesAreNotCopied: a file whose items all name most of it, in pieces, takes no more memory than one with a few.
+func TestPiecesAreNotCopied(t *testing.T) {
+	const n = 1500
+	var items, places []byte
+	for id := range uint16(n) {
+		items = append(items, boxOf("infe", []byte{2, 0, 0, 0, byte(id >> 8), byte(id), 0, 0}, []byte("av01\x00"))...)
+		places = append(places, byte(id>>8), byte(id), 0, 0, 0, 2)
+		for range 2 {
+			places = append(places, 0, 0, 0, 0, 0, 0, 0xc3, 0x50) // the first 50,000 bytes
+		}
+	}
+	file := boxOf("meta", make([]byte, 4), boxOf("pitm", []byte{0, 0, 0, 0, 0, 7}),
+		boxOf("iinf", make([]byte, 6), items),
+		boxOf("iloc", []byte{0, 0, 0, 0, 0x44, 0, n >> 8, n & 0xff}, places),
+		boxOf("iprp", boxOf("ipco", boxOf("ispe", []byte{0, 0, 0, 0, 0, 0, 1, 0x90, 0, 0, 1, 0x2c})),
+			boxOf("ipma", []byte{0, 0, 0, 1, 0, 0, 0, 1, 0, 7, 1, 0, 1})),
+		boxOf("free", make([]byte, 100_000)))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f, err := parse(file)
+	runtime.ReadMemStats(&after)
+	if err != nil || f.main == nil || f.main.cut || len(f.main.data()) != 100_000 {
+		t.Fatalf("%v, %+v", err, f)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+		t.Errorf("%d bytes allocated", used)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"colour.avif", "turned.avif", "colour.heic", "tiles.heic"} {
 		b, err := os.ReadFile("../testdata/" + name)
