@@ -15,6 +15,7 @@ import (
 	"golang.org/x/image/webp"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/sandbox"
 )
 
 // TestEveryFormatBecomesAPage: every kind of file other than PNG and JPEG becomes a page of the right size, type and
@@ -125,6 +126,26 @@ func TestFirstPictureOfAnAnimatedWebPIsThePage(t *testing.T) {
 		if worst, _ := differ(got, averaged(want, got.Bounds().Dx(), got.Bounds().Dy())); worst > 1 {
 			t.Errorf("%s: off by %.1f", name, worst)
 		}
+	}
+}
+
+// TestListingAnAnimationCopiesNothing: the size of the first picture is found without a copy of it, which no budget holds
+// in the function's own process.
+func TestListingAnAnimationCopiesNothing(t *testing.T) {
+	chunks, err := webpChunks(testFile(t, "video-001.lossy.webp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := sandbox.NewFile(bytes.NewReader(animated(t,
+		riff(appendChunk(nil, "VP8 ", append(chunks[0].body, make([]byte, 1<<20)...))))), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var list []entry
+	used := allocated(func() { list, err = webpPages(t.Context(), &object{file: file}, 0) })
+	if err != nil || list[0].picture.width != 150 || list[0].picture.height != 103 || used > 64<<10 {
+		t.Errorf("%+v, %v, %d bytes allocated", list, err, used)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // webpPages finds the picture of a WebP.
 func webpPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 	file := o.file.Bytes()
-	still, chunks, err := webpStill(file)
+	still, chunks, err := webpStill(file, webpHead)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func webpPages(_ context.Context, o *object, _ int64) ([]entry, error) {
 }
 
 func decodeWebP(_ context.Context, file []byte, _ int64, _ []int64) (image.Image, error) {
-	file, _, err := webpStill(file)
+	file, _, err := webpStill(file, len(file))
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +117,12 @@ func riffChunks(b []byte) (chunks []riffChunk, err error) {
 // frameHead is the bytes before the chunks of an animation frame: place, size, duration, flags.
 const frameHead = 16
 
+// webpHead is more than the bytes of a chunk that DecodeConfig reads.
+const webpHead = 64
+
 // webpStill returns the file to decode and its chunks. The decoder refuses animations, so their first frame is wrapped
-// in a file of its own; the canvas around a smaller frame is ignored.
-func webpStill(file []byte) (still []byte, chunks []riffChunk, err error) {
+// in a file of its own, with at most the first bytes of each chunk; the canvas around a smaller frame is ignored.
+func webpStill(file []byte, most int) (still []byte, chunks []riffChunk, err error) {
 	chunks, err = webpChunks(file)
 	frame, animated := find(chunks, "ANMF")
 	switch {
@@ -137,7 +140,7 @@ func webpStill(file []byte) (still []byte, chunks []riffChunk, err error) {
 	}
 	for _, c := range chunks {
 		if c.name == "ALPH" || c.name == "VP8 " || c.name == "VP8L" {
-			still = appendChunk(still, c.name, c.body)
+			still = appendChunk(still, c.name, c.body[:min(len(c.body), most)])
 		}
 	}
 	binary.LittleEndian.PutUint32(still[4:], uint32(len(still)-8))

@@ -93,14 +93,17 @@ func (r *reader) fillByBytes() {
 		}
 		c, size := r.b[r.at], 1
 		if c == 0xff {
-			for size = 2; r.more(size) && r.b[r.at+size-1] == 0xff; size++ { // fill bytes
+			for r.more(2) && r.b[r.at+1] == 0xff { // fill bytes, of which there may be any number
+				r.at++
 			}
 			switch {
-			case !r.more(size), r.b[r.at+size-1] >= jpegfile.SOF0:
+			case !r.more(2), r.b[r.at+1] >= jpegfile.SOF0:
 				r.ended = true
 				return
-			case r.b[r.at+size-1] != 0: // not a valid marker
-				r.wrong, size = true, 1
+			case r.b[r.at+1] != 0: // not a valid marker
+				r.wrong = true
+			default:
+				size = 2
 			}
 		}
 		r.at += size

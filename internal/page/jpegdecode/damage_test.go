@@ -53,6 +53,24 @@ func TestWhatIsWrongEndsTheDecoding(t *testing.T) {
 	}
 }
 
+// TestFillTakesNoMemory: any number of fill bytes may precede a marker, and they are not kept.
+func TestFillTakesNoMemory(t *testing.T) {
+	photo := pagetest.EncodeJPEG(pagetest.Photo(pagetest.Paper(300, 200, 12)))
+	filled := slices.Concat(photo[:len(photo)-2], bytes.Repeat([]byte{0xff}, 1<<20), photo[len(photo)-2:])
+	want := decoded(t, photo, 1)
+	s := &canvas{by: 1}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := Decode(t.Context(), bytes.NewReader(filled), s)
+	runtime.ReadMemStats(&after)
+	if err != nil || !slices.Equal(s.planes[0].Pix, want.planes[0].Pix) {
+		t.Errorf("%v, or other samples", err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+		t.Errorf("%d bytes allocated", used)
+	}
+}
+
 // TestSourceFailureComesBack: errors of the source and the context are returned unchanged.
 func TestSourceFailureComesBack(t *testing.T) {
 	t.Parallel()

@@ -91,9 +91,10 @@ func (c *Child) Start(ctx context.Context, m Message) (waited time.Duration, err
 	if c.Started(m.Op) {
 		return waited, nil
 	}
-	if _, err = c.call(ctx, m); err == nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
+	_, err = c.call(ctx, m)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil && c.started != nil { // otherwise the process was stopped just after it had answered
 		c.started[m.Op] = true
 	}
 	return waited, err

@@ -47,6 +47,9 @@ func (p *Page) describe() {
 	p.Memory = p.memory()
 }
 
+// mostSamples is the largest number of samples per pixel that is supported.
+const mostSamples = 16
+
 func (p *Page) describePixel() {
 	p.bits = int(min(p.number(tagBits, 0, 1), math.MaxInt32))
 	p.n = int(min(p.number(tagSamples, 0, uint64(max(1, p.count(tagBits)))), math.MaxInt32))
@@ -60,7 +63,7 @@ func (p *Page) describePixel() {
 		p.sampled = [2]int{1, 1}
 	}
 	extra := p.count(tagExtraSamples)
-	for i := range min(extra, p.n-p.colours()) {
+	for i := range min(extra, p.n-p.colours(), mostSamples) {
 		if a := p.number(tagExtraSamples, i, 0); a == 1 || a == 2 {
 			p.alpha, p.scaled = p.colours()+i, a == 1
 			return
@@ -178,7 +181,6 @@ func (p *Page) unsupported() string {
 	if p.colour > iccLab || p.colour == 7 {
 		return fmt.Sprintf("in unknown colours %d", p.colour)
 	}
-	const mostSamples = 16
 	if p.n < p.colours() || p.n > mostSamples {
 		return fmt.Sprintf("with %d channels, which does not match its colours", p.n)
 	}
