@@ -90,7 +90,7 @@ func checkBodies(t *testing.T, g *google) {
 			[]string{`"format":"DOCKER"`, `"bucketocr_made":"bucketocr"`,
 				`"bucketocr_revision":"` + strings.Repeat("b", 40) + `"`,
 				`"action":"Delete"`, `"keepCount":2`}},
-		{"/alertPolicies/" + g.alert("errors"), []string{`severity>=ERROR`, `"notificationRateLimit"`}},
+		{"/alertPolicies/" + g.alert("errors"), []string{`severity>=ERROR AND NOT log_id(\"run.googleapis.com/requests\")`, `"notificationRateLimit"`}},
 		{"/alertPolicies/" + g.alert("backlog"),
 			[]string{`oldest_unacked_message_age`,
 				`one_of(\"eventarc-europe-west4-bucketocr-finalized-sub-123\",\"bucketocr-backfill\")`}},

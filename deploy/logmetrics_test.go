@@ -138,3 +138,49 @@ func matches(t *testing.T, filter string, line map[string]any) bool {
 	}
 	return true
 }
+
+// TestErrorsAreNotRequests: the alert, the dashboard and the runbook look for the same entries of Cloud Logging: errors
+// of the function and of the platform, but not the platform's log of requests, which has an ERROR for each 503.
+func TestErrorsAreNotRequests(t *testing.T) {
+	var alert struct {
+		Conditions []struct{ ConditionMatchedLog struct{ Filter string } }
+	}
+	readJSON(t, "alerts/errors.json", &alert)
+	filter := alert.Conditions[0].ConditionMatchedLog.Filter
+	inJSON := strings.ReplaceAll(filter, `"`, `\"`)
+	if !strings.Contains(read(t, "deploy/dashboard.json"), `"logsPanel": {"filter": "`+inJSON+`"`) {
+		t.Errorf("the dashboard has another filter than %s", filter)
+	}
+	documented := strings.ReplaceAll(filter, "@FUNCTION@", "bucketocr")
+	if runbook := strings.Join(strings.Fields(read(t, "docs/operations.md")), " "); !strings.Contains(runbook,
+		"`"+documented+"`") {
+		t.Errorf("docs/operations.md has another query than %s", documented)
+	}
+	for _, entry := range []struct {
+		log, severity string
+		found         bool
+	}{
+		{"run.googleapis.com/stderr", "ERROR", true},
+		{"run.googleapis.com/stderr", "WARNING", false},
+		{"run.googleapis.com/varlog/system", "ERROR", true}, // an exceeded memory limit
+		{"run.googleapis.com/requests", "ERROR", false},     // a 503 that asks for redelivery
+	} {
+		found := true
+		for condition := range strings.SplitSeq(filter, " AND ") {
+			switch condition {
+			case `resource.type="cloud_run_revision"`, `resource.labels.service_name="@FUNCTION@"`:
+			case "severity>=ERROR":
+				found = found && entry.severity == "ERROR"
+			case `NOT log_id("` + entry.log + `")`:
+				found = false
+			default:
+				if !strings.HasPrefix(condition, "NOT log_id(") {
+					t.Errorf("unknown condition %s", condition)
+				}
+			}
+		}
+		if found != entry.found {
+			t.Errorf("%s in %s: found %v, want %v", entry.severity, entry.log, found, entry.found)
+		}
+	}
+}
