@@ -109,8 +109,9 @@ func TestPassedOn(t *testing.T) {
 		"GCE_METADATA_HOST":       "", "GOOGLE_APPLICATION_CREDENTIALS": "", "PUBSUB_EMULATOR_HOST": "",
 		"K_SERVICE": "Cloud Run's", "K_REVISION": "Cloud Run's",
 	}
-	values := map[string]string{"ON_DELETE": "erase", "RECONCILE_BUCKETS": "my-scans,more-scans",
-		"NOTIFY_TOPIC": "projects/my-project/topics/ended", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7",
+	values := map[string]string{"OCR_TIMEOUT": "2m30s", "ON_DELETE": "erase",
+		"RECONCILE_BUCKETS": "my-scans,more-scans",
+		"NOTIFY_TOPIC":      "projects/my-project/topics/ended", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7",
 		"OCR_MODEL":          "lightonai/LightOnOCR-3-1B",
 		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}",
 		"INCLUDE": "a/**"}
@@ -177,6 +178,10 @@ func TestRefusals(t *testing.T) {
 		{"no time", []string{"RETRY_FOR=long"}, []string{"all"}, []string{"RETRY_FOR='long' is not seconds"}},
 		{"more pages than the GPU takes", []string{"FUNCTION_MAX_INSTANCES=5"}, []string{"all"},
 			[]string{"5 x OCR_INSTANCE_CONCURRENCY 8 = 40", "40 is more than 32"}},
+		{"a GPU that gives up first", []string{"OCR_TIMEOUT=2m30s", "GPU_TIMEOUT=150"}, []string{"all"},
+			[]string{"GPU_TIMEOUT 150 is not more than OCR_TIMEOUT 2m30s"}},
+		{"a page longer than Cloud Run waits", []string{"OCR_TIMEOUT=1h", "GPU_TIMEOUT=3601"}, []string{"gpu"},
+			[]string{"OCR_TIMEOUT='1h' is not whole minutes and seconds", "GPU_TIMEOUT 3601 is more than 3600"}},
 		{"more objects than places", []string{"FUNCTION_CONCURRENCY=9"}, []string{"all"},
 			[]string{"FUNCTION_CONCURRENCY 9 is more than OCR_INSTANCE_CONCURRENCY 8"}},
 		{"a tag for a digest", []string{"VLLM_DIGEST=v0.30.0"}, []string{"gpu"},

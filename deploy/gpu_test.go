@@ -1,12 +1,16 @@
 package deploytest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/bucketocr/bucketocr/ocr"
 )
 
 func read(t *testing.T, path string) string {
@@ -49,6 +53,28 @@ func TestGPUFlags(t *testing.T) {
 	slices.Sort(listed)
 	if used = slices.Compact(used); !slices.Equal(used, listed) {
 		t.Errorf("used   %v\nlisted %v", used, listed)
+	}
+}
+
+// TestGPUOutlastsThePage: Cloud Run's time-out of the OCR service is OCR_TIMEOUT and 10 s, whether that is set or the
+// function's default; a server of one's own is not ours to time.
+func TestGPUOutlastsThePage(t *testing.T) {
+	need(t, "bash")
+	for set, want := range map[string]time.Duration{
+		"OCR_TIMEOUT=":      ocr.DefaultTimeout + 10*time.Second,
+		"OCR_TIMEOUT=300s":  310 * time.Second,
+		"OCR_TIMEOUT=5m":    310 * time.Second,
+		"OCR_TIMEOUT=1m08s": 78 * time.Second,
+		"GPU_TIMEOUT=3600":  3600 * time.Second,
+	} {
+		out := dryRun(t, []string{set}, "gpu")
+		flag := fmt.Sprintf(" --timeout=%.0f ", want.Seconds())
+		if out.code != 0 || !strings.Contains(out.stdout, flag) {
+			t.Errorf("%s: exit %d, no%sin %s%s", set, out.code, flag, out.stdout, out.stderr)
+		}
+	}
+	if out := dryRun(t, []string{"OCR_URL=https://ocr.example.com", "GPU_TIMEOUT=60"}, "all"); out.code != 0 {
+		t.Errorf("a server of one's own: exit %d: %s", out.code, out.stderr)
 	}
 }
 

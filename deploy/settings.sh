@@ -25,7 +25,8 @@ Settings, all from the environment
   GPU_MIN_INSTANCES    0: scales to zero when idle; 1 saves the cold start and costs money all day
   GPU_INGRESS          all; or internal, internal-and-cloud-load-balancing
   GPU_MAX_NUM_SEQS     32: pages that one GPU reads at once; Cloud Run's concurrency too
-  GPU_TIMEOUT          130: seconds for one request, a little more than OCR_TIMEOUT
+  OCR_TIMEOUT          120s: longest wait of the function for one page, in minutes and seconds such as 2m30s
+  GPU_TIMEOUT          OCR_TIMEOUT and 10 s: seconds after which Cloud Run ends a request, more than OCR_TIMEOUT
   OCR_URL              none: an existing OCR service to use; all then creates nothing with a GPU
 
   The function
@@ -104,7 +105,8 @@ read_settings() {
   default GPU_MAX_INSTANCES 1 '^[1-9][0-9]{0,3}$' 'a number from 1'
   default GPU_MIN_INSTANCES 0 '^[0-9]{1,4}$' 'a number'
   default GPU_MAX_NUM_SEQS 32 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
-  default GPU_TIMEOUT 130 '^[1-9][0-9]{0,3}$' 'seconds, from 1 to 3600'
+  default OCR_TIMEOUT 120s "$DURATION" 'whole minutes and seconds, written like 90s, 5m or 2m30s'
+  default GPU_TIMEOUT $(($(in_seconds "$OCR_TIMEOUT") + 10)) '^[1-9][0-9]{0,3}$' 'seconds, from 1 to 3600'
   default FUNCTION_MAX_INSTANCES 4 '^[1-9][0-9]{0,3}$' 'a number from 1'
   default FUNCTION_CONCURRENCY 8 '^[1-9][0-9]{0,2}$' 'a number from 1 to 999'
   default FUNCTION_CPU 2 '^[1-8]$' 'a number of CPUs'
@@ -132,6 +134,7 @@ read_settings() {
   [[ ! $OCR_URL =~ ^https?://(localhost|127\.|0\.0\.0\.0|\[::1?\]) ]] ||
     PROBLEMS+=("OCR_URL='$OCR_URL' names this machine: the function runs on Cloud Run, and needs an address reachable from there")
   gpu_suffices
+  gpu_waits
   known_model "$1"
   ((${#PROBLEMS[@]} == 0)) || wrong "$(printf '%s\n' 'wrong settings:' "${PROBLEMS[@]/#/  }")"
   derive
@@ -185,6 +188,23 @@ gpu_suffices() {
   [[ $GPU_CPU =~ ^[0-9]+$ && $GPU_MEMORY =~ ^[0-9]+[GM]i$ ]] || return 0 # noted already
   ((GPU_CPU >= LEAST_CPU && $(mebibytes "$GPU_MEMORY") >= LEAST_GIB * 1024)) ||
     PROBLEMS+=("GPU_CPU $GPU_CPU, GPU_MEMORY $GPU_MEMORY: a $GPU_TYPE needs at least $LEAST_CPU and ${LEAST_GIB}Gi")
+}
+
+# gpu_waits notes a GPU_TIMEOUT with which Cloud Run would end requests that the function still waits for: a page that
+# needs a longer OCR_TIMEOUT would fail in spite of it.
+gpu_waits() {
+  local waits
+  waits=$(in_seconds "$OCR_TIMEOUT")
+  [ -z "$OCR_URL" ] && [[ $GPU_TIMEOUT =~ ^[0-9]+$ ]] || return 0 # not our service, or noted already
+  ((GPU_TIMEOUT > waits)) || PROBLEMS+=("GPU_TIMEOUT $GPU_TIMEOUT is not more than OCR_TIMEOUT $OCR_TIMEOUT: Cloud Run would end a request before the function does")
+  ((GPU_TIMEOUT <= 3600)) || PROBLEMS+=("GPU_TIMEOUT $GPU_TIMEOUT is more than 3600 seconds, Cloud Run's maximum")
+}
+
+# in_seconds DURATION prints a duration such as 90s or 2m30s in seconds; 0 if it is none.
+DURATION='^(([0-9]{1,4})m)?(([0-9]{1,4})s)?$'
+in_seconds() {
+  [[ $1 =~ $DURATION ]] || { echo 0; return; }
+  echo $((10#0${BASH_REMATCH[2]} * 60 + 10#0${BASH_REMATCH[4]}))
 }
 
 # known_model COMMAND notes a model whose image could be built but would not start: deploy/gpu/serve.sh supports one

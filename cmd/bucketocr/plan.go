@@ -191,7 +191,7 @@ func (r planReport) head(b *strings.Builder) {
 	fmt.Fprintf(b, "figures  %s\n", plain(r.From))
 	fmt.Fprintf(b, "gpu      %s reads %s pages/s (%s%s)\n\n", r.Speed.GPU, number(*r.Speed.Value), r.Speed.Source,
 		claim)
-	fmt.Fprintf(b, "GPU_MAX_INSTANCES=%d GPU_MAX_NUM_SEQS=%d FUNCTION_MAX_INSTANCES=%d FUNCTION_CONCURRENCY=%d \\\nOCR_CONCURRENCY=%d OCR_INSTANCE_CONCURRENCY=%d\n\n",
+	fmt.Fprintf(b, "GPU_MAX_INSTANCES=%d GPU_MAX_NUM_SEQS=%d FUNCTION_MAX_INSTANCES=%d FUNCTION_CONCURRENCY=%d \\\nOCR_CONCURRENCY=%d OCR_INSTANCE_CONCURRENCY=%d ./deploy.sh all\n\n",
 		s.GPUMaxInstances, s.GPUMaxNumSeqs, s.FunctionMaxInstances, s.FunctionConcurrency, s.OCRConcurrency,
 		s.InstancePages)
 	fmt.Fprintf(b, "sum      %d x %d = %d pages asked for at most; %d x %d = %d read concurrently\n",
@@ -225,8 +225,8 @@ func (r planReport) longest(b *strings.Builder) {
 		fmt.Fprintf(b, "longest  %s average pages in %s: OCR_MAX_TOKENS (%s) is read in time if an average page has %s tokens (--page-tokens)\n",
 			number(p.TokensInTime()), timeout, number(most), number(math.Ceil(most/p.TokensInTime())))
 	case p.Longest > p.Setup.OCRTimeout:
-		fmt.Fprintf(b, "longest  a page of %s tokens takes %s at full load and ends as ocr_timeout after %s: raise OCR_TIMEOUT, or lower OCR_MAX_TOKENS\n"+
-			"         below %s, so that the page is read that far and marked as truncated\n", number(most),
+		fmt.Fprintf(b, "longest  a page of %s tokens takes %s at full load and ends as ocr_timeout after %s: raise OCR_TIMEOUT\n"+
+			"         (with ./deploy.sh all), or lower OCR_MAX_TOKENS below %s, so that the page is read that far and marked as truncated\n", number(most),
 			spent(p.Longest), timeout, number(p.TokensInTime()))
 	default:
 		fmt.Fprintf(b, "longest  %s of the GPU at full load for %s tokens (OCR_MAX_TOKENS)\n", spent(p.Longest),

@@ -38,7 +38,7 @@ func TestPlan(t *testing.T) {
 			[]string{"longest  109.2 s of the GPU at full load for 4,096 tokens (OCR_MAX_TOKENS)"}},
 		{"--pages-per-second 1.5 --pages-per-hour 10 --page-tokens 800 --model lightonai/LightOnOCR-3-1B", 0, []string{
 			"longest  a page of 12,288 tokens takes 5 min at full load and ends as ocr_timeout after 120.0 s",
-			"lower OCR_MAX_TOKENS\n         below 4,500"}},
+			"raise OCR_TIMEOUT\n         (with ./deploy.sh all), or lower OCR_MAX_TOKENS below 4,500"}},
 		{"--pages-per-second 1.5 --pages-per-hour 10 --page-tokens 800 --max-tokens 1600", 0,
 			[]string{"longest  42.7 s of the GPU at full load for 1,600 tokens"}},
 		{"--pages-per-hour 10000", 2,

@@ -71,7 +71,7 @@ func Codes() []CodeInfo {
 		{CodeOCRMisconfigured, ClassService, "The OCR service is not configured for the requests that it receives.",
 			"Check its address, model and role; the log line says which.", true},
 		{CodeOCRTimeout, ClassSuspect, "The OCR service took longer than OCR_TIMEOUT.",
-			"The page is too dense for that time, or the service is overloaded: raise OCR_TIMEOUT, lower OCR_MAX_TOKENS or add GPUs, then retry it.",
+			"The page is too dense for that time, or the service is overloaded: raise OCR_TIMEOUT or add GPUs (both with ./deploy.sh all), or lower OCR_MAX_TOKENS, then retry it.",
 			false},
 		{CodeOCRFailed, ClassSuspect, "The OCR engine failed on this image.",
 			"Retry it; if that does not help, save the image in another format.", false},

@@ -126,10 +126,11 @@ func (p *Plan) tooSlow() bool { return LongestPage*p.PageTime > p.Setup.OCRTimeo
 func (p *Plan) judge(left float64) {
 	switch {
 	case p.tooSlow() && p.Paced == 0:
-		p.Why = "even a page alone takes more than a fifth of OCR_TIMEOUT, so the longest time out: raise OCR_TIMEOUT"
+		p.Why = "even a page alone takes more than a fifth of OCR_TIMEOUT, so the longest time out: raise OCR_TIMEOUT " +
+			"(with ./deploy.sh all)"
 	case p.tooSlow():
 		p.Why = fmt.Sprintf("a page at full load takes more than a fifth of OCR_TIMEOUT, so the longest time out and "+
-			"the pace falls: raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to %d", p.Paced)
+			"the pace falls: raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to %d (either with ./deploy.sh all)", p.Paced)
 	case p.Utilised > fullest:
 		p.Why = "the GPUs cannot keep up with it"
 	case p.Load.Burst > 0 && (left <= 0 || p.Drained > Within):

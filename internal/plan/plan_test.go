@@ -61,8 +61,8 @@ func TestRefused(t *testing.T) {
 	for why, p := range map[string]Plan{
 		"keep up": Make(Load{PagesPerHour: 36_000, PagesPerObject: 1}, 5, 32, 2),
 		"burst":   Make(Load{Burst: 1_000_000, PagesPerObject: 1}, 5, 32, 1),
-		"raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to 7": Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.5, 32, 0),
-		"even a page alone": Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.25, 32, 0),
+		"raise OCR_TIMEOUT, or set GPU_MAX_NUM_SEQS to 7 (either with ./deploy.sh all)":                                               Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.5, 32, 0),
+		"even a page alone takes more than a fifth of OCR_TIMEOUT, so the longest time out: raise OCR_TIMEOUT (with ./deploy.sh all)": Make(Load{PagesPerHour: 10, PagesPerObject: 1}, 0.25, 32, 0),
 	} {
 		if p.Holds || !strings.Contains(p.Why, why) {
 			t.Errorf("%s: %+v", why, p)
