@@ -111,9 +111,10 @@ func TestPassedOn(t *testing.T) {
 	}
 	values := map[string]string{"OCR_TIMEOUT": "2m30s", "ON_DELETE": "erase",
 		"RECONCILE_BUCKETS": "my-scans,more-scans",
-		"NOTIFY_TOPIC":      "projects/my-project/topics/ended", "OCR_CONCURRENCY": "3", "OCR_INSTANCE_CONCURRENCY": "7",
-		"OCR_MODEL":          "lightonai/LightOnOCR-3-1B",
-		"FIRESTORE_DATABASE": "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}",
+		"NOTIFY_TOPIC":      "projects/my-project/topics/ended", "OCR_CONCURRENCY": "3",
+		"OCR_INSTANCE_CONCURRENCY": "7",
+		"OCR_MODEL":                "lightonai/LightOnOCR-3-1B",
+		"FIRESTORE_DATABASE":       "scans", "FIRESTORE_COLLECTION": "pages_of_ours", "EXCLUDE": "tmp/**,{a,b}",
 		"INCLUDE": "a/**"}
 	var env []string
 	for _, v := range config.Variables() {

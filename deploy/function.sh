@@ -57,6 +57,20 @@ function_environment() {
   done
 }
 
+# refuse_other_documents ends the run, before it creates anything, if the function has its documents elsewhere: they
+# would stay behind, and objects that were read would be read again.
+refuse_other_documents() {
+  local name there
+  found gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" \
+    '--flatten=spec.template.spec.containers[0].env[]' \
+    '--format=value[separator="="](spec.template.spec.containers.env.name,spec.template.spec.containers.env.value)' || return 0
+  for name in FIRESTORE_DATABASE FIRESTORE_COLLECTION; do
+    there=$(sed -n "s/^$name=//p" <<<"$ANSWER")
+    [ -z "$there" ] || [ "$there" = "${!name}" ] ||
+      die "the documents of $FUNCTION are in $name=$there, not in ${!name}: set $name as before, remove the installation with ./deploy.sh destroy, or install under another NAME"
+  done
+}
+
 # sources prints a fingerprint of the uploaded files.
 sources() {
   local files

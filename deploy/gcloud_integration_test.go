@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,46 @@ func TestParser(t *testing.T) {
 	if out := run(t, env, "bash", "-c", "gcloud pubsub topics list --project=my-project"); out.code != 1 ||
 		!strings.Contains(out.stderr, "ProxyError") {
 		t.Errorf("with an account: exit %d: %s", out.code, out.stderr)
+	}
+}
+
+// documentedGcloud matches commands of gcloud in Markdown: a line of their own, within another command, or in a
+// sentence.
+var documentedGcloud = regexp.MustCompile("(?m)^ *(gcloud .*)$|\\$\\((gcloud [^)]*)\\)|`(gcloud [^`]*)`")
+
+// TestDocumentedGcloud: gcloud's own parser accepts every command that the documents show.
+func TestDocumentedGcloud(t *testing.T) {
+	need(t, "bash", "gcloud")
+	t.Parallel()
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples, err := filepath.Glob("../examples/*/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := slices.Concat(quick(t), unreachable, []string{"CLOUDSDK_CONFIG=" + t.TempDir(), "PROJECT_ID=" + project,
+		"REGION=" + region, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1"})
+	known := map[string]bool{}
+	for _, file := range slices.Concat(files, examples, []string{"../README.md"}) {
+		text := strings.ReplaceAll(read(t, strings.TrimPrefix(file, "../")), "\\\n", " ")
+		for _, m := range documentedGcloud.FindAllStringSubmatch(text, -1) {
+			command, _, _ := strings.Cut(m[1]+m[2]+m[3], " #")
+			command = strings.Join(strings.Fields(command), " ")
+			if known[command] || strings.Contains(command, " login") || strings.Contains(command, " emulators ") ||
+				command == "gcloud run deploy --source" {
+				continue
+			}
+			known[command] = true
+			if out := run(t, env, "bash", "-c", command); out.code != 1 ||
+				!strings.Contains(out.stderr, "active account") {
+				t.Errorf("%s: %s\nexit %d: %s", file, command, out.code, out.stderr)
+			}
+		}
+	}
+	if len(known) < 10 {
+		t.Errorf("only %v", known)
 	}
 }
 

@@ -25,6 +25,7 @@ deploy_gpu() {
 deploy_function() {
   enable_services
   find_ocr_service
+  refuse_other_limits
   prepare "$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$BUILDER_ACCOUNT"
   finish
 }
@@ -32,6 +33,7 @@ deploy_function() {
 prepare() { # prepare ACCOUNT...
   enable_services
   refuse_other_bucket
+  refuse_other_documents
   make_accounts "$@"
   make_agents
   make_bucket

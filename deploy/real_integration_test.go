@@ -104,6 +104,19 @@ func TestRealGcloud(t *testing.T) {
 		t.Errorf("the second run changed %v", g.changes)
 	}
 
+	g.mustRun(t, env, "--no-smoke", "function")
+	for refused, want := range map[string]string{
+		"GPU_MAX_INSTANCES=2":      "has GPU_MAX_INSTANCES=1 GPU_MAX_NUM_SEQS=32 GPU_TIMEOUT=130 GPU_MIN_INSTANCES=0, ",
+		"FIRESTORE_DATABASE=scans": "are in FIRESTORE_DATABASE=(default), not in scans",
+	} {
+		if out := g.deploy(t, append(env, refused), "function"); out.code != 1 || !strings.Contains(out.stderr, want) {
+			t.Errorf("%s: exit %d: %s", refused, out.code, out.stderr)
+		}
+	}
+	if len(g.changes) > 0 {
+		t.Errorf("the function alone changed %v", g.changes)
+	}
+
 	outdated(t, g, env)
 	g.mustRun(t, env, "build")
 	g.changes = nil

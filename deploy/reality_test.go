@@ -279,6 +279,62 @@ func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 	}
 }
 
+// TestOtherDocumentsAreRefusedFirst: an installation does not move to another database or collection, which would be
+// empty: a run that would move it, because a setting changed or is no longer set, fails before it creates anything.
+func TestOtherDocumentsAreRefusedFirst(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	const database, collection = "FIRESTORE_DATABASE=scans", "FIRESTORE_COLLECTION=pages"
+	if out, _ := f.run(t, database, collection); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	for _, tt := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{collection}, "are in FIRESTORE_DATABASE=scans, not in (default): set FIRESTORE_DATABASE as before"},
+		{[]string{database}, "are in FIRESTORE_COLLECTION=pages, not in ocr_documents"},
+	} {
+		for _, command := range []string{"all", "function"} {
+			out, changed := f.command(t, tt.env, "--no-smoke", command)
+			if out.code != 1 || len(changed) > 0 || !strings.Contains(out.stderr, tt.want) {
+				t.Errorf("%s with %v: exit %d, changed %v: %s", command, tt.env, out.code, changed, out.stderr)
+			}
+		}
+	}
+	if out, changed := f.run(t, database, collection); out.code != 0 || len(changed) > 0 {
+		t.Errorf("as before: exit %d, changed %v: %s", out.code, changed, out.stderr)
+	}
+}
+
+// TestFunctionDoesNotChangeTheOCRService: `function` refuses limits of the OCR service that it would only report; `all`
+// applies them.
+func TestFunctionDoesNotChangeTheOCRService(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	if out, _ := f.run(t); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	const has = "bucketocr-gpu has GPU_MAX_INSTANCES=1 GPU_MAX_NUM_SEQS=32 GPU_TIMEOUT=130 GPU_MIN_INSTANCES=0, "
+	more := []string{"GPU_MAX_INSTANCES=3", "FUNCTION_MAX_INSTANCES=12"}
+	for _, env := range [][]string{more, {"GPU_MAX_NUM_SEQS=64"}, {"OCR_TIMEOUT=300s"}, {"GPU_MIN_INSTANCES=1"}} {
+		out, changed := f.command(t, env, "--no-smoke", "function")
+		if out.code != 1 || len(changed) > 0 || !strings.Contains(out.stderr, has) ||
+			!strings.Contains(out.stderr, "set what it has, or run ./deploy.sh all") {
+			t.Errorf("%v: exit %d, changed %v: %s", env, out.code, changed, out.stderr)
+		}
+	}
+	for _, command := range []string{"all", "function"} {
+		if out, _ := f.command(t, more, "--no-smoke", command); out.code != 0 {
+			t.Errorf("%s: exit %d: %s", command, out.code, out.stderr)
+		}
+	}
+	// one who forgets them is told, instead of a function for fewer GPUs
+	if out, changed := f.command(t, nil, "--no-smoke", "function"); out.code != 1 || len(changed) > 0 {
+		t.Errorf("exit %d, changed %v: %s", out.code, changed, out.stderr)
+	}
+}
+
 // TestAccountsThatNoListHasYet: a run, or a destroy, seconds after a run that was cut short just after creating an
 // account.
 func TestAccountsThatNoListHasYet(t *testing.T) {

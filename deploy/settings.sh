@@ -3,7 +3,7 @@
 
 settings_help() {
   cat <<'TEXT'
-Settings, all from the environment
+Settings, all from the environment of each run: what is not set has its default, whatever an earlier run set
   PROJECT_ID           required: the Google Cloud project
   REGION               required: region of function and OCR service (with GPUs, for our OCR service): europe-west1, us-central1
   BUCKET               PROJECT_ID-scans: the bucket of the images; created if it does not exist
@@ -13,7 +13,7 @@ Settings, all from the environment
   BUILD_REGION         REGION: where the OCR service's image is built
   NOTIFICATION_CHANNELS  none: Cloud Monitoring channels for alerts, separated by commas
 
-  The OCR service
+  The OCR service (all and gpu apply those that begin with GPU_, function does not)
   OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family
   VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as pinned by others; not verified here
   MODEL_REVISION       the installed one, or at the first build the model's newest: commit of its weights, 40 hex digits

@@ -68,6 +68,16 @@ func TestLightPackages(t *testing.T) {
 	}
 }
 
+// TestSettingsAreNotUploaded: the file in which docs/operations.md keeps settings is neither committed nor uploaded.
+func TestSettingsAreNotUploaded(t *testing.T) {
+	t.Parallel()
+	for file, line := range map[string]string{".gitignore": "/settings.env", ".gcloudignore": "settings.env"} {
+		if !slices.Contains(strings.Split(read(t, file), "\n"), line) {
+			t.Errorf("%s lacks %s", file, line)
+		}
+	}
+}
+
 // TestBuildpackRules: the root folder meets the Go buildpack's requirements for a function.
 func TestBuildpackRules(t *testing.T) {
 	t.Parallel()

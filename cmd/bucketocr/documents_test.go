@@ -117,6 +117,13 @@ func documented() map[string]covered {
 		`gcloud firestore bulk-delete --project="$PROJECT_ID" --database='(default)' ` +
 			`--collection-ids=ocr_documents,ocr_pages,ocr_documents_turns`: by("deploy: TestDocumentedRemoval"),
 
+		// docs/operations.md
+		"set -a; . ./settings.env; set +a": settings("your settings"),
+		`gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION"`: by(
+			"deploy: TestDocumentedGcloud"),
+		`gcloud run services describe bucketocr-gpu --project="$PROJECT_ID" --region="$REGION"`: by(
+			"deploy: TestDocumentedGcloud"),
+
 		// docs/performance.md
 		"go run -C bench . --quick":                   by("bench: TestBench"),
 		"go run -C bench . latency memory":            by("bench: TestBench"),

@@ -195,8 +195,17 @@ var answers = []struct {
 			fmt.Println("100 True")
 		case strings.Contains(format, "status.url"):
 			return describe("run services", func(name, _ string) string { return web(name) })(s, c)
+		case strings.Contains(format, "containerConcurrency"):
+			return describe("run services", func(_, mark string) string { return strings.Split(mark, "|")[1] })(s, c)
+		case strings.Contains(format, "containers.env"):
+			return describe("run services", func(_, mark string) string {
+				_, env, _ := strings.Cut(mark, "|")
+				_, env, _ = strings.Cut(env, "|")
+				return strings.ReplaceAll(env, "##", "\n")
+			})(s, c)
 		default:
 			return describe("run services", func(name, mark string) string {
+				mark, _, _ = strings.Cut(mark, "|")
 				return mark + "," + name + "-1," + name + "-1"
 			})(s, c)
 		}

@@ -121,6 +121,11 @@ func (c command) mark() string {
 		return strings.NewReplacer("bucketocr_model=", "", "bucketocr_revision=",
 			"").Replace(c.flags["--update-labels"])
 	}
+	if c.is("run deploy") {
+		return strings.Join([]string{strings.TrimPrefix(c.flags["--labels"], "bucketocr_input="),
+			c.flags["--max-instances"] + " " + c.flags["--concurrency"] + " " + c.flags["--timeout"] + " " +
+				c.flags["--min-instances"], strings.TrimPrefix(c.flags["--set-env-vars"], "^##^")}, "|")
+	}
 	for _, text := range []string{c.flags["--labels"], c.flags["--update-labels"]} {
 		if text != "" && c.is("eventarc triggers") {
 			return strings.NewReplacer("bucketocr_bucket=", "", ",bucketocr_input=", " ").Replace(text) + " " +
