@@ -70,7 +70,7 @@ func TestParser(t *testing.T) {
 
 // documentedGcloud matches commands of gcloud in Markdown: a line of their own, within another command, or in a
 // sentence.
-var documentedGcloud = regexp.MustCompile("(?m)^ *(gcloud .*)$|\\$\\((gcloud [^)]*)\\)|`(gcloud [^`]*)`")
+var documentedGcloud = regexp.MustCompile("(?m)^ *(gcloud .*)$|\\$\\((gcloud .*)\\)$|`(gcloud [^`]*)`")
 
 // TestDocumentedGcloud: gcloud's own parser accepts every command that the documents show.
 func TestDocumentedGcloud(t *testing.T) {

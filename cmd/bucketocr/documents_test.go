@@ -118,6 +118,9 @@ func documented() map[string]covered {
 			`--collection-ids=ocr_documents,ocr_pages,ocr_documents_turns`: by("deploy: TestDocumentedRemoval"),
 
 		// docs/operations.md
+		`export FUNCTION_URL=$(gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION" ` +
+			`--format='value(status.url)')`: settings("the function's address"),
+		"export ID_TOKEN=$(gcloud auth print-identity-token)": settings("its token"),
 		"set -a; . ./settings.env; set +a": settings("your settings"),
 		`gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION"`: by(
 			"deploy: TestDocumentedGcloud"),

@@ -20,12 +20,13 @@ import (
 // targetText describes targets in the help of commands.
 const targetText = `
 The function's address is --to, or FUNCTION_URL (gcloud run services describe bucketocr
---format='value(status.url)'); with --local it is --to, or that of the running bucketocr up
-process, regardless of FUNCTION_URL. The caller needs roles/run.invoker on the function. The ID
-token is ID_TOKEN if set; otherwise it is obtained with your credentials: those of a service
-account, or your own by impersonating one (gcloud auth application-default login
---impersonate-service-account=ACCOUNT). No ID token is sent over plain http to this machine, or to
-an address found in the folder.
+--project=PROJECT --region=REGION --format='value(status.url)'); with --local it is --to, or that of
+the running bucketocr up process, regardless of FUNCTION_URL. The caller needs roles/run.invoker on
+the function. The ID token is ID_TOKEN if set: yours is printed by gcloud auth print-identity-token
+and valid for an hour. Otherwise it is obtained with your credentials, if those are a service
+account's or impersonate one (gcloud auth application-default login
+--impersonate-service-account=ACCOUNT); the account then also needs the roles for documents and
+objects. No ID token is sent over plain http to this machine, or to an address found in the folder.
 `
 
 // target is the flag for the function that a command posts to.
@@ -113,7 +114,13 @@ func idToken(sys system, address string) tokenSource {
 	}
 	tokens := idtoken.New()
 	audience := u.Scheme + "://" + u.Host
-	return func(ctx context.Context) (string, error) { return tokens.Token(ctx, audience) }
+	return func(ctx context.Context) (string, error) {
+		token, err := tokens.Token(ctx, audience)
+		if err != nil {
+			err = fmt.Errorf("%w; or set ID_TOKEN to the output of `gcloud auth print-identity-token`", err)
+		}
+		return token, err
+	}
 }
 
 // sweep triggers a sweep of the function and waits until it ends.

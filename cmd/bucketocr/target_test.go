@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -88,6 +89,22 @@ func TestForeignEndpointGetsNothing(t *testing.T) {
 	}
 	if r := o.now("bad.png"); r.Status != document.StatusFailed {
 		t.Errorf("a refused retry left %s", r.Status)
+	}
+}
+
+// TestOwnLoginIsToldOfIDToken: a person's own login, with which no ID token can be made, need not be given up.
+func TestOwnLoginIsToldOfIDToken(t *testing.T) {
+	login := filepath.Join(t.TempDir(), "login.json")
+	if err := os.WriteFile(login, []byte(`{"type": "authorized_user", "client_id": "c", "client_secret": "s", `+
+		`"refresh_token": "r"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", login)
+	sys := system{lookup: func(string) (string, bool) { return "", false }}
+	_, err := idToken(sys, "https://f.run.app")(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "own login") ||
+		!strings.Contains(err.Error(), "set ID_TOKEN to the output of `gcloud auth print-identity-token`") {
+		t.Errorf("the advice is %v", err)
 	}
 }
 
