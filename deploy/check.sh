@@ -129,7 +129,7 @@ check_services() {
   fi
 }
 
-# PERMISSIONS has one characteristic permission for each role needed for a deploy (docs/security.md, Roles).
+# PERMISSIONS has one characteristic permission for each role needed for every deploy (docs/security.md, Roles).
 PERMISSIONS=(
   "serviceusage.services.enable roles/serviceusage.serviceUsageAdmin"
   "iam.serviceAccounts.create roles/iam.serviceAccountAdmin"
@@ -149,9 +149,15 @@ PERMISSIONS=(
 )
 
 check_roles() {
-  local list='' pair permission role body answer
+  local needed=("${PERMISSIONS[@]}") list='' pair permission role body answer
   [ -n "$DRY_RUN" ] || command -v curl >/dev/null || { unknown "your roles" "curl is missing"; return; }
-  for pair in "${PERMISSIONS[@]}"; do
+  [ -z "$OCR_API_KEY_SECRET$HF_TOKEN_SECRET" ] || needed+=("secretmanager.secrets.setIamPolicy roles/secretmanager.admin")
+  case $NOTIFY_TOPIC in
+    '') ;;
+    projects/"$PROJECT_ID"/*) needed+=("pubsub.topics.setIamPolicy roles/pubsub.admin") ;;
+    *) unknown "your role on $NOTIFY_TOPIC" "it is in another project; you need pubsub.topics.setIamPolicy there (roles/pubsub.admin)" ;;
+  esac
+  for pair in "${needed[@]}"; do
     list+="${list:+,}\"${pair%% *}\""
   done
   authorize
@@ -162,7 +168,7 @@ check_roles() {
     return
   fi
   answer=$ANSWER
-  for pair in "${PERMISSIONS[@]}"; do
+  for pair in "${needed[@]}"; do
     read -r permission role <<<"$pair"
     if [[ $answer == *"\"$permission\""* ]]; then
       good "you may $permission"

@@ -34,6 +34,19 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 			[]string{
 				"MISSING  run.services.setIamPolicy", "--role=roles/run.admin", "MISSING  datastore.databases.create",
 				"--role=roles/datastore.owner", "2 missing"}, ""},
+		{"roles that settings need", []string{"services\t"},
+			[]string{"FAKE_LACKS=pubsub.topics.setIamPolicy secretmanager.secrets.setIamPolicy", "FAKE_QUOTA=" + newQuotas,
+				"NOTIFY_TOPIC=ended", "HF_TOKEN_SECRET=hf:1"}, 1,
+			[]string{
+				"MISSING  pubsub.topics.setIamPolicy", "--role=roles/pubsub.admin",
+				"MISSING  secretmanager.secrets.setIamPolicy", "--role=roles/secretmanager.admin", "2 missing"}, ""},
+		{"roles that no setting needs", []string{"services\t"},
+			[]string{"FAKE_LACKS=pubsub.topics.setIamPolicy secretmanager.secrets.setIamPolicy", "FAKE_QUOTA=" + newQuotas},
+			0, nil, "MISSING"},
+		{"a topic of another project", []string{"services\t"},
+			[]string{"FAKE_LACKS=pubsub.topics.setIamPolicy", "FAKE_QUOTA=" + newQuotas,
+				"NOTIFY_TOPIC=projects/theirs/topics/ended"}, 0,
+			[]string{"unknown  your role on projects/theirs/topics/ended: it is in another project"}, "MISSING"},
 		{"a region without a GPU", []string{"services\t"}, []string{"REGION=europe-west9", "FAKE_QUOTA=" + newQuotas},
 			1, []string{
 				"maybe    nvidia-l4 in europe-west9: Cloud Run is documented to have it in asia-south1 asia-southeast1 europe-west1",
