@@ -565,9 +565,17 @@ func TestSummary(t *testing.T) {
 			t.Errorf("%q is not in %s", want, out.stderr)
 		}
 	}
-	if out, _ := newFake(t).command(t, []string{"OCR_URL=https://api.example.com"}, "--no-smoke",
-		"all"); out.code != 0 || strings.Contains(out.stderr, "gpuSecond") {
+	if !strings.Contains(out.stderr, "Alerts          notify no one: set NOTIFICATION_CHANNELS") {
+		t.Errorf("it does not say that alerts notify no one: %s", out.stderr)
+	}
+	const channel = "projects/my-project/notificationChannels/1"
+	out, _ = newFake(t).command(t, []string{"OCR_URL=https://api.example.com", "NOTIFICATION_CHANNELS=" + channel},
+		"--no-smoke", "all")
+	if out.code != 0 || strings.Contains(out.stderr, "gpuSecond") {
 		t.Errorf("a GPU that was not made is in the sum: %s", out.stderr)
+	}
+	if !strings.Contains(out.stderr, "Alerts          "+channel+"\n") {
+		t.Errorf("it does not say whom alerts notify: %s", out.stderr)
 	}
 }
 

@@ -11,7 +11,7 @@ Settings, all from the environment of each run: what is not set has its default,
   BUCKET_LOCATION      REGION: location of a new bucket; an existing one is asked
   FIRESTORE_LOCATION   REGION: location of a new database
   BUILD_REGION         REGION: where the OCR service's image is built
-  NOTIFICATION_CHANNELS  none: Cloud Monitoring channels for alerts, separated by commas
+  NOTIFICATION_CHANNELS  none: alerts notify no one; names of channels, separated by commas (docs/deploy.md, Alerts)
 
   The OCR service (all and gpu apply those that begin with GPU_, function does not)
   OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family

@@ -10,6 +10,7 @@ Drop a file:    gcloud storage cp FILE gs://$BUCKET/
 Read its text:  $(reader) go run ./cmd/bucketocr show gs://$BUCKET/FILE --text
 Documents       $console/firestore/databases/$([ "$FIRESTORE_DATABASE" = '(default)' ] && echo -default- || echo "$FIRESTORE_DATABASE")/data/panel/$FIRESTORE_COLLECTION$query
 Dashboard       $console/monitoring/dashboards/builder/$NAME$query
+Alerts          ${NOTIFICATION_CHANNELS:-notify no one: set NOTIFICATION_CHANNELS (docs/deploy.md, Alerts)}
 Logs            $console/run/detail/$REGION/$FUNCTION/logs$query
 Function        $FUNCTION_URL
 OCR service     $FOUND_OCR_URL

@@ -106,6 +106,10 @@ func documented() map[string]covered {
 		// docs/deploy.md
 		"export PROJECT_ID=my-project REGION=europe-west1 OCR_URL=https://ocr.example.com": settings(
 			"a server of one's own"),
+		`gcloud beta monitoring channels create --project="$PROJECT_ID" --display-name=bucketocr --type=email ` +
+			`--channel-labels=email_address=on-call@example.com`: by("deploy: TestDocumentedGcloud"),
+		`gcloud beta monitoring channels list --project="$PROJECT_ID" --format='value(name)'`: by(
+			"deploy: TestDocumentedGcloud"),
 		"bucketocr export texts": here(),
 		`gcloud storage cp --recursive "gs://$PROJECT_ID-scans" .`: notRun(
 			"it is a download from the real Cloud Storage"),
@@ -121,7 +125,7 @@ func documented() map[string]covered {
 		`export FUNCTION_URL=$(gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION" ` +
 			`--format='value(status.url)')`: settings("the function's address"),
 		"export ID_TOKEN=$(gcloud auth print-identity-token)": settings("its token"),
-		"set -a; . ./settings.env; set +a": settings("your settings"),
+		"set -a; . ./settings.env; set +a":                    settings("your settings"),
 		`gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION"`: by(
 			"deploy: TestDocumentedGcloud"),
 		`gcloud run services describe bucketocr-gpu --project="$PROJECT_ID" --region="$REGION"`: by(
