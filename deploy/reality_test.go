@@ -307,6 +307,41 @@ func TestOtherDocumentsAreRefusedFirst(t *testing.T) {
 	}
 }
 
+// TestStopAndStartAgain: the commands with which docs/operations.md stops an installation take the right to call the
+// function from every account that has it, and the next deploy grants it again.
+func TestStopAndStartAgain(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	if out, _ := f.run(t); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	callers := func() (all []string) {
+		for key := range f.things(t) {
+			if strings.HasPrefix(key, "policy of run services bucketocr: roles/run.invoker ") {
+				all = append(all, key)
+			}
+		}
+		slices.Sort(all)
+		return all
+	}
+	before := callers()
+	env := []string{"PATH=" + f.bin + ":" + os.Getenv("PATH"), "FAKE_STATE=" + f.state, "PROJECT_ID=" + project,
+		"REGION=" + region}
+	for line := range strings.Lines(read(t, "docs/operations.md")) {
+		if strings.HasPrefix(line, "gcloud run services remove-iam-policy-binding ") {
+			if out := run(t, env, "bash", "-c", line); out.code != 0 {
+				t.Fatalf("%s: %s", line, out.stderr)
+			}
+		}
+	}
+	if left := callers(); len(left) > 0 || len(before) != 2 {
+		t.Errorf("%v may call the function, of %v", left, before)
+	}
+	if out, _ := f.command(t, nil, "--no-smoke", "function"); out.code != 0 || !slices.Equal(callers(), before) {
+		t.Errorf("exit %d, %v may call the function again, of %v: %s", out.code, callers(), before, out.stderr)
+	}
+}
+
 // TestFunctionDoesNotChangeTheOCRService: `function` refuses limits of the OCR service that it would only report; `all`
 // applies them.
 func TestFunctionDoesNotChangeTheOCRService(t *testing.T) {

@@ -124,6 +124,25 @@ func documented() map[string]covered {
 		// docs/operations.md
 		`export FUNCTION_URL=$(gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION" ` +
 			`--format='value(status.url)')`: settings("the function's address"),
+		`gcloud run revisions list --service=bucketocr --project="$PROJECT_ID" --region="$REGION"`: by(
+			"deploy: TestDocumentedGcloud"),
+		`gcloud run services update-traffic bucketocr --project="$PROJECT_ID" --region="$REGION" ` +
+			`--to-revisions=REVISION=100`: by("deploy: TestDocumentedGcloud"),
+		`gcloud run services remove-iam-policy-binding bucketocr --project="$PROJECT_ID" --region="$REGION" ` +
+			`--member="serviceAccount:bucketocr-trigger@$PROJECT_ID.iam.gserviceaccount.com" --role=roles/run.invoker`: by(
+			"deploy: TestStopAndStartAgain TestDocumentedGcloud"),
+		`gcloud run services remove-iam-policy-binding bucketocr --project="$PROJECT_ID" --region="$REGION" ` +
+			`--member="serviceAccount:bucketocr-sweep@$PROJECT_ID.iam.gserviceaccount.com" --role=roles/run.invoker`: by(
+			"deploy: TestStopAndStartAgain TestDocumentedGcloud"),
+		`gcloud scheduler jobs pause bucketocr-sweep --project="$PROJECT_ID" --location="$REGION"`: by(
+			"deploy: TestDocumentedGcloud"),
+		`gcloud scheduler jobs pause bucketocr-reconcile --project="$PROJECT_ID" --location="$REGION"`: by(
+			"deploy: TestDocumentedGcloud"),
+		`gcloud scheduler jobs resume bucketocr-sweep --project="$PROJECT_ID" --location="$REGION"`: by(
+			"deploy: TestDocumentedGcloud"),
+		`gcloud scheduler jobs resume bucketocr-reconcile --project="$PROJECT_ID" --location="$REGION"`: by(
+			"deploy: TestDocumentedGcloud"),
+		"./deploy.sh function":                                by("deploy: TestStopAndStartAgain TestFunctionNeedsTheOCRService"),
 		"export ID_TOKEN=$(gcloud auth print-identity-token)": settings("its token"),
 		"set -a; . ./settings.env; set +a":                    settings("your settings"),
 		`gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION"`: by(
