@@ -20,13 +20,14 @@ quick() {
 }
 
 all() {
-  apt-get install -y -qq ca-certificates curl default-jre-headless git gnupg jq python3 shellcheck >/dev/null
+  apt-get install -y -qq ca-certificates curl default-jre-headless git gnupg jq python3 python3-pip python3-venv shellcheck >/dev/null
   curl --silent --show-error --fail https://packages.cloud.google.com/apt/doc/apt-key.gpg |
     gpg --dearmor --yes -o /usr/share/keyrings/cloud.google.gpg
   echo 'deb [signed-by=/usr/share/keyrings/cloud.google.gpg] https://packages.cloud.google.com/apt cloud-sdk main' \
     >/etc/apt/sources.list.d/google-cloud-sdk.list
   apt-get update -qq
-  apt-get install -y -qq "google-cloud-cli=$GCLOUD" "google-cloud-cli-firestore-emulator=$GCLOUD" >/dev/null
+  apt-get install -y -qq "google-cloud-cli=$GCLOUD" "google-cloud-cli-firestore-emulator=$GCLOUD" \
+    "google-cloud-cli-pubsub-emulator=$GCLOUD" >/dev/null
   .ci/run
 }
 

@@ -80,6 +80,28 @@ func TestBuildFileContents(t *testing.T) {
 	}
 }
 
+// TestCIHasTheGcloudOfTheTests: both CIs install the version of gcloud that TestCheck expects, with the components that
+// deploy.sh and the tests use; Debian's package contains alpha and beta.
+func TestCIHasTheGcloudOfTheTests(t *testing.T) {
+	action := read(t, ".github/actions/tools/action.yml")
+	checks := read(t, "deploy/checks.sh")
+	version := regexp.MustCompile(`(?m)^GCLOUD=(\d+\.\d+\.\d+)-0 `).FindStringSubmatch(checks)
+	if version == nil || !strings.Contains(action, "\n        version: "+version[1]+" ") ||
+		!strings.Contains(read(t, "deploy/gcloud_integration_test.go"),
+			`"ok       gcloud `+strings.TrimSuffix(version[1], ".0.0")+`"`) {
+		t.Errorf("deploy/checks.sh has gcloud %v; action.yml or TestCheck has another", version)
+	}
+	for _, component := range []string{"alpha", "beta", "cloud-firestore-emulator", "pubsub-emulator"} {
+		if !regexp.MustCompile(`install_components: (\S+,)?` + component + `(,|\n)`).MatchString(action) {
+			t.Errorf("action.yml does not install %s", component)
+		}
+		if strings.HasSuffix(component, "-emulator") &&
+			!strings.Contains(checks, "google-cloud-cli-"+strings.TrimPrefix(component, "cloud-")+"=") {
+			t.Errorf("deploy/checks.sh does not install the %s", component)
+		}
+	}
+}
+
 // TestRegionsThatAreShownFitNewProjects: commands in the documentation use regions in which a new project may build.
 func TestRegionsThatAreShownFitNewProjects(t *testing.T) {
 	allowed := regexp.MustCompile(`(?m)^RESTRICTED_BUILDS=\((.*)\)$`).FindStringSubmatch(read(t, "deploy/settings.sh"))
