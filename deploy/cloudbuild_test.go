@@ -102,6 +102,22 @@ func TestCIHasTheGcloudOfTheTests(t *testing.T) {
 	}
 }
 
+// TestExampleReceivesItsMessages: the account that delivers messages to the example function has a role from deploy.sh
+// for receiving them, and gets the one for calling the function; the default account has neither in a newer project.
+func TestExampleReceivesItsMessages(t *testing.T) {
+	text := read(t, "examples/function-go/README.md")
+	account := regexp.MustCompile(`functions deploy bucketocr-archive .* --trigger-service-account=(\S+)`).
+		FindStringSubmatch(text)
+	if account == nil || !strings.HasPrefix(account[1], "bucketocr-trigger@") {
+		t.Fatalf("messages are delivered as %v", account)
+	}
+	grant := regexp.MustCompile(`run services add-iam-policy-binding bucketocr-archive .* --member=serviceAccount:(\S+) ` +
+		`--role=roles/run\.invoker`).FindStringSubmatch(text)
+	if grant == nil || grant[1] != account[1] {
+		t.Errorf("%s may not call the function: %v", account[1], grant)
+	}
+}
+
 // TestRegionsThatAreShownFitNewProjects: commands in the documentation use regions in which a new project may build.
 func TestRegionsThatAreShownFitNewProjects(t *testing.T) {
 	allowed := regexp.MustCompile(`(?m)^RESTRICTED_BUILDS=\((.*)\)$`).FindStringSubmatch(read(t, "deploy/settings.sh"))
