@@ -150,6 +150,42 @@ func TestPassedOn(t *testing.T) {
 	}
 }
 
+// withSettings matches a command of deploy.sh with settings, as documents, alerts and advice show it.
+var withSettings = regexp.MustCompile(`((?:[A-Z_]+=[^ …]+ +)+)\./deploy\.sh ([a-z]+)`)
+
+// TestDocumentedSettings: deploy.sh accepts the settings that documents and alerts show, and does not pass on those of
+// which a document says so.
+func TestDocumentedSettings(t *testing.T) {
+	need(t, "bash")
+	shown := 0
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*/*.md", "alerts/*.json"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range withSettings.FindAllStringSubmatch(strings.ReplaceAll(string(text), "\\\n", ""), -1) {
+				shown++
+				if out := dryRun(t, strings.Fields(m[1]), m[2]); out.code != 0 {
+					t.Errorf("%s: %s\nexit %d: %s", file, m[0], out.code, out.stderr)
+				}
+			}
+		}
+	}
+	if shown < 6 {
+		t.Errorf("only %d commands were found", shown)
+	}
+	const headers = "OTEL_EXPORTER_OTLP_HEADERS"
+	if out := dryRun(t, []string{headers + "=x=y"}, "function"); strings.Contains(out.stdout, headers) ||
+		!strings.Contains(read(t, "docs/observability.md"), "`deploy.sh` does not support these") {
+		t.Errorf("docs/observability.md says of %s what is not so", headers)
+	}
+}
+
 // TestRefusals: wrong settings end with 2 and name every problem; nothing is run.
 func TestRefusals(t *testing.T) {
 	need(t, "bash")

@@ -188,8 +188,8 @@ func documented() map[string]covered {
 			"internal/servers: TestRealServers"),
 		"OCR_URL=http://127.0.0.1:4000 OCR_API_KEY=... OCR_MODEL=lightonai/LightOnOCR-2-1B go run ./cmd/bucketocr up --once DIR": by(
 			"internal/servers: TestRealServers"),
-		"OCR_URL=https://... OCR_API_KEY=... OCR_MODEL=... OCR_PROFILE=... OCR_AUTH=none ./deploy.sh function": by(
-			"deploy: TestFirstMinutesWithoutAGPU TestPassedOn"),
+		"OCR_URL=https://... OCR_API_KEY_SECRET=ocr-key:1 OCR_MODEL=... OCR_PROFILE=... OCR_AUTH=none ./deploy.sh function": by(
+			"deploy: TestFirstMinutesWithoutAGPU TestDocumentedSettings"),
 	}
 }
 
