@@ -29,10 +29,11 @@ refuses an event, all deliveries pause and are then retried one at a time; a doz
 row, about seven minutes if they come at once, end the run. Ctrl-C ends it too: run it again, or
 continue after the name that it prints (--after). In no case is anything read twice.
 
-A POST takes until its object has been processed, so --in-flight should not exceed what the
-function can take: FUNCTION_MAX_INSTANCES × FUNCTION_CONCURRENCY, 8 by default. For buckets with
-millions of objects, publish to a topic instead (--topic; deploy.sh creates bucketocr-backfill):
-this command then only lists, and Pub/Sub delivers at the platform's pace for up to a week.
+A POST takes until its object has been processed, so --in-flight, 8 by default, should not exceed
+what the function can take: FUNCTION_MAX_INSTANCES × FUNCTION_CONCURRENCY, 4 × 8 by default. For
+buckets with millions of objects, publish to a topic instead (--topic; deploy.sh creates
+bucketocr-backfill): this command then only lists, and Pub/Sub delivers at the platform's pace for
+up to a week.
 
 Exits with 1 if any object failed or could not be delivered. Costs one list operation per thousand
 objects and one read per image; the progress bar on a terminal lists twice.

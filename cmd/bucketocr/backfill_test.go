@@ -9,11 +9,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/spf13/pflag"
 
 	"github.com/bucketocr/bucketocr/internal/backfill"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -114,6 +116,29 @@ func (o *office) backfillSum(ctx context.Context, code int, args ...string) back
 
 // TestBackfillMany: with refusals at random and two interruptions each object is delivered once, and a further backfill
 // delivers nothing. The refusals wait in real time, so they are few; in package backfill they are many.
+// TestBackfillHelpHasTheDefaults: the help compares --in-flight with what a function with the defaults can take.
+func TestBackfillHelpHasTheDefaults(t *testing.T) {
+	t.Parallel()
+	settings, err := os.ReadFile("../../deploy/settings.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults := regexp.MustCompile(`default (?:FUNCTION_MAX_INSTANCES|FUNCTION_CONCURRENCY) (\d+) `).
+		FindAllSubmatch(settings, -1)
+	if len(defaults) != 2 {
+		t.Fatalf("found %q", defaults)
+	}
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	backfillFlags(fs)
+	for _, want := range []string{"--in-flight, " + fs.Lookup("in-flight").DefValue + " by default,",
+		fmt.Sprintf("FUNCTION_MAX_INSTANCES × FUNCTION_CONCURRENCY, %s × %s by default.", defaults[0][1], defaults[1][1]),
+	} {
+		if !strings.Contains(backfillHelp, want) {
+			t.Errorf("the help does not say %q", want)
+		}
+	}
+}
+
 func TestBackfillMany(t *testing.T) { testBackfillMany(t, folderOffice(t), 1500) }
 
 func testBackfillMany(t *testing.T, o *office, n int) {
