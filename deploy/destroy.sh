@@ -97,21 +97,25 @@ destroy_accounts() {
       revoke_all "secrets" "$secret" "roles/secretmanager.secretAccessor serviceAccount:$FUNCTION_ACCOUNT" --project="$PROJECT_ID"
     fi
   done
+  if [ -n "$NOTIFY_TOPIC" ] && found gcloud pubsub topics describe "$NOTIFY_TOPIC" --project="$PROJECT_ID" '--format=value(name)'; then
+    revoke_all "pubsub topics" "$NOTIFY_TOPIC" "roles/pubsub.publisher serviceAccount:$FUNCTION_ACCOUNT" --project="$PROJECT_ID"
+  fi
   for address in "${OURS[@]}"; do
     remove "iam service-accounts" "$address" # one by one: a list may not have the newest yet
   done
 }
 
 # revoke_all GROUP THING DRY-ANSWER FLAGS... removes all roles of our accounts from a policy, including accounts deleted
-# without their roles.
+# without their roles. A role with several conditions needs --all, which the command for topics does not have.
 revoke_all() {
-  local group thing=$2 policy role member address
+  local group thing=$2 policy role member address all=(--all)
+  [ "$1" != "pubsub topics" ] || all=()
   read -ra group <<<"$1"
   policy=$(look "$3" gcloud "${group[@]}" get-iam-policy "$2" "${@:4}" "${BINDINGS[@]}")
   while read -r role member _; do
     for address in "${OURS[@]}"; do
       if [[ $member = "serviceAccount:$address" || $member = "deleted:serviceAccount:$address?uid="* ]]; then
-        change gcloud "${group[@]}" remove-iam-policy-binding "$thing" --member="$member" --role="$role" --all "${@:4}" --format=none
+        change gcloud "${group[@]}" remove-iam-policy-binding "$thing" --member="$member" --role="$role" "${all[@]}" "${@:4}" --format=none
       fi
     done
   done <<<"$(sort -u <<<"$policy")"

@@ -92,6 +92,33 @@ func TestDestroyWithOtherSettings(t *testing.T) {
 	}
 }
 
+// TestDestroyRevokesWhatSettingsGranted: the topic of NOTIFY_TOPIC and secrets remain, without a role of ours.
+func TestDestroyRevokesWhatSettingsGranted(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	f.given(t, "secrets ocr-key\tx", "secrets hf\tx")
+	env := []string{"NOTIFY_TOPIC=ended", "OCR_API_KEY_SECRET=ocr-key:1", "HF_TOKEN_SECRET=hf:1"}
+	if out, _ := f.run(t, env...); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	granted := func() (all []string) {
+		for key := range f.things(t) {
+			if strings.HasPrefix(key, "policy of pubsub topics ") || strings.HasPrefix(key, "policy of secrets ") {
+				all = append(all, key)
+			}
+		}
+		return all
+	}
+	if before := granted(); len(before) != 3 {
+		t.Fatalf("granted %v", before)
+	}
+	out, _ := f.command(t, env, "--yes", "destroy")
+	_, topic := f.things(t)["pubsub topics projects/my-project/topics/ended"]
+	if left := granted(); out.code != 0 || len(left) > 0 || !topic {
+		t.Errorf("exit %d, left %v, the topic is there %v: %s", out.code, left, topic, out.stderr)
+	}
+}
+
 // TestDestroyLeavesOthersImages: another team's repository keeps its other packages.
 func TestDestroyLeavesOthersImages(t *testing.T) {
 	need(t, "bash")

@@ -29,7 +29,8 @@ var printable = []struct {
 	{"function", []string{"OCR_URL=https://ocr.example.com", "FIRESTORE_DATABASE=scans"}, []string{"function"}},
 	{"build", nil, []string{"build"}},
 	{"rules", nil, []string{"rules"}},
-	{"destroy", nil, []string{"destroy"}},
+	{"destroy", []string{"OCR_API_KEY_SECRET=ocr-key:3", "HF_TOKEN_SECRET=hf:1", "NOTIFY_TOPIC=ended"},
+		[]string{"destroy"}},
 	{"check", nil, []string{"--check"}},
 }
 

@@ -19,7 +19,7 @@ Made            $(made)
 
 $(idle_month)
 
-Take it down:   ./deploy.sh destroy, with the same PROJECT_ID, REGION and NAME. Bucket and documents stay.
+Take it down:   ./deploy.sh destroy, with the same settings. Bucket and documents stay.
 TEXT
 }
 
