@@ -30,10 +30,7 @@ purpose() {
 
 grant_own_roles() {
   case $1 in
-    "$FUNCTION_ACCOUNT")
-      grant_database "$1"
-      grant_project "$1" roles/logging.logWriter
-      ;;
+    "$FUNCTION_ACCOUNT") grant_database "$1" ;;
     "$TRIGGER_ACCOUNT") grant_project "$1" roles/eventarc.eventReceiver ;;
     "$BUILDER_ACCOUNT") grant_project "$1" roles/run.builder ;;
   esac

@@ -156,7 +156,7 @@ var grants = map[string][]string{
 	"/v1/projects/" + project: {
 		"roles/datastore.user bucketocr-function" + tail, "roles/eventarc.eventReceiver bucketocr-trigger" + tail,
 		"roles/eventarc.serviceAgent service-" + number + "@gcp-sa-eventarc.iam.gserviceaccount.com",
-		"roles/logging.logWriter bucketocr-function" + tail, "roles/pubsub.publisher " + agent,
+		"roles/pubsub.publisher " + agent,
 		"roles/pubsub.serviceAgent service-" + number + "@gcp-sa-pubsub.iam.gserviceaccount.com",
 		"roles/run.builder bucketocr-builder" + tail,
 	},
