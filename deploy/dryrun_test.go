@@ -218,6 +218,8 @@ func TestRefusals(t *testing.T) {
 			[]string{"5 x OCR_INSTANCE_CONCURRENCY 8 = 40", "40 is more than 32"}},
 		{"a GPU that gives up first", []string{"OCR_TIMEOUT=2m30s", "GPU_TIMEOUT=150"}, []string{"all"},
 			[]string{"GPU_TIMEOUT 150 is not more than OCR_TIMEOUT 2m30s"}},
+		{"no time-out", []string{"GPU_TIMEOUT=08", "OCR_TIMEOUT=soon"}, []string{"gpu"},
+			[]string{"GPU_TIMEOUT='08' is not seconds", "OCR_TIMEOUT='soon' is not whole minutes and seconds"}},
 		{"a page longer than Cloud Run waits", []string{"OCR_TIMEOUT=1h", "GPU_TIMEOUT=3601"}, []string{"gpu"},
 			[]string{"OCR_TIMEOUT='1h' is not whole minutes and seconds", "GPU_TIMEOUT 3601 is more than 3600"}},
 		{"more objects than places", []string{"FUNCTION_CONCURRENCY=9"}, []string{"all"},

@@ -94,14 +94,15 @@ make_gpu_service() {
 # be reported, and the function's load checked against them, as if they were in force.
 refuse_other_limits() {
   [ -z "$OCR_URL" ] || return 0
-  local most places timeout least there set
-  set="GPU_MAX_INSTANCES=$GPU_MAX_INSTANCES GPU_MAX_NUM_SEQS=$GPU_MAX_NUM_SEQS GPU_TIMEOUT=$GPU_TIMEOUT GPU_MIN_INSTANCES=$GPU_MIN_INSTANCES"
-  read -r most places timeout least <<<"$(look "$GPU_MAX_INSTANCES $GPU_MAX_NUM_SEQS $GPU_TIMEOUT $GPU_MIN_INSTANCES" \
+  local there most places timeout least wanted
+  there=$(look "$GPU_MAX_INSTANCES $GPU_MAX_NUM_SEQS $GPU_TIMEOUT $GPU_MIN_INSTANCES" \
     gcloud run services describe "$GPU" --project="$PROJECT_ID" --region="$REGION" \
-    '--format=value[separator=" "](spec.template.metadata.annotations["autoscaling.knative.dev/maxScale"],spec.template.spec.containerConcurrency,spec.template.spec.timeoutSeconds,spec.template.metadata.annotations["autoscaling.knative.dev/minScale"])')"
+    '--format=value[separator=" "](spec.template.metadata.annotations["autoscaling.knative.dev/maxScale"],spec.template.spec.containerConcurrency,spec.template.spec.timeoutSeconds,spec.template.metadata.annotations["autoscaling.knative.dev/minScale"])')
+  read -r most places timeout least <<<"$there"
   there="GPU_MAX_INSTANCES=$most GPU_MAX_NUM_SEQS=$places GPU_TIMEOUT=$timeout GPU_MIN_INSTANCES=${least:-0}"
-  [ "$there" = "$set" ] ||
-    die "service $GPU has $there, and this command does not change it to $set: set what it has, or run ./deploy.sh all"
+  wanted="GPU_MAX_INSTANCES=$GPU_MAX_INSTANCES GPU_MAX_NUM_SEQS=$GPU_MAX_NUM_SEQS GPU_TIMEOUT=$GPU_TIMEOUT GPU_MIN_INSTANCES=$GPU_MIN_INSTANCES"
+  [ "$there" = "$wanted" ] ||
+    die "service $GPU has $there, and this command does not change it to $wanted: set what it has, or run ./deploy.sh all"
 }
 
 # deploy_service SERVICE FLAGS... deploys unless the service was deployed with the same FLAGS and INPUT (inputs other

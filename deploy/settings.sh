@@ -195,7 +195,7 @@ gpu_suffices() {
 gpu_waits() {
   local waits
   waits=$(in_seconds "$OCR_TIMEOUT")
-  [ -z "$OCR_URL" ] && [[ $GPU_TIMEOUT =~ ^[0-9]+$ ]] || return 0 # not our service, or noted already
+  [ -z "$OCR_URL" ] && [[ $GPU_TIMEOUT =~ ^[1-9][0-9]*$ ]] || return 0 # not our service, or noted already
   ((GPU_TIMEOUT > waits)) || PROBLEMS+=("GPU_TIMEOUT $GPU_TIMEOUT is not more than OCR_TIMEOUT $OCR_TIMEOUT: Cloud Run would end a request before the function does")
   ((GPU_TIMEOUT <= 3600)) || PROBLEMS+=("GPU_TIMEOUT $GPU_TIMEOUT is more than 3600 seconds, Cloud Run's maximum")
 }
