@@ -13,8 +13,8 @@ func TestOnlySupportedSamplesAreLookedAt(t *testing.T) {
 	for _, at := range []int{mostSamples - 1, mostSamples} {
 		extra := make([]uint32, 40)
 		extra[at] = 2
-		picture := pagetest.Gray(pagetest.Paper(8, 8, 4), 8).With(tagSamples, 4, 1<<31-1).With(tagExtraSamples, 3, extra...)
-		file := pagetest.TIFF(binary.LittleEndian, picture)
+		picture := pagetest.Gray(pagetest.Paper(8, 8, 4), 8).With(tagSamples, 4, 1<<31-1)
+		file := pagetest.TIFF(binary.LittleEndian, picture.With(tagExtraSamples, 3, extra...))
 		l, first, err := readFileHeader(file)
 		if err != nil {
 			t.Fatal(err)
