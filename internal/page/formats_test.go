@@ -129,8 +129,8 @@ func TestFirstPictureOfAnAnimatedWebPIsThePage(t *testing.T) {
 	}
 }
 
-// TestListingAnAnimationCopiesNothing: the size of the first picture is found without a copy of it, which no budget holds
-// in the function's own process.
+// TestListingAnAnimationCopiesNothing: the size of the first picture is found without a copy of it, which no budget
+// holds in the function's own process.
 func TestListingAnAnimationCopiesNothing(t *testing.T) {
 	chunks, err := webpChunks(testFile(t, "video-001.lossy.webp"))
 	if err != nil {
