@@ -194,7 +194,10 @@ func TestFunctionGo(t *testing.T) {
 	announce(a)
 	announce(a)
 	want(`scans/in/a b.png.json, scans/in/a b.png.md "one"`)
-	stage.put(b, document.StatusDone, func(r *document.Record) { r.TextInPages, r.Pages = true, 2 },
+	skipped := func(r *document.Record) {
+		r.TextInPages, r.Pages, r.PagesDone, r.Warnings = true, 3, 2, []string{document.WarnPagesSkipped}
+	}
+	stage.put(b, document.StatusDone, skipped,
 		document.Page{Page: 2, Generation: b.Generation, Text: "two"},
 		document.Page{Page: 1, Generation: b.Generation, Text: "one"})
 	announce(b)

@@ -204,14 +204,16 @@ func (s *stage) story(l subject) {
 	})
 	told("done b.png 1700000000000002: 4 bytes, 1 pages, warnings [truncated]")
 
-	// A text in pages, beside pages of an older version.
+	// A text in pages, some of which were skipped, beside pages of an older version.
 	var pages []document.Page
 	for _, n := range []int{2, 10, 1, 3, 4, 5, 6, 7, 8, 9} {
 		pages = append(pages, document.Page{Page: n, Generation: c.Generation, Text: strings.Repeat("x", n)},
 			document.Page{Page: n, Generation: 3, Text: "old"})
 	}
-	s.put(c, document.StatusDone, func(r *document.Record) { r.TextInPages, r.Pages = true, 10 }, pages...)
-	told(fmt.Sprintf("done c.pdf 1700000000000000%s: %d bytes, 10 pages, warnings []",
+	s.put(c, document.StatusDone, func(r *document.Record) {
+		r.TextInPages, r.Pages, r.PagesDone, r.Warnings = true, 12, 10, []string{document.WarnPagesSkipped}
+	}, pages...)
+	told(fmt.Sprintf("done c.pdf 1700000000000000%s: %d bytes, 12 pages, warnings [pages_skipped]",
 		l.(interface{ rounded() string }).rounded(), 55+9*3))
 
 	// A restart: nothing twice, and nothing of what happened meanwhile is lost.

@@ -88,8 +88,10 @@ func TestFilesSayWhatTheDocumentSays(t *testing.T) {
 		text     string
 	}{
 		"done": {done(5, "# One"), nil, "scans/in/a.png.json scans/in/a.png.md", "# One"},
-		"in pages": {&Document{Bucket: "scans", Name: "in/a.png", Status: "done", TextInPages: true, Pages: 2},
-			[]string{"one", "two"}, "scans/in/a.png.json scans/in/a.png.md", "one\n\f\ntwo"},
+		"in pages": {&Document{Bucket: "scans", Name: "in/a.png", Status: "done", TextInPages: true, Pages: 2,
+			PagesDone: 2}, []string{"one", "two"}, "scans/in/a.png.json scans/in/a.png.md", "one\n\f\ntwo"},
+		"pages skipped": {&Document{Bucket: "scans", Name: "in/a.png", Status: "done", TextInPages: true, Pages: 3,
+			PagesDone: 2}, []string{"one", "two"}, "scans/in/a.png.json scans/in/a.png.md", "one\n\f\ntwo"},
 		"failed":      {&Document{Bucket: "scans", Name: "in/a.png", Status: "failed"}, nil, "scans/in/a.png.json", ""},
 		"erased":      {&Document{Status: "deleted"}, nil, "", ""},
 		"gone":        {nil, nil, "", ""},
@@ -140,7 +142,8 @@ func TestOlderTextNeverReplacesANewerOne(t *testing.T) {
 // TestPagesOnTheirWayAreWaitedFor: a text of which pages are missing is not kept.
 func TestPagesOnTheirWayAreWaitedFor(t *testing.T) {
 	d := newDesk()
-	d.document = &Document{Bucket: "scans", Name: "in/a.png", Status: "done", TextInPages: true, Pages: 3}
+	d.document = &Document{Bucket: "scans", Name: "in/a.png", Status: "done", TextInPages: true, Pages: 3,
+		PagesDone: 3}
 	d.pages = []string{"one"}
 	if code := d.post(t, "bucketocr.document.v1.ended", message); code != 503 || len(d.files) > 0 {
 		t.Errorf("answered %d, kept %v", code, d.files)

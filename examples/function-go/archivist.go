@@ -16,6 +16,7 @@ type Document struct {
 	Model       string   `firestore:"model" json:"model,omitempty"`
 	Warnings    []string `firestore:"warnings" json:"warnings,omitempty"`
 	Pages       int      `firestore:"pages" json:"pages"`
+	PagesDone   int      `firestore:"pagesDone" json:"pagesDone"` // fewer than Pages if some were skipped
 	Text        string   `firestore:"text" json:"-"`
 	TextInPages bool     `firestore:"textInPages" json:"-"`
 	Error       *struct {
@@ -106,8 +107,8 @@ func (a *archivist) texts(ctx context.Context, id string, d *Document) (err erro
 	case d.Status != "done":
 	case d.TextInPages:
 		d.Texts, err = a.documents.Pages(ctx, id, d.Generation)
-		if err == nil && len(d.Texts) != d.Pages {
-			err = fmt.Errorf("only %d of %d pages exist", len(d.Texts), d.Pages) // a newer version is replacing them
+		if err == nil && len(d.Texts) != d.PagesDone { // a newer version is replacing them
+			err = fmt.Errorf("only %d of %d pages exist", len(d.Texts), d.PagesDone)
 		}
 	default:
 		d.Texts = strings.Split(d.Text, pageBreak)

@@ -90,17 +90,17 @@ async function once(memory, id, key, action) {
 }
 
 /**
- * pagesText reads a text that is too long for its document. It queries by generation, since pages of other generations may
- * exist, and sorts the pages itself, which needs no index. Generations of local runs exceed JavaScript's exact integers;
- * for these it reads all pages and selects them by their rounded generation. It returns null if a newer version is
- * replacing the pages: its result will arrive as another change.
+ * pagesText reads a text that is too long for its document. It queries by generation, since pages of other generations
+ * may exist, and sorts the pages itself, which needs no index. Generations of local runs exceed JavaScript's exact
+ * integers; for these it reads all pages and selects them by their rounded generation. Skipped pages are not stored. It
+ * returns null if a newer version is replacing the pages: its result will arrive as another change.
  */
-async function pagesText(reference, { generation, pages }) {
+async function pagesText(reference, { generation, pagesDone }) {
   const all = collection(reference, 'ocr_pages');
   const found = await getDocs(
     Number.isSafeInteger(generation) ? query(all, where('generation', '==', generation)) : all
   );
   const ours = found.docs.map((d) => d.data()).filter((p) => p.generation === generation);
-  if (ours.length < pages) return null;
+  if (ours.length < pagesDone) return null;
   return ours.sort((a, b) => a.page - b.page).map((p) => p.text).join('\n\f\n');
 }
