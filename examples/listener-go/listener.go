@@ -31,6 +31,7 @@ type Document struct {
 	PagesDone   int       `firestore:"pagesDone"`
 	Warnings    []string  `firestore:"warnings"`
 	Finished    time.Time `firestore:"finished"`
+	Updated     time.Time `firestore:"updated"`
 	Error       struct {
 		Code    string `firestore:"code"`
 		Message string `firestore:"message"`
@@ -52,6 +53,7 @@ type listener struct {
 	since     time.Duration // how far back to start if no result is recorded
 	seen      *seen
 	handler   handler
+	newest    map[string]time.Time // by ID: when the newest state that arrived was written
 }
 
 // overlap is the time before the last handled result from which to start, since results need not arrive in the order of
@@ -150,18 +152,28 @@ func (l *listener) react(ctx context.Context, change firestore.DocumentChange) e
 	if change.Kind == firestore.DocumentRemoved {
 		return nil
 	}
-	id := change.Doc.Ref.ID
 	var d Document
 	if err := change.Doc.DataTo(&d); err != nil {
-		return fmt.Errorf("document %s: %w", id, err)
+		return fmt.Errorf("document %s: %w", change.Doc.Ref.ID, err)
 	}
+	return l.handle(ctx, change.Doc.Ref, d)
+}
+
+// handle delivers the result, if any, in a state of a document. The two queries do not wait for each other, so a state
+// may arrive after a newer one: a text after its erasure, for example. It is dropped.
+func (l *listener) handle(ctx context.Context, ref *firestore.DocumentRef, d Document) error {
+	id := ref.ID
+	if d.Updated.Before(l.newest[id]) {
+		return nil
+	}
+	l.newest[id] = d.Updated
 	switch d.Status {
 	case "deleted":
 		return l.once(id, "gone", func() error { return l.handler.Gone(ctx, id) })
 	case "failed":
 		return l.once(id, key(d), func() error { return l.handler.Failed(ctx, id, d) })
 	case "done":
-		return l.once(id, key(d), func() error { return l.done(ctx, change.Doc.Ref, d) })
+		return l.once(id, key(d), func() error { return l.done(ctx, ref, d) })
 	}
 	return nil
 }

@@ -42,7 +42,8 @@ func run(ctx context.Context, database, collection, path string, since time.Dura
 		return err
 	}
 	defer seen.Close()
-	l := &listener{documents: client.Collection(collection), since: since, seen: seen, handler: printer{}}
+	l := &listener{documents: client.Collection(collection), since: since, seen: seen, handler: printer{},
+		newest: map[string]time.Time{}}
 	return l.listen(ctx)
 }
 
