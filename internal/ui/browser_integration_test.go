@@ -105,6 +105,13 @@ func TestKeyboardAlone(t *testing.T) {
 	tab.Key("/", kb.Backspace, kb.Escape) // all of it is selected, so that one key empties it
 	focus("#list")
 	tab.Until(rows + ` === 31`)
+	browsertest.Eval[any](tab, `(document.querySelector('#all').focus(), null)`)
+	tab.Key(" ")
+	tab.Until(`document.querySelector('#bulk .said').innerText === '31 selected'`)
+	focus("#all")
+	tab.Key(" ")
+	tab.Until(`document.querySelector('#bulk').hidden`)
+	browsertest.Eval[any](tab, `(document.querySelector('#list').focus(), null)`)
 	tab.Key(kb.End)
 	tab.Until(`document.querySelector('.row.active')?.getAttribute('aria-posinset') === '31'`)
 	tab.Key(kb.Home, "j", "j", "k")

@@ -56,8 +56,8 @@ export function keys(app) {
   function inList(action) {
     if (app.figures()) return false;
     const at = document.activeElement;
-    if (at && at !== document.body && at !== app.list.list && !(app.view.id === null)) return false;
-    if (at && at !== document.body && at !== app.list.list && at.closest('button, a, select, summary')) return false;
+    const elsewhere = at && at !== document.body && at !== app.list.list;
+    if (elsewhere && (app.view.id || at.closest('button, a, input, select, summary'))) return false;
     app.list.list.focus({ preventScroll: true });
     action();
     return true;

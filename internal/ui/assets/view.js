@@ -16,7 +16,7 @@ const still = 250; // milliseconds for which a page is shown before the address 
  * named() when the document is known, and turned(page) when another page has reached the top. */
 export class View {
   constructor(own) { // {element, codes, now, may, token, close, step, has, add, named, turned}
-    Object.assign(this, own, { list: [] });
+    Object.assign(this, own, { id: null, list: [] });
     const { element } = own;
     this.watcher = new IntersectionObserver((list) => this.saw(list), { rootMargin: '900px 0px' });
     this.sizes = new ResizeObserver(() => this.hold());
