@@ -37,6 +37,7 @@ type entry struct {
 type feed struct {
 	mu      sync.Mutex
 	seq     int64
+	began   int64 // seq when the current watch began
 	entries map[string]entry
 	state   string
 	reason  string // why the store is lost, as a sentence
@@ -70,14 +71,15 @@ func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) err
 	}
 }
 
-// watch watches the store once. A watch does not report when all existing records have arrived, so a quiet moment is
-// taken as the sign, once the store has answered a query.
+// watch watches the store once. A watch does not report when all existing records have arrived. The signs are a second
+// state of any record, since the existing ones come first, and a quiet moment, once the store has answered a query.
 func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if _, err := records.Get(ctx, document.Object{}.ID()); err != nil {
 		return err
 	}
+	f.begin()
 	calm := time.AfterFunc(quiet, func() { f.tell(stateLive, "") })
 	defer calm.Stop()
 	return watch(ctx, func(id string, r *document.Record) error {
@@ -88,6 +90,14 @@ func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) erro
 	})
 }
 
+// begin starts a watch, which sends all existing records.
+func (f *feed) begin() {
+	f.mu.Lock()
+	f.began = f.seq
+	f.mu.Unlock()
+	f.tell(stateLoading, "")
+}
+
 // put stores a record's newest state and reports whether the feed is still loading.
 func (f *feed) put(id string, r *document.Record) bool {
 	b, err := json.Marshal(summarise(id, r))
@@ -96,7 +106,10 @@ func (f *feed) put(id string, r *document.Record) bool {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.entries[id].version != r.Write || r.Write == "" {
+	if old := f.entries[id]; old.version != r.Write || r.Write == "" {
+		if old.seq > f.began {
+			f.state, f.reason = stateLive, ""
+		}
 		f.seq++
 		f.entries[id] = entry{seq: f.seq, object: r.Object(), version: r.Write, json: b}
 		f.wake()

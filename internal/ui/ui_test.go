@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -634,6 +635,40 @@ func TestStoreLost(t *testing.T) {
 		}
 		<-changed
 	}
+}
+
+// TestLiveUnderLoad: a store whose records change all the time is live from the second state of any record, and loading
+// until then, also when it is watched again.
+func TestLiveUnderLoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeed()
+		ctx, end := context.WithCancel(t.Context())
+		var got []string
+		watches := 0
+		watch := func(_ context.Context, fn func(string, *document.Record) error) error {
+			for i, name := range []string{"a", "b", "a", "c"} {
+				time.Sleep(quiet / 2)
+				r := &document.Record{Name: name, Write: fmt.Sprint(watches, i)}
+				if err := fn(name, r); err != nil {
+					t.Error(err)
+				}
+				_, state, _, _ := f.since(0)
+				got = append(got, state)
+			}
+			if watches++; watches == 2 {
+				end()
+			}
+			return document.ErrStoreUnavailable
+		}
+		if err := f.follow(ctx, watch, documenttest.NewMemory()); err != nil {
+			t.Error(err)
+		}
+		once := []string{stateLoading, stateLoading, stateLive, stateLive}
+		if want := slices.Concat(once, once); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
 }
 
 // TestPageIsSmall: the whole page, including formulas, is less than 150 KB compressed.
