@@ -25,8 +25,9 @@ func (s *Store) Watch(ctx context.Context, fn func(id string, r *document.Record
 	return s.WatchNewest(ctx, 0, fn)
 }
 
-// WatchNewest is like Watch for the n records that were created last (0: all), and begins with one read for each. The
-// query is by created, descending, on the index that Firestore keeps for every field.
+// WatchNewest is like Watch for the n records that were created last (0: all), and begins with one read for each. It
+// does not report that a newer record has displaced another one. The query is by created, descending, on the index that
+// Firestore keeps for every field.
 func (s *Store) WatchNewest(ctx context.Context, n int, fn func(id string, r *document.Record) error) error {
 	c, err := s.open(ctx, "watch")
 	if ctx.Err() != nil {
@@ -133,12 +134,26 @@ func (w *watch) request() *pb.ListenRequest {
 	return &pb.ListenRequest{Database: w.conn.database, TargetChange: &pb.ListenRequest_AddTarget{AddTarget: t}}
 }
 
-// handle processes one answer. Deletions are ignored: this project never deletes a record.
+// handle processes one answer. A record that leaves the results is only forgotten: this project never deletes one, and
+// the callers of WatchNewest know which ones newer records displace.
 func (w *watch) handle(answer *pb.ListenResponse) error {
-	if change := answer.GetTargetChange(); change != nil {
-		return w.handleTarget(change)
+	switch a := answer.GetResponseType().(type) {
+	case *pb.ListenResponse_TargetChange:
+		return w.handleTarget(a.TargetChange)
+	case *pb.ListenResponse_DocumentChange:
+		if len(a.DocumentChange.RemovedTargetIds) == 0 {
+			return w.handleDocument(a.DocumentChange.GetDocument())
+		}
+		delete(w.told, path.Base(a.DocumentChange.GetDocument().GetName()))
+	case *pb.ListenResponse_DocumentRemove:
+		delete(w.told, path.Base(a.DocumentRemove.GetDocument()))
+	case *pb.ListenResponse_DocumentDelete:
+		delete(w.told, path.Base(a.DocumentDelete.GetDocument()))
 	}
-	doc := answer.GetDocumentChange().GetDocument()
+	return nil
+}
+
+func (w *watch) handleDocument(doc *pb.Document) error {
 	if doc == nil {
 		return nil
 	}
