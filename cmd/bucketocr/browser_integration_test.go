@@ -194,6 +194,12 @@ func TestUIOverCloud(t *testing.T) {
 	tab.Key("a")
 	tab.Until(`document.querySelector('[data-act="card-service"]').innerText.includes('bucketocr.pace') && document.querySelector('[data-act="card-passes"] dd').innerText.endsWith(' ago')`)
 	tab.Until(`document.querySelector('[data-act="oldest"]').innerText === 'a.png' && document.querySelector('.partial').innerText.includes('newest 1')`)
+
+	// A newer document displaces it.
+	put("new.png", func(r *document.Record) { r.Status, r.Text = document.StatusDone, "new" })
+	tab.Until(`!document.querySelector('[data-act="oldest"]')`)
+	tab.Key("a")
+	tab.Until(`[...document.querySelectorAll('.row .name')].map((r) => r.textContent).join() === 'new.png'`)
 }
 
 // TestUIBesideUp: the page of another process over the folder in which up works.

@@ -67,7 +67,7 @@ func serveUI(ctx context.Context, sys system, p *place, listen string, newest in
 		Log: log,
 	}
 	if cloud, ok := p.records.(*firestore.Store); ok && newest > 0 {
-		c.Partial = fmt.Sprintf("the newest %d", newest)
+		c.Newest = newest
 		c.Watch = func(ctx context.Context, fn func(string, *document.Record) error) error {
 			return cloud.WatchNewest(ctx, newest, fn)
 		}

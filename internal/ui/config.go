@@ -12,7 +12,7 @@ import (
 
 // Config holds the parts and settings of a page.
 type Config struct {
-	// Watch follows the store: see [document.Watcher].
+	// Watch follows the store: see [document.Watcher]. It may be limited to the Newest records.
 	Watch   func(ctx context.Context, fn func(id string, r *document.Record) error) error
 	Records Records
 	Images  Images
@@ -32,7 +32,7 @@ type Config struct {
 	Operation Operation // for the operator's view
 
 	Place    string      // location of the documents, in words: "folder inbox"
-	Partial  string      // the part of the documents listed, in words; empty for all
+	Newest   int         // how many documents are listed, those created last; 0: all
 	MaxBytes int64       // of an upload
 	Limits   page.Limits // of the page images; MaxBytes and Edge are its own
 	Key      string      // admits a browser to the page; empty: no key is needed

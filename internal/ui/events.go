@@ -23,6 +23,7 @@ const (
 type hello struct {
 	Place    string            `json:"place"`
 	Partial  string            `json:"partial,omitempty"`
+	Newest   int               `json:"newest,omitempty"` // how many documents the page keeps; absent: all
 	Upload   bool              `json:"upload"`
 	Retry    bool              `json:"retry"`
 	Delete   bool              `json:"delete"`
@@ -45,8 +46,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	seq, again := s.resume(r)
 	out := &eventWriter{w: w, control: http.NewResponseController(w), boot: s.boot}
 	out.send("hello", seq, hello{
-		Place: s.c.Place, Partial: s.c.Partial, Upload: s.c.Upload != nil, Retry: s.c.Retry != nil,
-		Delete: s.c.Delete != nil, Export: s.c.Export != nil, Search: s.c.Search != nil,
+		Place: s.c.Place, Partial: s.c.partial(), Newest: s.c.Newest, Upload: s.c.Upload != nil,
+		Retry: s.c.Retry != nil, Delete: s.c.Delete != nil, Export: s.c.Export != nil, Search: s.c.Search != nil,
 		MaxBytes: s.c.MaxBytes,
 		Token:    s.token, Boot: s.boot, Again: again, Now: time.Now().UnixMilli(), Codes: codeWords(),
 		Warnings: warningWords(),

@@ -48,6 +48,7 @@ func newFeed() *feed {
 	return &feed{entries: map[string]entry{}, state: stateLoading, changed: make(chan struct{})}
 }
 
+// watchFunc follows a store like [document.Watcher]. A nil record is one that is no longer listed: see [newest].
 type watchFunc func(ctx context.Context, fn func(id string, r *document.Record) error) error
 
 // follow watches the store until ctx ends, starting again after failures.
@@ -83,7 +84,9 @@ func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) erro
 	calm := time.AfterFunc(quiet, func() { f.tell(stateLive, "") })
 	defer calm.Stop()
 	return watch(ctx, func(id string, r *document.Record) error {
-		if f.put(id, r) {
+		if r == nil {
+			f.forget(id)
+		} else if f.put(id, r) {
 			calm.Reset(quiet)
 		}
 		return nil
@@ -117,6 +120,13 @@ func (f *feed) put(id string, r *document.Record) bool {
 	return f.state != stateLive
 }
 
+// forget removes a record that newer ones have displaced. Open pages find that out by themselves.
+func (f *feed) forget(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.entries, id)
+}
+
 func (f *feed) tell(state, reason string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -145,7 +155,7 @@ func (f *feed) since(seq int64) (news []entry, state, reason string, changed <-c
 	return news, f.state, f.reason, f.changed
 }
 
-// objectOf returns the object of a record.
+// objectOf returns the object of a record, if it is listed.
 func (f *feed) objectOf(id string) (document.Object, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -55,7 +55,11 @@ func newLedger() *ledger {
 func (l *ledger) beside(watch watchFunc) watchFunc {
 	return func(ctx context.Context, fn func(string, *document.Record) error) error {
 		return watch(ctx, func(id string, r *document.Record) error {
-			l.put(id, r, time.Now())
+			if r == nil {
+				l.forget(id)
+			} else {
+				l.put(id, r, time.Now())
+			}
 			return fn(id, r)
 		})
 	}
@@ -90,6 +94,13 @@ func (l *ledger) put(id string, r *document.Record, now time.Time) {
 	}
 	l.count(got, ended, now)
 	l.count(amount{pages: max(next.again-old.again, 0)}, r.Updated, now)
+}
+
+// forget removes a record that newer ones have displaced. What was read of it still counts.
+func (l *ledger) forget(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.entries, id)
 }
 
 // count adds an amount read at a time. The caller must hold the lock.

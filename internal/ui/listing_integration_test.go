@@ -271,6 +271,29 @@ func TestSelection(t *testing.T) {
 	}
 }
 
+// TestDisplacedLeaveTheList: a page of the newest documents keeps no older one, selected or not, and does not count it.
+func TestDisplacedLeaveTheList(t *testing.T) {
+	t.Parallel()
+	d := newestDesk(t, 2)
+	began := time.Now()
+	put := func(name string, age time.Duration, status document.Status) {
+		d.write(name, func(r *document.Record) { r.Status, r.WindowStart = status, began.Add(-age) })
+	}
+	waiting := `document.querySelector('[data-kind="retrying"] .count').textContent`
+	put("a.png", 3*time.Minute, document.StatusRetrying)
+	put("b.png", 2*time.Minute, document.StatusDone)
+	tab := browsertest.New(t, 1200, 800)
+	tab.Open(d.url)
+	tab.Until(inOrder + ` === 'b.png,a.png' && ` + waiting + ` === '1' && document.title === '(1) bucketocr'`)
+	tab.Click("#all")
+	tab.Until(`document.querySelector('#bulk .said').innerText === '2 selected'`)
+	put("c.png", time.Minute, document.StatusDone)
+	tab.Until(inOrder + ` === 'c.png,b.png' && ` + waiting + ` === '' && document.title === 'bucketocr'`)
+	tab.Until(`document.querySelector('#bulk .said').innerText === '1 selected'`)
+	put("d.png", 0, document.StatusDone)
+	tab.Until(inOrder + ` === 'd.png,c.png' && document.querySelector('#bulk').hidden`)
+}
+
 // TestAllOfOneReason: what failed is listed by its reason, in words, and all of one reason is tried again at once;
 // nothing of another is, and no such button is there where it cannot help.
 func TestAllOfOneReason(t *testing.T) {

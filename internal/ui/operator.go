@@ -126,7 +126,7 @@ func (s *Server) figures(ctx context.Context, now time.Time) figures {
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
 	f, buckets := s.ledger.figures(now, midnight, s.c.Operation.Sweep)
 	_, f.State, _, _ = s.feed.since(1 << 62)
-	f.Partial, f.Elsewhere, f.Compared = s.c.Partial, s.c.Operation.Elsewhere, s.c.Operation.Compared
+	f.Partial, f.Elsewhere, f.Compared = s.c.partial(), s.c.Operation.Elsewhere, s.c.Operation.Compared
 	if s.c.Operation.Engine != nil {
 		e := s.c.Operation.Engine()
 		f.Service = &service{e.InFlight, e.Limit, e.Most}

@@ -26,6 +26,7 @@ type summary struct {
 	Attempt    int             `json:"attempt"`
 	Code       string          `json:"code,omitempty"`
 	Message    string          `json:"message,omitempty"`
+	Created    int64           `json:"created"` // in microseconds, by which the newest documents are found
 	Arrived    int64           `json:"arrived"` // the first claim of this generation, or the last retry
 	Started    int64           `json:"started"`
 	Updated    int64           `json:"updated"`
@@ -42,7 +43,7 @@ func summarise(id string, r *document.Record) summary {
 	s := summary{
 		ID: id, Bucket: r.Bucket, Name: r.Name, Generation: strconv.FormatInt(r.Generation, 10), Size: r.Size,
 		Status: r.Status, Pages: r.Pages, PagesDone: r.PagesDone, Blank: r.Blank, Warnings: r.Warnings,
-		Attempt: r.Attempt,
+		Attempt: r.Attempt, Created: r.Created.UnixMicro(),
 		Arrived: millis(r.WindowStart), Started: millis(r.Started), Updated: millis(r.Updated),
 		Finished: millis(r.Finished),
 		Due:      millis(r.Due), Version: r.Write, Line: firstLine(r.Text),

@@ -22,6 +22,7 @@
 //	quiet.go     missing images without errors in the browser
 //	change.go    retries, deletions and uploads
 //	feed.go      the newest summary of every record
+//	newest.go    the records listed, if not all
 //	summary.go   a record as the list shows it
 //	answer.go    responses, and sentences for errors
 //	config.go    configuration and interfaces
@@ -77,7 +78,7 @@ func New(c Config) *Server {
 // Run follows the records until ctx ends, and then closes open files. If the store fails, Run watches it again.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.album.close()
-	return s.feed.follow(ctx, s.ledger.beside(s.c.Watch), s.c.Records)
+	return s.feed.follow(ctx, s.ledger.beside(newest(s.c.Newest, s.c.Watch)), s.c.Records)
 }
 
 // Handler returns the handler of the page.

@@ -40,11 +40,14 @@ type desk struct {
 	url    string
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T) *desk { return newestDesk(t, 0) }
+
+// newestDesk returns a page of only the documents created last; 0: all.
+func newestDesk(t *testing.T, newest int) *desk {
 	d := &desk{t: t, store: documenttest.NewMemory(), bucket: documenttest.NewBucket(), files: map[string]string{}}
 	d.server = New(Config{
 		Watch: d.store.Watch, Records: d.store, Images: d.bucket, Upload: d, Retry: d, Delete: d, Export: d,
-		Place: "folder inbox", MaxBytes: 1 << 20,
+		Place: "folder inbox", Newest: newest, MaxBytes: 1 << 20,
 		Limits: page.Limits{MaxBytes: 1 << 20, MaxPixels: 1e7, MaxPages: 100},
 	})
 	ctx, end := context.WithCancel(context.Background())
@@ -669,6 +672,85 @@ func TestLiveUnderLoad(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	})
+}
+
+// TestNewest: of the records that a watch sends, only those created last are passed on, and nil for one that a newer
+// one has displaced, also while nothing was watched. Others created at the same time are in the order of their IDs.
+func TestNewest(t *testing.T) {
+	t.Parallel()
+	var got []string
+	send := func(ids string) watchFunc {
+		return func(_ context.Context, fn func(string, *document.Record) error) error {
+			for _, id := range strings.Fields(ids) {
+				created, _ := strconv.ParseInt(id[1:], 10, 64)
+				if err := fn(id, &document.Record{Created: time.UnixMicro(created)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	next := "b3 a1 c4 b3 d2 a1 e4 c4"
+	watch := newest(2, func(ctx context.Context, fn func(string, *document.Record) error) error {
+		return send(next)(ctx, fn)
+	})
+	note := func(id string, r *document.Record) error {
+		if r == nil {
+			id = "-" + id
+		}
+		got = append(got, id)
+		return nil
+	}
+	for range 2 {
+		if err := watch(t.Context(), note); err != nil {
+			t.Fatal(err)
+		}
+		next = "g9 f8"
+	}
+	if want := "b3 a1 -a1 c4 b3 -b3 e4 c4 -c4 g9 -e4 f8"; strings.Join(got, " ") != want {
+		t.Errorf("%s, want %s", strings.Join(got, " "), want)
+	}
+	for _, fails := range []string{"c4", "-a1"} {
+		err := newest(1, send("a1 c4"))(t.Context(), func(id string, r *document.Record) error {
+			if r == nil {
+				id = "-" + id
+			}
+			if id == fails {
+				return io.ErrClosedPipe
+			}
+			return nil
+		})
+		if err != io.ErrClosedPipe {
+			t.Errorf("%s failed: %v", fails, err)
+		}
+	}
+}
+
+// TestDisplacedIsForgotten: neither the list nor the figures count a record that a newer one has displaced, whatever
+// its state was.
+func TestDisplacedIsForgotten(t *testing.T) {
+	t.Parallel()
+	d := newestDesk(t, 1)
+	d.write("old.png", func(r *document.Record) {
+		r.Status, r.Due, r.Error = document.StatusRetrying, time.Now().Add(-time.Hour),
+			&document.Error{Code: document.CodeStorageUnavailable}
+	})
+	d.known(d.write("new.png", text("x")))
+	read, _ := d.listen("")
+	if hello := read("hello"); !strings.Contains(hello, `"newest":1`) ||
+		!strings.Contains(hello, `"partial":"the newest 1"`) {
+		t.Errorf("%s", hello)
+	}
+	if records := read("records"); strings.Contains(records, "old.png") || !strings.Contains(records, "new.png") {
+		t.Errorf("%s", records)
+	}
+	f := d.server.figures(t.Context(), time.Now())
+	if f.Queue.Waiting != 0 || len(f.Failures) != 0 || f.Partial != "the newest 1" {
+		t.Errorf("%+v", f)
+	}
+	if late := d.server.ledger.overdue(time.Now(), time.Minute); late.records != 0 {
+		t.Errorf("%+v", late)
+	}
 }
 
 // TestPageIsSmall: the whole page, including formulas, is less than 150 KB compressed.

@@ -314,6 +314,7 @@ function connected(state, reason = '', idle = '') {
 const feed = new Feed({
   hello(news) {
     server = news;
+    store.newest = news.newest ?? 0;
     Object.assign(codes.errors, news.codes);
     Object.assign(codes.warnings, news.warnings);
     Object.assign(may, { upload: news.upload, retry: news.retry, remove: news.delete, export: news.export });

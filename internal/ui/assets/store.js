@@ -30,6 +30,7 @@ export class Store {
     this.filter = { show: 'all', reason: '', search: '', words: [], sort: newest };
     this.hits = new Map(); // by ID: the lines found by the search
     this.shown = []; // IDs, in order
+    this.newest = 0; // how many documents are kept, those created last; 0: all
     this.forget();
   }
 
@@ -54,8 +55,16 @@ export class Store {
 
   get(id) { return this.documents.get(id); }
 
+  /** displace removes the documents that are no longer among the newest, by the same rule as the server. */
+  displace() {
+    if (!this.newest || this.order.length <= this.newest) return;
+    this.order.sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1));
+    for (const d of this.order.splice(this.newest)) this.documents.delete(d.id);
+  }
+
   /** sort computes the documents shown and the counts. */
   sort() {
+    this.displace();
     const totals = {};
     const counts = {};
     const reasons = new Map();
