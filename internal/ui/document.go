@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -57,6 +58,21 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, describe(d))
+}
+
+// objectOf returns the object of a record. One that is not listed is read from the store.
+func (s *Server) objectOf(ctx context.Context, id string) (document.Object, error) {
+	if o, listed := s.feed.objectOf(id); listed {
+		return o, nil
+	}
+	stored, err := s.c.Records.Get(ctx, id)
+	if err != nil {
+		return document.Object{}, err
+	}
+	if stored == nil {
+		return document.Object{}, errNoRecord
+	}
+	return stored.Object(), nil
 }
 
 func describe(d *opened) detail {

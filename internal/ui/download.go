@@ -77,9 +77,9 @@ func encode(d *opened) ([]byte, error) {
 
 // original serves the object unchanged.
 func (s *Server) original(w http.ResponseWriter, r *http.Request) {
-	o, ok := s.feed.objectOf(r.PathValue("id"))
-	if !ok {
-		trouble(s.c.Log, w, r, errNoRecord)
+	o, err := s.objectOf(r.Context(), r.PathValue("id"))
+	if err != nil {
+		trouble(s.c.Log, w, r, err)
 		return
 	}
 	c, err := s.c.Images.Open(r.Context(), o)

@@ -20,14 +20,14 @@ const pictureTime = 2 * time.Minute
 // image serves the picture of a page: always one made here, PNG or JPEG, whatever the object is, and rotated as it was
 // for reading.
 func (s *Server) image(w http.ResponseWriter, r *http.Request) {
-	o, ok := s.feed.objectOf(r.PathValue("id"))
+	o, err := s.objectOf(r.Context(), r.PathValue("id"))
+	if err != nil {
+		trouble(s.c.Log, w, r, err)
+		return
+	}
 	n, err := strconv.Atoi(r.PathValue("page"))
 	turned, possible := map[string]int{"": 0, "90": 90, "180": 180, "270": 270}[r.URL.Query().Get("turned")]
-	switch {
-	case !ok:
-		trouble(s.c.Log, w, r, errNoRecord)
-		return
-	case err != nil || n < 1 || !possible:
+	if err != nil || n < 1 || !possible {
 		trouble(s.c.Log, w, r, errNoPage)
 		return
 	}

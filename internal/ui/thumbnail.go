@@ -27,9 +27,9 @@ const (
 // thumbnail serves a small picture of an object's first page. If the file does not allow one, the response is empty and
 // the row keeps its icon: errors of the file are shown elsewhere.
 func (s *Server) thumbnail(w http.ResponseWriter, r *http.Request) {
-	o, ok := s.feed.objectOf(r.PathValue("id"))
-	if !ok {
-		trouble(s.c.Log, w, r, errNoRecord)
+	o, err := s.objectOf(r.Context(), r.PathValue("id"))
+	if err != nil {
+		trouble(s.c.Log, w, r, err)
 		return
 	}
 	// The address includes the generation, so that browsers may cache the response.

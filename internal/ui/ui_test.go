@@ -753,6 +753,26 @@ func TestDisplacedIsForgotten(t *testing.T) {
 	}
 }
 
+// TestDisplacedIsStillShown: a document that is open, or has a bookmark, keeps its images and its file when it is no
+// longer listed.
+func TestDisplacedIsStillShown(t *testing.T) {
+	t.Parallel()
+	d := newestDesk(t, 1)
+	file := string(dot(40, 30))
+	d.bucket.PutAs("old.png", 7, []byte(file))
+	id := d.write("old.png", func(r *document.Record) { r.Bucket = "bucket" })
+	d.known(d.write("new.png", text("x")))
+	for path, kind := range map[string]string{
+		"/pages/1/image?generation=7": "image/png", "/thumbnail?generation=7": "image/png",
+		"/download?as=original": "application/octet-stream",
+	} {
+		code, h, body := d.ask("GET", "/api/documents/"+id+path, "", nil)
+		if code != 200 || h.Get("Content-Type") != kind || kind == "application/octet-stream" && body != file {
+			t.Errorf("%s: %d %v %.200q", path, code, h, body)
+		}
+	}
+}
+
 // TestPageIsSmall: the whole page, including formulas, is less than 150 KB compressed.
 func TestPageIsSmall(t *testing.T) {
 	var b bytes.Buffer
