@@ -151,6 +151,14 @@ func TestTextThatThePageDoesNotShowIsDoubted(t *testing.T) {
 		}
 		return table
 	}
+	apart := func(rows ...string) (list string) {
+		for i, row := range rows {
+			for j, part := range strings.Split(row, "|") {
+				list += lines("F2", 11, 60+float64(30*j), 640-float64(13*i), 0, part)
+			}
+		}
+		return list
+	}
 	for name, c := range map[string]struct {
 		file  []byte
 		doubt textlayer.Doubt
@@ -183,6 +191,12 @@ func TestTextThatThePageDoesNotShowIsDoubted(t *testing.T) {
 			textlayer.Overlap},
 		"a table":             {filed(sheet(body+cells(6, 600)), "", ""), textlayer.Table},
 		"a table at the foot": {filed(sheet(body+cells(3, 60)), "", ""), textlayer.Table},
+		"numbers behind bullets": {
+			filed(sheet(body+apart("\x95|A. Einstein", "\x95|B. Russell", "\x95|Euclid", "\x95|3. This")), "", ""),
+			textlayer.Table},
+		"a number behind a number":             {filed(sheet(body+apart("1.|(i) The seller")), "", ""), textlayer.Table},
+		"a number behind a number, and a word": {filed(sheet(body+apart("1.|(i)|The seller")), "", ""), textlayer.Table},
+		"a number behind a bullet, and a word": {filed(sheet(body+apart("\x95 A.|Einstein")), "", ""), textlayer.Table},
 		"a page number that is not level": {
 			filed(sheet(body+lines("F2", 11, 280, 40, 13, "\x96")+lines("F2", 11, 292, 43, 13, "1")+
 				lines("F2", 11, 304, 40, 13, "\x96")), "", ""), textlayer.Unordered},

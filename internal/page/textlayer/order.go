@@ -57,7 +57,8 @@ func ordered(pieces []*piece, h float64) ([]block, Doubt) {
 	return blocks, ""
 }
 
-// withMarks merges the bullets and numbers of list items with the lines that they precede.
+// withMarks merges the bullets and numbers of list items with the lines that they precede. A piece has only one mark:
+// a second one stays apart.
 func withMarks(pieces []*piece) (joined []*piece) {
 	rows := rowsOf(pieces)
 	gone := map[*piece]bool{}
@@ -65,8 +66,8 @@ func withMarks(pieces []*piece) (joined []*piece) {
 		for i := 0; i+1 < len(r); i++ {
 			m, p := r[i], r[i+1]
 			const far = 4 // in font sizes
-			if m.isMark() && (i == 0 || m.X0-r[i-1].X1 > wideGap*m.size) && p.X0-m.X1 < far*p.size &&
-				p.first > m.first && p.letters > 0 {
+			if m.isMark() && m.mark == "" && p.mark == "" && (i == 0 || m.X0-r[i-1].X1 > wideGap*m.size) &&
+				p.X0-m.X1 < far*p.size && p.first > m.first && p.letters > 0 {
 				p.mark, p.markAt = m.text.String(), m.X0
 				p.first = m.first
 				gone[m] = true
