@@ -103,7 +103,7 @@ func cases(t testing.TB) (all []hostile) {
 	add("JPEG 2000 of 4 gigapixels", put(jpx, siz, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff), TooLarge)
 	add("JPEG 2000 that begins behind its end", put(jpx, siz+8, 0, 0, 0xff, 0xff), Corrupt)
 	add("JPEG 2000 that is larger than it is", put(jpx, siz, 0, 0, 0x10, 0, 0, 0, 0x10, 0), "", Corrupt, TooLarge)
-	add("JPEG 2000, half", jpx[:len(jpx)/2], "", Corrupt)
+	add("JPEG 2000, half", jpx[:len(jpx)/2], Corrupt)
 	tiff := func(p pagetest.Picture) []byte { return pagetest.TIFF(binary.LittleEndian, p) }
 	g := pagetest.Gray(gray, 60)
 	add("TIFF of 4 gigapixels", tiff(g.With(256, 4, 65535).With(257, 4, 65535)), TooLarge)

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"image"
 
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
@@ -62,16 +60,17 @@ const jpxRoom = 8
 
 // serveJPX adds the JPEG 2000 handler of the decoder process.
 func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
-	calls["jpx.draw"] = decoding(func(_ context.Context, file []byte, room int64, args []int64) (image.Image, error) {
-		img, err := e.Draw(jpxPDF(file, int(args[0]), int(args[1])), 1, int(args[2]), room)
-		switch {
-		case errors.Is(err, pdf.ErrRoom):
-			return nil, errRoom
-		case err != nil:
-			return nil, &Error{Kind: Corrupt, Msg: "damaged or cut-off JPEG 2000"}
+	calls["jpx.draw"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
+		room, f, own, err := finishingOf(m.Args)
+		if err != nil {
+			return sandbox.Message{}, err
 		}
-		return img, nil
-	}).serve
+		p, err := drawPDF(e, jpxPDF(m.Data, int(own[0]), int(own[1])), 1, int(own[2]), room, f)
+		if err = pdfComplaint(err); isKind(err, Corrupt) {
+			err = corrupt("damaged or cut-off JPEG 2000", nil)
+		}
+		return p.message(), err
+	}
 }
 
 // jpxPDF returns a PDF of one page that the picture fills.

@@ -1,7 +1,10 @@
 package page
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 )
@@ -21,4 +24,42 @@ func TestBareJPEG2000WithAlphaIsNamed(t *testing.T) {
 		e.Kind != Unsupported {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestDamagedJPEG2000IsNoBlankPage: PDFium decodes the whole picture or nothing of it. A sound picture of one colour is
+// blank.
+func TestDamagedJPEG2000IsNoBlankPage(t *testing.T) {
+	t.Parallel()
+	files := map[string][]byte{}
+	for _, name := range []string{"small.jp2", "small-gray.j2k"} {
+		file := testFile(t, name)
+		for _, percent := range []int{95, 80, 60, 40, 30} {
+			files[fmt.Sprintf("%s, %d %%", name, percent)] = file[:len(file)*percent/100]
+		}
+		for what, marker := range map[string][]byte{"COD": {0xff, 0x52}, "SOT": {0xff, 0x90}} {
+			files[name+" without "+what] = bytes.Replace(file, marker, []byte{0, 0}, 1)
+		}
+	}
+	for name, file := range files {
+		if pg, _, err := only(t, newObject(file), wide(1540)); kindOf(err) != Corrupt {
+			t.Errorf("%s: %+v, %v", name, pg, err)
+		}
+	}
+	if pg, _, err := only(t, newObject(flatJPX(t, 29, 40)), wide(1540)); err != nil || !pg.Blank {
+		t.Errorf("%+v, %v", pg, err)
+	}
+}
+
+// flatJPX returns a codestream of one gray.
+func flatJPX(t *testing.T, w, h uint32) []byte {
+	b := testFile(t, "small-gray.j2k")
+	const resolutions = 5
+	sod := bytes.Index(b, []byte{0xff, 0x93})
+	b = append(b[:sod+2], make([]byte, resolutions)...) // each is an empty packet
+	for _, at := range []int{8, 24} {                   // the picture, and its only tile
+		binary.BigEndian.PutUint32(b[at:], w)
+		binary.BigEndian.PutUint32(b[at+4:], h)
+	}
+	binary.BigEndian.PutUint32(b[bytes.Index(b, []byte{0xff, 0x90})+6:], 0) // the tile ends where the file does
+	return append(b, 0xff, 0xd9)
 }

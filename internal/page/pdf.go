@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 
 	"github.com/bucketocr/bucketocr/internal/page/pdf"
 	"github.com/bucketocr/bucketocr/internal/page/sandbox"
@@ -47,31 +48,39 @@ func servePDF(calls map[string]sandbox.Handler, e *pdf.Engine) {
 		return sandbox.Message{Args: []int64{int64(n)}}, pdfComplaint(err)
 	}
 	calls["pdf.draw"] = func(_ context.Context, m sandbox.Message) (sandbox.Message, error) {
-		p, err := drawPDF(e, m)
+		room, f, own, err := finishingOf(m.Args)
+		if err != nil {
+			return sandbox.Message{}, err
+		}
+		p, err := drawPDF(e, m.Data, int(own[0]), int(own[1]), room, f)
 		return p.message(), pdfComplaint(err)
 	}
 }
 
-// drawPDF makes a page. A page with characters is not blank, even if they are invisible.
-func drawPDF(e *pdf.Engine, m sandbox.Message) (p finished, err error) {
-	room, f, own, err := finishingOf(m.Args)
+// drawPDF makes page n of a PDF, its longest side edge pixels. A page with characters is not blank, even if they are
+// invisible. One that is blank because PDFium could not decode a picture is an error.
+func drawPDF(e *pdf.Engine, b []byte, n, edge int, room int64, f finishing) (p finished, err error) {
+	d, err := e.Draw(b, n, edge, room)
 	if err != nil {
 		return p, err
 	}
-	d, err := e.Draw(m.Data, int(own[0]), int(own[1]), room)
-	if err != nil {
-		return p, err
+	var img image.Image = d.NRGBA
+	if d.Damaged {
+		img = incomplete{img}
 	}
-	if p, err = f.finish(d.NRGBA); err != nil {
+	if p, err = f.finish(img); err != nil {
 		return p, err
 	}
 	p.lacksGlyphs = d.LacksGlyphs
 	if p.blank {
-		has, err := e.HasText(m.Data, int(own[0]), room)
-		if err != nil {
+		u, err := e.Unseen(b, n, edge, room)
+		switch {
+		case err != nil:
 			return p, err
+		case u.Lost:
+			return p, errNothingLeft
 		}
-		p.blank = !has
+		p.blank = !u.Text
 	}
 	return p, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/klippa-app/go-pdfium/enums"
 	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
+	"github.com/klippa-app/go-pdfium/responses"
 
 	"github.com/bucketocr/bucketocr/internal/page/textlayer"
 )
@@ -150,12 +151,28 @@ func (l *layer) annotations() (textlayer.Doubt, error) {
 
 // pictures looks for visible pictures, whose text is not in the text layer.
 func (l *layer) pictures() (textlayer.Doubt, error) {
+	found, all, err := l.anyPicture(maxLayerObjects, func(references.FPDF_PAGEOBJECT) (bool, error) {
+		return true, nil
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case found:
+		return textlayer.Picture, nil
+	case !all:
+		return textlayer.TooMuch, nil
+	}
+	return "", nil
+}
+
+// anyPicture reports whether is is true of a visible picture. If it is not, all reports whether it was asked about all
+// pictures: a page may have more than most objects.
+func (l *layer) anyPicture(most int, is func(references.FPDF_PAGEOBJECT) (bool, error)) (found, all bool, err error) {
 	n, err := l.text.pdfium.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: l.text.page})
 	if err != nil {
-		return "", crash(err)
+		return false, false, crash(err)
 	}
-	left := maxLayerObjects
-	return l.picturesOf(n.Count, 0, &left, func(i int) (references.FPDF_PAGEOBJECT, error) {
+	return l.anyPictureOf(n.Count, 0, &most, is, func(i int) (references.FPDF_PAGEOBJECT, error) {
 		o, err := l.text.pdfium.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: l.text.page, Index: i})
 		if err != nil {
 			return "", err
@@ -164,44 +181,49 @@ func (l *layer) pictures() (textlayer.Doubt, error) {
 	})
 }
 
-func (l *layer) picturesOf(n, depth int, left *int,
-	object func(int) (references.FPDF_PAGEOBJECT, error)) (textlayer.Doubt, error) {
+func (l *layer) anyPictureOf(n, depth int, left *int, is func(references.FPDF_PAGEOBJECT) (bool, error),
+	object func(int) (references.FPDF_PAGEOBJECT, error)) (found, all bool, err error) {
 	if *left -= n; *left < 0 || depth > maxLayerDepth {
-		return textlayer.TooMuch, nil
+		return false, false, nil
 	}
+	all = true
 	for i := range n {
 		o, err := object(i)
 		if err != nil {
-			return "", crash(err)
+			return false, false, crash(err)
 		}
 		kind, err := l.text.pdfium.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: o})
 		if err != nil {
-			return "", crash(err)
+			return false, false, crash(err)
 		}
 		switch kind.Type {
 		case enums.FPDF_PAGEOBJ_IMAGE:
 			if depth > 0 || l.showsPicture(o) { // the position of a nested part is unknown
-				return textlayer.Picture, nil
+				found, err = is(o)
 			}
 		case enums.FPDF_PAGEOBJ_FORM:
-			parts, err := l.text.pdfium.FPDFFormObj_CountObjects(&requests.FPDFFormObj_CountObjects{PageObject: o})
+			var parts *responses.FPDFFormObj_CountObjects
+			parts, err = l.text.pdfium.FPDFFormObj_CountObjects(&requests.FPDFFormObj_CountObjects{PageObject: o})
 			if err != nil {
-				return "", crash(err)
+				return false, false, crash(err)
 			}
-			doubt, err := l.picturesOf(parts.Count, depth+1, left, func(i int) (references.FPDF_PAGEOBJECT, error) {
-				part, err := l.text.pdfium.FPDFFormObj_GetObject(&requests.FPDFFormObj_GetObject{PageObject: o,
-					Index: uint64(i)})
-				if err != nil {
-					return "", err
-				}
-				return part.PageObject, nil
-			})
-			if doubt != "" || err != nil {
-				return doubt, err
-			}
+			var every bool
+			found, every, err = l.anyPictureOf(parts.Count, depth+1, left, is,
+				func(i int) (references.FPDF_PAGEOBJECT, error) {
+					part, err := l.text.pdfium.FPDFFormObj_GetObject(&requests.FPDFFormObj_GetObject{PageObject: o,
+						Index: uint64(i)})
+					if err != nil {
+						return "", err
+					}
+					return part.PageObject, nil
+				})
+			all = all && every
+		}
+		if found || err != nil {
+			return found, all, err
 		}
 	}
-	return "", nil
+	return false, all, nil
 }
 
 // showsPicture reports whether a picture is visible on the page and thicker than a line.

@@ -194,9 +194,9 @@ func TestTextThatThePageDoesNotShowIsDoubted(t *testing.T) {
 		"numbers behind bullets": {
 			filed(sheet(body+apart("\x95|A. Einstein", "\x95|B. Russell", "\x95|Euclid", "\x95|3. This")), "", ""),
 			textlayer.Table},
-		"a number behind a number":             {filed(sheet(body+apart("1.|(i) The seller")), "", ""), textlayer.Table},
-		"a number behind a number, and a word": {filed(sheet(body+apart("1.|(i)|The seller")), "", ""), textlayer.Table},
-		"a number behind a bullet, and a word": {filed(sheet(body+apart("\x95 A.|Einstein")), "", ""), textlayer.Table},
+		"two numbers":         {filed(sheet(body+apart("1.|(i) The seller")), "", ""), textlayer.Table},
+		"two numbers apart":   {filed(sheet(body+apart("1.|(i)|The seller")), "", ""), textlayer.Table},
+		"a bullet and number": {filed(sheet(body+apart("\x95 A.|Einstein")), "", ""), textlayer.Table},
 		"a page number that is not level": {
 			filed(sheet(body+lines("F2", 11, 280, 40, 13, "\x96")+lines("F2", 11, 292, 43, 13, "1")+
 				lines("F2", 11, 304, 40, 13, "\x96")), "", ""), textlayer.Unordered},

@@ -1,8 +1,9 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
 //
 // Files, in reading order: layer.go the text layer that replaces reading a drawn page, known.go the letters that it is
-// compared with, pdf.go the engine, text.go the characters of a page, fonts.go substitutes for fonts that are not
-// embedded, lenient.go files that viewers accept and PDFium does not, writer.go writing PDFs, errors.go errors.
+// compared with, pdf.go the engine, text.go the characters of a page, unseen.go what a blank page holds, fonts.go
+// substitutes for fonts that are not embedded, lenient.go files that viewers accept and PDFium does not, writer.go
+// writing PDFs, errors.go errors.
 package pdf
 
 import (
@@ -98,6 +99,7 @@ func (e *Engine) Count(b []byte, room int64) (n int, err error) {
 type Drawing struct {
 	*image.NRGBA      // unprinted parts may be transparent
 	LacksGlyphs  bool // some characters are in no font and were not drawn
+	Damaged      bool // a picture cannot be decoded and was not drawn; not all such pictures are noticed
 }
 
 // Draw draws page n, counted from 1, of the file b as viewers do: rotated and cropped as the page says, with
@@ -123,6 +125,9 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) 
 		}
 		// m's pixels belong to the instance
 		d.NRGBA = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect}
+		// If either check fails, its result is unknown, but the page is drawn.
+		d.Damaged, err = lacksPicture(i, page)
+		d.Damaged = d.Damaged || err != nil
 		if !e.fonts.asked {
 			return nil
 		}
@@ -130,23 +135,10 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) 
 		if err == nil {
 			d.LacksGlyphs, err = text.lacksGlyphs(d.NRGBA)
 		}
-		d.LacksGlyphs = d.LacksGlyphs || err != nil // unknown, but the page is drawn
+		d.LacksGlyphs = d.LacksGlyphs || err != nil
 		return nil
 	})
 	return d, err
-}
-
-// HasText reports whether page n of the file b has characters other than spaces, visible or not. It uses at most room
-// bytes of memory.
-func (e *Engine) HasText(b []byte, n int, room int64) (has bool, err error) {
-	err = e.call(b, room, func(i pdfium.Pdfium, doc references.FPDF_DOCUMENT) error {
-		text, err := openText(i, requests.Page{ByIndex: &requests.PageByIndex{Document: doc, Index: n - 1}})
-		if err == nil {
-			has, err = text.any()
-		}
-		return err
-	})
-	return has, err
 }
 
 // size returns the size in pixels in which a page is drawn.

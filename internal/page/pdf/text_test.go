@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
+	"github.com/bucketocr/bucketocr/internal/page/pdf"
 )
 
 // bytesOf returns the bytes of hexadecimal digits.
@@ -152,8 +153,8 @@ func TestTextIsFoundWhetherItIsSeenOrNot(t *testing.T) {
 		"invisible": {of("BT /F1 12 Tf 3 Tr 10 10 Td (text) Tj ET"), true},
 		"no glyphs": {simple("Arial", "u13000", "u13001"), true},
 	} {
-		if has, err := engine.HasText(c.file, 1, room); has != c.has || err != nil {
-			t.Errorf("%s: %v, %v", name, has, err)
+		if u, err := engine.Unseen(c.file, 1, 400, room); u != (pdf.Unseen{Text: c.has}) || err != nil {
+			t.Errorf("%s: %+v, %v", name, u, err)
 		}
 	}
 }
