@@ -67,7 +67,7 @@ func serveJPX(calls map[string]sandbox.Handler, e *pdf.Engine) {
 		}
 		p, err := drawPDF(e, jpxPDF(m.Data, int(own[0]), int(own[1])), 1, int(own[2]), room, f)
 		if err = pdfComplaint(err); isKind(err, Corrupt) {
-			err = corrupt("damaged or cut-off JPEG 2000", nil)
+			err = corrupt("damaged or cut-off JPEG 2000, or a large one without smaller resolutions", nil)
 		}
 		return p.message(), err
 	}

@@ -26,8 +26,8 @@ func TestBareJPEG2000WithAlphaIsNamed(t *testing.T) {
 	}
 }
 
-// TestDamagedJPEG2000IsNoBlankPage: PDFium decodes the whole picture or nothing of it. A sound picture of one colour is
-// blank.
+// TestDamagedJPEG2000IsNoBlankPage: PDFium decodes the whole picture or nothing of it, also if the file lacks the
+// resolution that it needs. A sound picture of one colour is blank.
 func TestDamagedJPEG2000IsNoBlankPage(t *testing.T) {
 	t.Parallel()
 	files := map[string][]byte{}
@@ -40,6 +40,9 @@ func TestDamagedJPEG2000IsNoBlankPage(t *testing.T) {
 			files[name+" without "+what] = bytes.Replace(file, marker, []byte{0, 0}, 1)
 		}
 	}
+	single := flatJPX(t, 4000, 4000)
+	single[bytes.Index(single, []byte{0xff, 0x52})+9] = 0 // halvings of the resolution
+	files["of a single resolution"] = single
 	for name, file := range files {
 		if pg, _, err := only(t, newObject(file), wide(1540)); kindOf(err) != Corrupt {
 			t.Errorf("%s: %+v, %v", name, pg, err)

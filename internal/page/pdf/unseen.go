@@ -35,13 +35,13 @@ func (e *Engine) Unseen(b []byte, n, edge int, room int64) (u Unseen, err error)
 			return err
 		}
 		// Every JPEG 2000 of the page asks for the same drawing.
-		shown := sync.OnceValues(func() (bool, error) { return shows(i, page, edge) })
+		draws := sync.OnceValues(func() (bool, error) { return drawsAny(i, page, edge) })
 		left := 1000 // a scan may consist of hundreds of strips
 		u.Lost, err = anyEmbedded(i, page, maxLayerObjects, func(p *embedded) (bool, error) {
 			if left--; left < 0 {
 				return false, nil
 			}
-			return p.lost(shown)
+			return p.lost(draws)
 		})
 		return err
 	})
@@ -89,17 +89,17 @@ type embedded struct {
 // is asked for a picture.
 const jpx = "JPXDecode"
 
-// lost reports whether the picture cannot be decoded. Where shown reports that the page draws something, it does not
-// ask for all pixels, since PDFium draws pictures that are larger than its memory.
-func (p *embedded) lost(shown func() (bool, error)) (bool, error) {
+// lost reports whether the picture cannot be decoded. It never asks for all pixels, since PDFium draws pictures that
+// are larger than its memory. A JPEG 2000 is lost if the page draws nothing: also a sound one that PDFium would have to
+// decode in a smaller size than the file holds.
+func (p *embedded) lost(draws func() (bool, error)) (bool, error) {
 	filter, last, err := p.filter()
 	if err != nil {
 		return false, err
 	}
 	if filter == jpx {
-		if drawn, err := shown(); drawn || err != nil {
-			return false, err
-		}
+		drawn, err := draws()
+		return !drawn, err
 	}
 	if starts, err := p.starts(); !starts || err != nil {
 		return !starts, err
@@ -164,9 +164,9 @@ func (p *embedded) data() []byte {
 	return d.Data
 }
 
-// shows reports whether a page draws anything, white or not. It is drawn in the size in which it was blank: PDFium draws
-// no JPEG 2000 in a smaller size than the file holds.
-func shows(i pdfium.Pdfium, page requests.Page, edge int) (bool, error) {
+// drawsAny reports whether a page draws anything, white or not. It is drawn in the size in which it was blank, which
+// decides what is decoded.
+func drawsAny(i pdfium.Pdfium, page requests.Page, edge int) (bool, error) {
 	w, h, err := size(i, page, edge)
 	if err != nil {
 		return false, err
