@@ -14,12 +14,12 @@ func TestCutJBIG2IsLost(t *testing.T) {
 	begin := "\x00\x00\x00\x00\x30\x00\x01\x00\x00\x00\x13" + zeros(19)
 	end := "\x00\x00\x00\x09\x31\x00\x01" + zeros(4)
 	symbols := "\x00\x00\x00\x01\x00\x01\x01\x00\x00\x00\x05" + zeros(5)
-	letters := "\x00\x00\x00\x02\x06\x20\x01\x01\x00\x00\x00\x05" + zeros(5)              // refers to segment 1
-	wide := "\x00\x00\x01\x02\x46\x20\x00\x01\x00\x00\x00\x01\x00\x00\x00\x05" + zeros(5) // in numbers of more bytes
+	letters := "\x00\x00\x00\x02\x06\x20\x01\x01\x00\x00\x00\x05" + zeros(5)              // of segment 1
+	wide := "\x00\x00\x01\x02\x46\x20\x00\x01\x00\x00\x00\x01\x00\x00\x00\x05" + zeros(5) // numbers of more bytes
 	many := "\x00\x00\x00\x03\x06\xe0\x00\x00\x09" + zeros(2+9) + "\x01\x00\x00\x00\x05" + zeros(5)
 	open := "\x00\x00\x00\x04\x26\x00\x01\xff\xff\xff\xff" + zeros(9)
-	for _, whole := range []string{begin, begin + end, symbols + begin + letters, begin + wide + end, begin + many + end,
-		begin + letters + "\r\n", begin + open, begin + end + "whatever it is"} {
+	for _, whole := range []string{begin, begin + end, symbols + begin + letters, begin + wide + end,
+		begin + many + end, begin + letters + "\r\n", begin + open, begin + end + "whatever it is"} {
 		if pdf.LostJBIG2([]byte(whole)) {
 			t.Errorf("%x is lost", whole)
 		}
