@@ -250,7 +250,7 @@ func lostJBIG2(b []byte) bool {
 		begun = begun || ok && kind == page
 		switch {
 		case !ok:
-			return !begun || len(bytes.TrimSpace(b)) > 0 // a page need not say that it ends
+			return !begun || len(bytes.Trim(b, "\x00\t\r\n ")) > 0 // a page need not say that it ends
 		case kind == endOfPage, kind == immediate && size == unknown:
 			return !begun
 		case int64(size) > int64(len(body)):
