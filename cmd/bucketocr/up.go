@@ -347,12 +347,15 @@ func (u *upRun) scanning(ctx context.Context) error {
 }
 
 // deliver posts an object's event. Once the generation has a record, the sweep retries it; before that, the next scan
-// repeats the event.
+// repeats the event. One that cannot be encoded, as of a name that an older version did not ignore, ends here.
 func (u *upRun) deliver(ctx context.Context, ev document.Event) error {
 	defer u.posting.Add(-1)
 	ce, err := event.Encode(ev)
-	if err != nil {
-		return err
+	if err != nil { // at every try
+		if ev.Kind == document.KindFinalized {
+			u.screen.say("ignored: %q %s", ev.Name, oneLine(err.Error()))
+		}
+		return u.bucket.Delivered(ctx, ev)
 	}
 	out, err := u.eventarc.post(ctx, ce)
 	if err != nil || out.Refused() && (ev.Kind == document.KindDeleted || !u.recorded(ctx, ev)) {

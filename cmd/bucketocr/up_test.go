@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/local"
+	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 	"github.com/bucketocr/bucketocr/ocr/ocrtest"
 )
 
@@ -152,6 +155,36 @@ func TestUpOnce(t *testing.T) {
 	if code, out := d.up(t.Context(), "--once"); code != exitGood || d.text("a.png") != "changed\n" ||
 		d.ocr.Counts().Requests != 3 {
 		t.Errorf("after a change: %d\n%s", code, out)
+	}
+}
+
+// TestUpLongNames: a name that no event may have costs its own text, no other and not the run; nor does one that an
+// older version took for an object's, even if its file is gone.
+func TestUpLongNames(t *testing.T) {
+	long := strings.Repeat("0123456/", 130) + "a.png"
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
+	d.ocr.Default(ocrtest.Text("read"))
+	w, err := local.Open(d.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noticed := map[string]sqlite.File{long: {Generation: 7, Modified: 7, Size: 1, Noticed: 7}}
+	if err := errors.Join(w.Records.Files().Put(t.Context(), noticed), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	code, out := d.up(t.Context(), "--once")
+	if code != exitGood {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, out, "1 done, 0 failed\n", `ignored: "`+long+`" encode event: an object name of 1045 bytes, over 1024`)
+	d.drop(long, apptest.PNG(51))
+	code, out = d.up(t.Context(), "--once")
+	if code != exitGood {
+		t.Errorf("exit code %d", code)
+	}
+	want(t, out, "1 done, 0 failed, 1 of them read before\n", " has a path of ", " bytes, over 1024")
+	if n := strings.Count(out.String(), "ignored"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, out)
 	}
 }
 

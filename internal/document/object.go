@@ -10,6 +10,12 @@ import (
 	"time"
 )
 
+// Limits for names, in bytes of UTF-8.
+const (
+	MaxBucket = 255  // 222 in Cloud Storage; a local bucket's name is a folder's
+	MaxName   = 1024 // of an object; Cloud Storage's own
+)
+
 // Object names one version of one object in a bucket.
 type Object struct {
 	Bucket string

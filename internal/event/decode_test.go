@@ -66,7 +66,7 @@ func TestDecodeDataContentType(t *testing.T) {
 }
 
 func TestDecodeMalformed(t *testing.T) {
-	long := strings.Repeat("n", maxName+1)
+	long := strings.Repeat("n", document.MaxName+1)
 	for data, want := range map[string]string{
 		``: "not a JSON object", `x`: "not a JSON object", `[]`: "not a JSON object", `"s"`: "not a JSON object",
 		minimal + `{}`: "not a JSON object",
@@ -110,9 +110,9 @@ func TestDecodeMalformed(t *testing.T) {
 			t.Errorf("%.80q: error of %d bytes", data, len(err.Error()))
 		}
 	}
-	tooLong := strings.Replace(minimal, `"b"`, `"`+strings.Repeat("b", maxBucket+1)+`"`, 1)
+	tooLong := strings.Replace(minimal, `"b"`, `"`+strings.Repeat("b", document.MaxBucket+1)+`"`, 1)
 	if _, err := Decode(received(TypeFinalized, "", tooLong)); !errors.Is(err, ErrMalformed) {
-		t.Errorf("bucket of %d bytes: %v", maxBucket+1, err)
+		t.Errorf("bucket of %d bytes: %v", document.MaxBucket+1, err)
 	}
 }
 

@@ -3,6 +3,8 @@ package event
 import (
 	"strings"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 func TestGlob(t *testing.T) {
@@ -101,7 +103,7 @@ func TestGlobIsLinear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if re.MatchString(strings.Repeat("a", maxName)) {
+	if re.MatchString(strings.Repeat("a", document.MaxName)) {
 		t.Error("takes it")
 	}
 }

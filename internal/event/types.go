@@ -31,10 +31,8 @@ const TypeReconcile = "bucketocr.reconcile"
 // TypeEnded is the type of the event that announces the end of a document (see [Ended]). It is for others to receive.
 const TypeEnded = "bucketocr.document.v1.ended"
 
-// Limits in bytes. The limit for names is Cloud Storage's own; that for metadata is twice Cloud Storage's 8 KiB.
+// Limits in bytes, beside those for names in package document. That for metadata is twice Cloud Storage's 8 KiB.
 const (
-	maxBucket      = 255 // 222 in Cloud Storage; a local bucket's name is a folder's
-	maxName        = 1024
 	maxContentType = 255
 	maxMetadata    = 16 << 10 // keys and values together
 	maxID          = 256
@@ -43,12 +41,13 @@ const (
 // check returns an error if Decode could not have returned the object.
 func check(o document.Object) error {
 	switch {
-	case o.Bucket == "" || len(o.Bucket) > maxBucket || strings.Contains(o.Bucket, "/") || !utf8.ValidString(o.Bucket):
+	case o.Bucket == "" || len(o.Bucket) > document.MaxBucket || strings.Contains(o.Bucket, "/") ||
+		!utf8.ValidString(o.Bucket):
 		return fmt.Errorf("no bucket's name: %.100q", o.Bucket)
 	case o.Name == "":
 		return errors.New("no object name")
-	case len(o.Name) > maxName:
-		return fmt.Errorf("an object name of %d bytes, over %d", len(o.Name), maxName)
+	case len(o.Name) > document.MaxName:
+		return fmt.Errorf("an object name of %d bytes, over %d", len(o.Name), document.MaxName)
 	case !utf8.ValidString(o.Name):
 		return fmt.Errorf("an object name that is not UTF-8: %.100q", o.Name)
 	case o.Generation <= 0:

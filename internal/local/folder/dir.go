@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bucketocr/bucketocr/internal/document"
 )
 
 // dataName is the name of the data directory, in the bucket's directory, for all files of bucketocr. It begins with a
@@ -25,8 +27,9 @@ func Find(dir string) (Dir, error) {
 		return "", fmt.Errorf("folder %s: %w", dir, err)
 	}
 	d := Dir(path)
-	if b := d.Base(); strings.ContainsAny(b, `/\`) || !utf8.ValidString(b) {
-		return "", fmt.Errorf("folder %q cannot be a bucket: it needs a name in UTF-8", path)
+	if b := d.Base(); strings.ContainsAny(b, `/\`) || !utf8.ValidString(b) || len(b) > document.MaxBucket {
+		return "", fmt.Errorf("folder %q cannot be a bucket: it needs a name in UTF-8, of at most %d bytes", path,
+			document.MaxBucket)
 	}
 	return d, nil
 }

@@ -8,8 +8,8 @@
 // The bucket's name is the directory's base name when it was first opened, and does not change when the directory is
 // moved: the ids of its documents depend on it. Every regular file is an object, its name the slash-separated path
 // below the directory. Names with a segment that begins with a dot (temporary files of many programs, and all of
-// bucketocr's) are ignored, as are, each reported once in [Changes], names that are not UTF-8 and files that are not
-// regular. A symbolic link counts as the file that it points to if that is inside the directory and the link is
+// bucketocr's) are ignored, as are, each reported once in [Changes], names that are not UTF-8 or longer than
+// [document.MaxName] and files that are not regular. A symbolic link counts as the file that it points to if that is inside the directory and the link is
 // relative; links that lead outside and links to directories are not followed, so nothing outside is ever read and
 // walks do not loop.
 //

@@ -45,6 +45,8 @@ func TestPutFilesAppearWhole(t *testing.T) {
 		{"a/b", "5", true, ErrBadName},
 		{"new.png/x.png", "5", true, ErrBadName},
 		{"not\xffutf8.png", "5", true, ErrBadName},
+		{strings.Repeat("0123456/", 127) + "8901.png", "5", true, nil},
+		{strings.Repeat("0123456/", 127) + "89012.png", "5", true, ErrBadName},
 	} {
 		if err := w.Put(t.Context(), c.name, strings.NewReader(c.content), c.replace); !errors.Is(err, c.want) {
 			t.Errorf("%q: %v, want %v", c.name, err, c.want)
@@ -66,7 +68,7 @@ func checkPut(t *testing.T, w *opened, dir, outside string) {
 		}
 	}
 	s, err := w.look(t.Context())
-	if err != nil || len(s.files) != 2 {
+	if err != nil || len(s.files) != 3 {
 		t.Errorf("%v %v", s.files, err)
 	}
 	left, _ := filepath.Glob(filepath.Join(dir, incoming+"*"))

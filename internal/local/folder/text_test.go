@@ -179,7 +179,7 @@ func TestTextCollisions(t *testing.T) {
 		"a/b", "a/b.md/c",
 		strings.Repeat("n", 252), strings.Repeat("n", 253), strings.Repeat("n", 255), strings.Repeat("m", 254) + "/x",
 		strings.Repeat("n", 252) + ".md/x", strings.Repeat("n", 251) + ".md/x", strings.Repeat("ü", 127),
-		strings.Repeat("long/", 250) + "a", strings.Repeat("long/", 250) + "b",
+		strings.Repeat("long/", 204) + "aa", strings.Repeat("long/", 204) + "bb",
 	}
 	w := openBucket(t, t.TempDir())
 	for _, name := range names {

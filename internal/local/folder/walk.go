@@ -73,6 +73,8 @@ func (b *Bucket) walk(ctx context.Context, s *survey, dir string) error {
 		case strings.HasPrefix(e.Name(), "."):
 		case !utf8.ValidString(e.Name()):
 			s.pass(name, "has a name that is not UTF-8")
+		case len(name) > document.MaxName:
+			s.pass(name, fmt.Sprintf("has a path of %d bytes, over %d", len(name), document.MaxName))
 		case Unfinished(e.Name(), e.IsDir()):
 			s.pass(name, "has a name of files that are still being written: renamed, it is read")
 		case e.IsDir():
@@ -166,11 +168,15 @@ func staysInside(root *os.Root, d Dir, link string) bool {
 	top, err1 := filepath.EvalSymlinks(string(d))
 	end, err2 := filepath.EvalSymlinks(filepath.Join(string(d), filepath.FromSlash(link)))
 	inside, err3 := filepath.Rel(top, end)
-	return errors.Join(err1, err2, err3) == nil && validName(filepath.ToSlash(inside))
+	return errors.Join(err1, err2, err3) == nil && validPath(filepath.ToSlash(inside))
 }
 
-// validName reports whether an object may have the name: a path in UTF-8 below the directory, without dot segments.
-func validName(name string) bool {
+// validName reports whether an object may have the name.
+func validName(name string) bool { return len(name) <= document.MaxName && validPath(name) }
+
+// validPath reports whether an object may be at the path or, if it is too long for a name, a link to it may be one: it
+// is in UTF-8, below the directory, and without dot segments.
+func validPath(name string) bool {
 	if !fs.ValidPath(name) || !utf8.ValidString(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,56 @@ func TestPassedOverSpecial(t *testing.T) {
 	events, c := scan(t, w)
 	if events != "" || len(c.Passed) != 2 {
 		t.Errorf("events %q, passed %v; want two names ignored", events, c.Passed)
+	}
+}
+
+// TestPassedOverLong: a name that no event may have is not an object's, and a folder of such names is reported once; a
+// link of a good name to such a file counts.
+func TestPassedOverLong(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := openBucket(t, dir)
+	top := strings.Repeat("0123456/", 125)
+	fits, over, deep := top+strings.Repeat("n", 24), top+strings.Repeat("é", 12)+"n", top+strings.Repeat("d", 25)
+	for _, name := range []string{fits, over, deep + "/a.png", deep + "/b.png"} {
+		writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), name, long)
+	}
+	want := "+" + fits
+	if os.Symlink(filepath.FromSlash(over), filepath.Join(dir, "short.png")) == nil {
+		want += " +short.png"
+	}
+	events, c := scan(t, w)
+	if events != want {
+		t.Errorf("events %q, want %q", events, want)
+	}
+	var passed []string
+	for _, p := range c.Passed {
+		if p.Why != "has a path of 1025 bytes, over 1024" {
+			t.Errorf("it %s", p.Why)
+		}
+		passed = append(passed, p.Name)
+	}
+	if slices.Sort(passed); !slices.Equal(passed, []string{deep, over}) {
+		t.Errorf("ignored %q", passed)
+	}
+	for _, ev := range c.Events {
+		if got := readAll(t, w, ev.Object); got != ev.Name && got != over {
+			t.Errorf("%q holds %q", ev.Name, got)
+		}
+	}
+}
+
+// TestFindChecksTheName: the name of a bucket is part of every event, too.
+func TestFindChecksTheName(t *testing.T) {
+	t.Parallel()
+	for name, ok := range map[string]bool{
+		strings.Repeat("b", 255): true, strings.Repeat("b", 256): false, strings.Repeat("é", 128): false, "b\xff": false,
+	} {
+		if _, err := Find(filepath.Join(t.TempDir(), name)); (err == nil) != ok {
+			t.Errorf("%.20q of %d bytes: %v", name, len(name), err)
+		} else if !ok {
+			wantError(t, err, "cannot be a bucket", "UTF-8, of at most 255 bytes")
+		}
 	}
 }
 
