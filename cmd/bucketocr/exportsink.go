@@ -55,12 +55,18 @@ func (t treeSink) has(_, entry string, updated time.Time) bool {
 // add writes to a temporary file and renames it, so that a file under its final name is always complete.
 func (t treeSink) add(entry string, r *document.Record, text string) error {
 	temp := path.Join(path.Dir(entry), ".writing-"+r.Object().ID()[:16])
-	return errors.Join(
-		t.root.MkdirAll(path.Dir(entry), 0o777),
-		t.root.WriteFile(temp, []byte(withNewline(text)), 0o666),
-		t.root.Chtimes(temp, r.Updated, r.Updated),
-		t.root.Rename(temp, entry),
-	)
+	defer t.root.Remove(temp) // unless it was renamed
+	err := t.root.MkdirAll(path.Dir(entry), 0o777)
+	if err == nil {
+		err = t.root.WriteFile(temp, []byte(withNewline(text)), 0o666)
+	}
+	if err == nil {
+		err = t.root.Chtimes(temp, r.Updated, r.Updated)
+	}
+	if err == nil {
+		err = t.root.Rename(temp, entry)
+	}
+	return err
 }
 
 func (t treeSink) close() error { return t.root.Close() }
@@ -78,6 +84,7 @@ type linesSink struct {
 	out   io.Writer
 	file  *os.File             // nil: standard output
 	there map[string]time.Time // by ID: the update time of the exported document
+	err   error                // of a write: the last line is incomplete, so no other may follow it
 }
 
 // openLines opens a file for appending. An incomplete last line, left by a run that was killed, is cut off.
@@ -128,7 +135,10 @@ func (l *linesSink) has(id, _ string, updated time.Time) bool {
 func (l *linesSink) add(_ string, r *document.Record, text string) error {
 	whole := *r
 	whole.Text, whole.TextInPages = text, false
-	return printJSON(l.out, &whole, nil)
+	if l.err == nil {
+		l.err = printJSON(l.out, &whole, nil)
+	}
+	return l.err
 }
 
 func (l *linesSink) close() error {

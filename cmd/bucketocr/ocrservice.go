@@ -232,7 +232,11 @@ func startOCR(ctx context.Context, program string, logs *os.File) (*ocrService, 
 	stdin, inErr := s.cmd.StdinPipe()
 	stdout, outErr := s.cmd.StdoutPipe()
 	s.stdin = stdin
-	if err := errors.Join(inErr, outErr, s.cmd.Start()); err != nil {
+	err := errors.Join(inErr, outErr)
+	if err == nil {
+		err = s.cmd.Start()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("localocr cannot be started: %w", err), logs.Close())
 	}
 	ready := make(chan string, 1)

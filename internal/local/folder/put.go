@@ -98,7 +98,10 @@ func (b *Bucket) moveTo(temp, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(claim.Close(), b.root.Rename(temp, name)); err != nil {
+	if err = claim.Close(); err == nil {
+		err = b.root.Rename(temp, name)
+	}
+	if err != nil {
 		return errors.Join(err, b.root.Remove(name))
 	}
 	return nil
