@@ -18,25 +18,36 @@ type counts struct {
 
 // counted is the part of a record that has been counted.
 type counted struct {
-	status     document.Status
+	status     document.Status // see workStatus
 	generation int64
 	pages      int
+}
+
+// workStatus returns a record's status or, while a finished one is read again, that of the new reading.
+func workStatus(r *document.Record) document.Status {
+	switch {
+	case !r.Status.Ended() || !r.Open():
+		return r.Status
+	case r.Lease != nil:
+		return document.StatusProcessing
+	}
+	return document.StatusRetrying
 }
 
 // note counts a record in its current state. States from before the run do not count as its work.
 func (c *counts) note(id string, r *document.Record, before bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := c.states[id]
+	old, status := c.states[id], workStatus(r)
 	if old.generation != r.Generation {
 		old.pages = 0
 	}
-	c.states[id] = counted{r.Status, r.Generation, r.PagesDone}
+	c.states[id] = counted{status, r.Generation, r.PagesDone}
 	if before {
 		return
 	}
 	c.pages += max(r.PagesDone-old.pages, 0)
-	if r.Status.Ended() && old.status != r.Status {
+	if status.Ended() && old.status != status {
 		c.ended++
 	}
 }

@@ -11,6 +11,8 @@ import (
 // detail returns the part of a record's line after its name.
 func detail(r *document.Record) string {
 	switch {
+	case r.Rereading != nil: // its times are those of two readings
+		return "  read again: " + readingAgain(r)
 	case r.Status == document.StatusDone:
 		return fmt.Sprintf("  %s in %.1f s%s", pages(r), r.Finished.Sub(r.Started).Seconds(), warnings(r))
 	case r.Status == document.StatusProcessing && r.PagesDone > 0:
@@ -21,6 +23,17 @@ func detail(r *document.Record) string {
 		return fmt.Sprintf("%s; again at %s", reason(r), r.Due.Local().Format(time.TimeOnly))
 	}
 	return reason(r)
+}
+
+// readingAgain returns the state of a document's rereading.
+func readingAgain(r *document.Record) string {
+	switch again := r.Rereading; {
+	case again.Error != nil:
+		return "failed: " + plain(again.Error.Code) + ": " + oneLine(again.Error.Message)
+	case r.Lease != nil:
+		return "now"
+	}
+	return "waiting"
 }
 
 func reason(r *document.Record) string {

@@ -86,11 +86,14 @@ func (s *screen) watch(ctx context.Context) error {
 	return s.u.records.Watch(ctx, func(_ string, r *document.Record) error { return s.show(ctx, r) })
 }
 
-// show writes the text of a finished record, and prints a line if its status is new in this run.
+// show writes the text of a finished record, and prints a line if its status is new in this run. A document that is
+// read again gets its line when that is over.
 func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id, state := r.Object().ID(), fmt.Sprintf("%s %d %d %d", r.Status, r.Generation, r.Attempt, r.PagesDone)
+	status := workStatus(r)
+	id := r.Object().ID()
+	state := fmt.Sprintf("%s %d %d %d %d", status, r.Generation, r.Attempt, r.PagesDone, r.Finished.UnixNano())
 	if r.Bucket != s.u.bucket.Name() || s.shown[id] == state {
 		return nil
 	}
@@ -100,7 +103,7 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	if err != nil {
 		s.say("bucketocr up: %s", oneLine(err.Error())) // an error with one text must not stop the others
 	}
-	if r.Updated.Before(s.begun) || r.Status == document.StatusProcessing && !s.u.verbose {
+	if r.Updated.Before(s.begun) || status != r.Status || status == document.StatusProcessing && !s.u.verbose {
 		return nil
 	}
 	tail := ""
@@ -125,7 +128,7 @@ func (s *screen) writeText(ctx context.Context, r *document.Record) (string, err
 		return s.short(path), err
 	}
 	entry := (&exported{p: &place{bucket: s.u.bucket.Name()}}).entry(r)
-	if !s.out.has("", entry, r.Updated) {
+	if !r.Updated.Before(s.begun) || !s.out.has("", entry, r.Updated) { // a file's time may be that of the second
 		text, err := document.Text(ctx, s.u.records, r)
 		if err != nil {
 			return "", err

@@ -176,14 +176,7 @@ func printRecord(out io.Writer, p *place, id string, r *document.Record) {
 	}
 	line("attempt", "%d", r.Attempt)
 	if again := r.Rereading; again != nil {
-		state := "waiting"
-		switch {
-		case again.Error != nil:
-			state = "failed: " + plain(again.Error.Code) + ": " + plain(again.Error.Message)
-		case r.Lease != nil:
-			state = "now"
-		}
-		line("read again", "%s, requested %s by %s", state, moment(again.Requested), plain(again.By))
+		line("read again", "%s, requested %s by %s", readingAgain(r), moment(again.Requested), plain(again.By))
 	}
 	for _, n := range slices.Sorted(maps.Keys(r.Strikes)) {
 		s := r.Strikes[n]

@@ -80,10 +80,13 @@ func (o *output) String() string {
 }
 
 // until waits for a text to be printed, and gives up where that cannot be expected any more.
-func (o *output) until(t *testing.T, text string) {
+func (o *output) until(t *testing.T, text string) { t.Helper(); o.untilTimes(t, 1, text) }
+
+// untilTimes waits for a text to be printed n times.
+func (o *output) untilTimes(t *testing.T, n int, text string) {
 	t.Helper()
 	late := time.After(2 * time.Minute)
-	for !strings.Contains(o.String(), text) {
+	for strings.Count(o.String(), text) < n {
 		select {
 		case <-o.news:
 		case <-late:
@@ -257,6 +260,74 @@ func TestUpCtrlC(t *testing.T) {
 	}
 }
 
+// TestUpReadsAgain: a done document that is read again keeps its text until the new one is there, in the folder and in
+// --out, within the same second, too; there is one line, when it is over. What is left of it when the run is stopped is
+// said, and read by the next run.
+func TestUpReadsAgain(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
+	readings := []*ocrtest.Gate{ocrtest.NewGate(), ocrtest.NewGate(), ocrtest.NewGate()}
+	refused := ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image")
+	d.ocr.Next(ocrtest.Text("old"), ocrtest.Hold(readings[0], ocrtest.Text("new")), ocrtest.Hold(readings[1], refused),
+		refused, ocrtest.Hold(readings[2], ocrtest.Platform(429)))
+	d.ocr.Default(ocrtest.Text("newest"))
+	dir := filepath.Join(t.TempDir(), "texts")
+	texts := func(want string) {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(dir, "a.png.md"))
+		if got := d.text("a.png"); err != nil || got != want || string(b) != want {
+			t.Errorf("texts %q and %q, %v; want %q", got, b, err, want)
+		}
+	}
+	ctx, stop := context.WithCancelCause(t.Context())
+	out, code := newOutput(), make(chan int)
+	go func() { code <- d.upTo(ctx, out, "--page", "off", "--out", dir) }()
+	const line = "  done        a.png  "
+	out.until(t, line)
+	again := func(reading *ocrtest.Gate) {
+		t.Helper()
+		records, _, err := local.OpenBeside(d.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer records.Close()
+		r, err := records.Get(t.Context(), document.Object{Bucket: records.Bucket(), Name: "a.png"}.ID())
+		if err == nil {
+			_, err = document.Retry(t.Context(), records, r, "a test", func(document.Page) bool { return true })
+		}
+		if err == nil {
+			err = reading.Wait(t.Context(), 1)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	again(readings[0])
+	texts("old\n")
+	readings[0].Open()
+	out.untilTimes(t, 2, line)
+	texts("new\n")
+	again(readings[1])
+	readings[1].Open()
+	out.untilTimes(t, 3, line)
+	want(t, out, line+"read again: failed: ")
+	texts("new\n")
+	again(readings[2])
+	stop(signaled{os.Interrupt})
+	out.until(t, "stopping: ")
+	readings[2].Open()
+	if c := <-code; c != exitInterrupted {
+		t.Errorf("exit code %d", c)
+	}
+	want(t, out, "stopped: 1 object still to be read")
+	if n := strings.Count(out.String(), line); n != 3 {
+		t.Errorf("%d lines about three readings:\n%s", n, out)
+	}
+	if c, out := d.up(t.Context(), "--once", "--out", dir); c != exitGood {
+		t.Errorf("the next run: %d\n%s", c, out)
+	}
+	texts("newest\n")
+}
+
 // TestUpKilled: what a killed run left is taken up by the next one at once.
 func TestUpKilled(t *testing.T) {
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
@@ -383,5 +454,21 @@ func TestCounts(t *testing.T) {
 	if got, want := c.line(2*time.Second, 4),
 		"1 done, 1 failed, 1 in progress, 4 waiting; 3 pages, 1.5/s, 10 s left"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+	again := document.Record{Status: document.StatusDone, Rereading: &document.Rereading{}}
+	for _, step := range []struct {
+		change func()
+		want   string
+	}{
+		{func() {}, "0 done, 0 failed, 0 in progress, 1 waiting"},
+		{func() { again.Lease = &document.Lease{} }, "0 done, 0 failed, 1 in progress, 0 waiting"},
+		{func() { again.Lease, again.Rereading = nil, nil }, "1 done, 0 failed, 0 in progress, 0 waiting"},
+	} {
+		c := counts{states: map[string]counted{}}
+		step.change()
+		c.note("again", &again, false)
+		if got := c.line(time.Second, 0); got != step.want {
+			t.Errorf("%q, want %q", got, step.want)
+		}
 	}
 }
