@@ -9,9 +9,9 @@
 // moved: the ids of its documents depend on it. Every regular file is an object, its name the slash-separated path
 // below the directory. Names with a segment that begins with a dot (temporary files of many programs, and all of
 // bucketocr's) are ignored, as are, each reported once in [Changes], names that are not UTF-8 or longer than
-// [document.MaxName] and files that are not regular. A symbolic link counts as the file that it points to if that is inside the directory and the link is
-// relative; links that lead outside and links to directories are not followed, so nothing outside is ever read and
-// walks do not loop.
+// [document.MaxName] and files that are not regular. A symbolic link counts as the file that it points to if that is
+// inside the directory and the link is relative; links that lead outside and links to directories are not followed, so
+// nothing outside is ever read and walks do not loop.
 //
 // A file's state is its modification time (ns) and size: rewriting a file and restoring both is not noticed. Each
 // noticed state is a generation: the modification time in ns or, if that is not greater, one more than the name's last

@@ -136,7 +136,8 @@ func TestPassedOverLong(t *testing.T) {
 func TestFindChecksTheName(t *testing.T) {
 	t.Parallel()
 	for name, ok := range map[string]bool{
-		strings.Repeat("b", 255): true, strings.Repeat("b", 256): false, strings.Repeat("é", 128): false, "b\xff": false,
+		strings.Repeat("b", 255): true, strings.Repeat("b", 256): false, strings.Repeat("é", 128): false,
+		"b\xff": false,
 	} {
 		if _, err := Find(filepath.Join(t.TempDir(), name)); (err == nil) != ok {
 			t.Errorf("%.20q of %d bytes: %v", name, len(name), err)
