@@ -148,11 +148,16 @@ var notTaken = map[string]string{
 	event.ReasonNotImage:    "By its name, this is neither an image nor a PDF.",
 }
 
+// skips reports whether a filter ignores an object of a folder, and why.
+func skips(f event.Filter, o document.Object) (reason string, skip bool) {
+	ev := document.Event{Kind: document.KindFinalized, Object: o}
+	ev.ContentType = folder.ContentType(o.Name)
+	return f.Skip(ev)
+}
+
 // Put implements [ui.Uploader].
 func (f folderUpload) Put(ctx context.Context, name string, content io.Reader, replace bool) error {
-	ev := document.Event{Kind: document.KindFinalized, Object: document.Object{Bucket: f.bucket.Name(), Name: name}}
-	ev.ContentType = folder.ContentType(name)
-	if reason, skip := f.filter.Skip(ev); skip {
+	if reason, skip := skips(f.filter, document.Object{Bucket: f.bucket.Name(), Name: name}); skip {
 		return ui.NotTaken(notTaken[reason])
 	}
 	err := f.bucket.Put(ctx, name, content, replace)

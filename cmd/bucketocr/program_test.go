@@ -196,7 +196,7 @@ func calls() []call {
 		{line: "completion bash zsh", code: usage, stderr: "name your shell"},
 
 		// up
-		{line: "up --once none", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in none\n",
+		{line: "up --once none", changes: true, stdout: "=0 done, 0 failed: no images or PDFs to read in none\n",
 			stderr: "ocr      http|reading the files in none"},
 		{line: "up --once scans", changes: true, stdout: "one.png|read|deep/two.png|2 done, 0 failed",
 			stderr: "done        one.png  1 page in |→ scans/.bucketocr/text/one.png.md"},
@@ -207,7 +207,7 @@ func calls() []call {
 			stderr: "records  scans/.bucketocr/records.db|endpoint http|page 1      one.png"},
 		{line: "up --once --out made.zip scans", changes: true, code: usage,
 			stderr: "--out made.zip is not a folder: bucketocr export writes archives and lines"},
-		{line: "up --once part", changes: true, stdout: "=0 done, 0 failed: no images or PDFs in part\n",
+		{line: "up --once part", changes: true, stdout: "=0 done, 0 failed: no images or PDFs to read in part\n",
 			stderr: `ignored: "page.png.crdownload" has a name of files that are still being written: renamed, it is read`},
 		{line: "up missing", code: usage, stderr: "=bucketocr up: no folder missing: use --create to create it\n"},
 		{line: "up --once missing", code: usage, stderr: "no folder missing"},

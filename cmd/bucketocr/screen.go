@@ -230,7 +230,7 @@ func (s *screen) summary(ctx context.Context) (int, error) {
 	tail := ""
 	switch {
 	case done+failed == 0:
-		tail = ": no images or PDFs in " + plain(s.u.dir)
+		tail = ": no images or PDFs to read in " + plain(s.u.dir)
 	case before > 0:
 		tail = fmt.Sprintf(", %d of them read before", before)
 	}

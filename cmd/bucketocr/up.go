@@ -108,6 +108,7 @@ type upRun struct {
 	local    *local.Directory
 	bucket   *folder.Bucket // in local
 	records  store
+	filter   event.Filter // of the handler
 	handler  *app.Handler
 	eventarc *eventarc
 	log      *slog.Logger
@@ -213,6 +214,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	if cfg.FirestoreEmulatorHost != "" {
 		u.records = firestoreRecords(cfg)
 	}
+	u.filter = cfg.Filter
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
 	telemetry.LogProblems(u.log)
 	app.KeepEngines(u.decoder, u.sys.engines, u.log)
@@ -316,8 +318,39 @@ func (u *upRun) drain(ctx context.Context, stopped bool) {
 	}
 }
 
+// headsAtOnce is the number of records looked up in one request.
+const headsAtOnce = 300
+
+// redeliver has files delivered again that have no record although they were delivered: to another store, to an
+// emulator that was restarted since, or under an INCLUDE or EXCLUDE that left them out.
+func (u *upRun) redeliver(ctx context.Context) error {
+	files := slices.DeleteFunc(u.bucket.Living(), func(o document.Object) bool {
+		_, skip := skips(u.filter, o)
+		return skip
+	})
+	for batch := range slices.Chunk(files, headsAtOnce) {
+		ids := make([]string, len(batch))
+		for i, o := range batch {
+			ids[i] = o.ID()
+		}
+		heads, err := u.records.Heads(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for i, o := range batch {
+			if heads[i] == nil || heads[i].Generation < o.Generation {
+				u.bucket.Redeliver(ctx, o)
+			}
+		}
+	}
+	return nil
+}
+
 // scanning delivers the folder's events. With --once it ends when there is nothing left to do.
 func (u *upRun) scanning(ctx context.Context) error {
+	if err := u.redeliver(ctx); err != nil {
+		return ignoreEnd(ctx, err)
+	}
 	posts, ctx := errgroup.WithContext(ctx)
 	posts.SetLimit(inFlight)
 	for {

@@ -51,6 +51,18 @@ func TestUpWithFirestore(t *testing.T) {
 	if b, err := os.ReadFile(diary); err != nil || string(b) != "dear diary" {
 		t.Errorf("a file outside of the folder is now %q, %v", b, err)
 	}
+	// What was delivered to one store is delivered to another, too.
+	for _, other := range []map[string]string{
+		{"FIRESTORE_EMULATOR_HOST": host, "GOOGLE_CLOUD_PROJECT": gcptest.Project(t)}, {},
+	} {
+		other["OCR_URL"] = d.ocr.URL
+		there := &desk{t: t, dir: d.dir, ocr: d.ocr, env: other}
+		code, out := there.up(t.Context(), "--once")
+		if code != exitGood {
+			t.Errorf("exit code %d", code)
+		}
+		want(t, out, "1 done, 0 failed\n")
+	}
 	r, err := records.Get(t.Context(), document.Object{Bucket: "My scans", Name: "a.png"}.ID())
 	if err != nil || r == nil || r.Text != "read" {
 		t.Errorf("%v %v", r, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"maps"
 	"os"
@@ -188,6 +189,64 @@ func TestUpLongNames(t *testing.T) {
 	want(t, out, "1 done, 0 failed, 1 of them read before\n", " has a path of ", " bytes, over 1024")
 	if n := strings.Count(out.String(), "ignored"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, out)
+	}
+}
+
+// TestUpWithAnotherFilter: what INCLUDE or EXCLUDE left out is read by a run that does not leave it out, and only that.
+func TestUpWithAnotherFilter(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "drafts/b.png": apptest.PNG(51),
+		"README.md": []byte("no image")})
+	d.ocr.Default(ocrtest.Text("read"))
+	for _, run := range []struct {
+		env      map[string]string
+		want     string
+		requests int
+	}{
+		{map[string]string{"INCLUDE": "none/**"}, "0 done, 0 failed: no images or PDFs to read in ", 0},
+		{map[string]string{"EXCLUDE": "drafts/**"}, "1 done, 0 failed\n", 1},
+		{map[string]string{"EXCLUDE": "drafts/**"}, "1 done, 0 failed, 1 of them read before\n", 1},
+		{nil, "2 done, 0 failed, 1 of them read before\n", 2},
+		{nil, "2 done, 0 failed, 2 of them read before\n", 2},
+	} {
+		d.env = map[string]string{"OCR_URL": d.ocr.URL}
+		maps.Copy(d.env, run.env)
+		code, out := d.up(t.Context(), "--once")
+		if n := d.ocr.Counts().Requests; code != exitGood || n != run.requests {
+			t.Errorf("%v: exit code %d, %d requests, want %d", run.env, code, n, run.requests)
+		}
+		want(t, out, run.want)
+		if ignored := strings.Contains(out.String(), "README.md\n"); ignored != (run.want[0] == '0') {
+			t.Errorf("%v:\n%s", run.env, out)
+		}
+	}
+}
+
+// TestUpWithoutItsRecords: files that were delivered to another store are delivered to this one, in the generation that
+// they have now.
+func TestUpWithoutItsRecords(t *testing.T) {
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "b.png": apptest.PNG(51), "c.png": apptest.PNG(52)})
+	d.ocr.Default(ocrtest.Text("read"))
+	if code, out := d.up(t.Context(), "--once"); code != exitGood {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(d.dir, ".bucketocr", "records.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(`DELETE FROM records WHERE doc ->> '$.name' = 'a.png';
+		UPDATE records SET doc = json_set(doc, '$.generation', 7) WHERE doc ->> '$.name' = 'b.png'`)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, again := range []string{"1", "3"} {
+		code, out := d.up(t.Context(), "--once")
+		if code != exitGood {
+			t.Errorf("exit code %d", code)
+		}
+		want(t, out, "3 done, 0 failed, "+again+" of them read before\n")
+	}
+	if n := d.ocr.Counts().Requests; n != 5 {
+		t.Errorf("%d requests", n)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/local/sqlite"
 )
 
 func TestUndelivered(t *testing.T) {
@@ -58,6 +59,78 @@ func TestUndelivered(t *testing.T) {
 	last, _ := openBucket(t, dir).Scan(t.Context())
 	if got := short(last.Events); got != "+1 -3" {
 		t.Errorf("at the end: %q", got)
+	}
+}
+
+// TestDeliveredLate: word that an event was delivered which comes while the next state is being stored says nothing
+// about that.
+func TestDeliveredLate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := openBucket(t, dir)
+	for _, name := range []string{"changed", "vanished"} {
+		writeFile(t, filepath.Join(dir, name), "x", long)
+	}
+	c, err := w.Scan(t.Context())
+	if err != nil || short(c.Events) != "+changed +vanished" {
+		t.Fatalf("%q, %v", short(c.Events), err)
+	}
+	writeFile(t, filepath.Join(dir, "changed"), "xx", long)
+	remove(t, filepath.Join(dir, "vanished"))
+	now := time.Now()
+	if err := w.files.Put(t.Context(), map[string]sqlite.File{ // as a scan does that has not got further yet
+		"changed":  w.find("changed").next(stamp{long.UnixNano(), 2}, now).File,
+		"vanished": w.find("vanished").end(now).File,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range c.Events {
+		if err := w.Delivered(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeBucket(t, w)
+	if got, _ := scan(t, openBucket(t, dir)); got != "+changed -vanished" {
+		t.Errorf("the next run: %q", got)
+	}
+}
+
+// TestRedeliver: a delivered file is returned once more, the same event, unless it has changed or vanished since: that
+// is an event of its own. In another run that is for its caller to say again.
+func TestRedeliver(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := openBucket(t, dir)
+	for _, name := range []string{"a", "changed", "vanished"} {
+		writeFile(t, filepath.Join(dir, name), "x", long)
+	}
+	first, err := w.Scan(t.Context())
+	if err != nil || len(first.Events) != 3 {
+		t.Fatalf("%q, %v", short(first.Events), err)
+	}
+	w.Redeliver(t.Context(), first.Events[0].Object)
+	if got, _ := scan(t, w); got != "" {
+		t.Errorf("while it is delivered for the first time: %q", got)
+	}
+	for _, ev := range first.Events {
+		if err := w.Delivered(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeBucket(t, w)
+	w = openBucket(t, dir)
+	writeFile(t, filepath.Join(dir, "changed"), "xx", long)
+	remove(t, filepath.Join(dir, "vanished"))
+	for _, ev := range first.Events {
+		w.Redeliver(t.Context(), ev.Object)
+	}
+	w.Redeliver(t.Context(), document.Object{Bucket: w.Name(), Name: "unknown", Generation: 7})
+	got, c := scan(t, w)
+	if got != "+a +changed -vanished" || !reflect.DeepEqual(c.Events[0], first.Events[0]) {
+		t.Errorf("%q: %+v, want %+v", got, c.Events, first.Events[0])
+	}
+	if got, _ := scan(t, w); got != "" || w.Waiting() != 0 {
+		t.Errorf("after that: %q", got)
 	}
 }
 

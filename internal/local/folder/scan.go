@@ -154,12 +154,24 @@ func (b *Bucket) Delivered(ctx context.Context, ev document.Event) error {
 	if !ok || o.Delivered || o.Generation != ev.Generation || o.Gone != (ev.Kind == document.KindDeleted) {
 		return nil
 	}
-	if err := b.files.SetDelivered(ctx, ev.Name); err != nil {
+	if err := b.files.SetDelivered(ctx, ev.Name, o.File); err != nil {
 		return err
 	}
 	o.Delivered = true
 	b.known[ev.Name] = o
 	return nil
+}
+
+// Redeliver makes the next Scan return the event of a delivered object again, if the file is still in that state: its
+// record is not where it is expected. The stored mark stays, so whoever depends on this calls it in each run.
+func (b *Bucket) Redeliver(ctx context.Context, o document.Object) {
+	live, _, err := b.Live(ctx, o.Bucket, o.Name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.known[o.Name]; err == nil && live == o && s.Delivered && s.Generation == o.Generation {
+		s.Delivered, s.handed = false, false
+		b.known[o.Name] = s
+	}
 }
 
 // Again notes that an event could not be processed: the next Scan returns it again, unless a newer one of the same name

@@ -12,7 +12,7 @@ type File struct {
 	Size       int64 // bytes
 	Noticed    int64 // Unix time in ns
 	Gone       bool
-	Delivered  bool // the event of this state was processed
+	Delivered  bool // the event of this state was processed, which may have left its record in another store, or none
 }
 
 // Files is the noticed states of the files in the bucket's folder, by name. They are in the database of the records, so
@@ -97,8 +97,11 @@ func putFiles(ctx context.Context, tx *sql.Tx, states map[string]File) error {
 	return nil
 }
 
-// SetDelivered notes that the event of a file's state was processed.
-func (f Files) SetDelivered(ctx context.Context, name string) error {
-	_, err := f.store.write.ExecContext(ctx, "UPDATE objects SET delivered = 1 WHERE name = ?", name)
+// SetDelivered notes that the event of a file's state was processed. It does nothing if there is a newer state, which
+// may have been stored while this waited for the write lock.
+func (f Files) SetDelivered(ctx context.Context, name string, state File) error {
+	_, err := f.store.write.ExecContext(ctx,
+		"UPDATE objects SET delivered = 1 WHERE name = ? AND generation = ? AND gone = ?", name, state.Generation,
+		state.Gone)
 	return classify(ctx, err)
 }

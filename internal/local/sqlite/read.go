@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -139,18 +140,25 @@ func each(batch []*document.Stored, q document.Query, fn func(*document.Stored) 
 	return nil
 }
 
-// Heads implements [document.Lister].
+// Heads implements [document.Lister]. It is one query, and texts are not decoded.
 func (s *Store) Heads(ctx context.Context, ids []string) ([]*document.Stored, error) {
+	const byIDs = `SELECT id, rev, json_remove(doc, '$.text') FROM records
+		WHERE id IN (SELECT value FROM json_each(?))`
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	got, records, err := readRecords(ctx, s.read, byIDs, string(list))
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]*document.Stored{}
+	for i, id := range got {
+		byID[id] = records[i]
+	}
 	found := make([]*document.Stored, len(ids))
 	for i, id := range ids {
-		r, err := s.Get(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if r != nil {
-			r.Text = ""
-		}
-		found[i] = r
+		found[i] = byID[id]
 	}
 	return found, nil
 }
