@@ -76,16 +76,23 @@ func (a answer) unique() string {
 }
 
 // kept returns the text to keep. A text that the model ended, or whose loop is doubtful, is kept whole; copies in a
-// text that was cut off in a loop are dropped. Constructs left open by a cut are closed.
+// text that was cut off in a loop, or shortly after one, are dropped. Constructs left open by a cut are closed.
 func (a answer) kept() string {
 	switch {
 	case a.sure() && !a.ended:
-		return closeOpen(strings.TrimRight(a.text[:a.loop.first], " \t\r\n"))
+		kept := strings.TrimRight(a.text[:a.loop.first], " \t\r\n")
+		if a.left() {
+			kept += "\n" + a.text[a.loop.end:]
+		}
+		return closeOpen(kept)
 	case !a.ended:
 		return closeOpen(a.text)
 	}
 	return a.text
 }
+
+// left reports whether the model left the loop: other text follows.
+func (a answer) left() bool { return strings.ContainsFunc(a.text[a.loop.end:], unicode.IsLetter) }
 
 func (a answer) empty() bool { return strings.TrimSpace(a.text) == "" }
 
@@ -94,7 +101,7 @@ func (a answer) warnings() []string {
 	switch {
 	case a.ending == truncated:
 		return []string{WarningTruncated}
-	case a.ending == looped && !a.ended && !a.sure():
+	case a.ending == looped && !a.ended && (!a.sure() || a.left()):
 		return []string{WarningRepetition, WarningTruncated}
 	case a.ending == looped:
 		return []string{WarningRepetition}
@@ -145,7 +152,7 @@ func (a answer) worth() int {
 func agree(a, b answer) bool {
 	return a.ended && b.ended && a.ending == looped && b.ending == looped &&
 		near(len(a.text), len(b.text), len(a.text)) && near(a.loop.start, b.loop.start, len(a.text)) &&
-		a.loop.end-a.loop.start <= agreedBytes && a.loop.end-a.loop.start <= agreedCopies*max(1, a.loop.period)
+		a.loop.end-a.loop.start <= agreedBytes && a.loop.copies <= agreedCopies
 }
 
 // near reports whether two sizes differ by at most two per cent of the whole.
@@ -174,7 +181,7 @@ func lastRun(text string, copies int) loop {
 	all, _ := runs(text)
 	for _, r := range all {
 		if r.end == len(text) && r.start < last.start && r.copies() >= copies {
-			last.start, last.first, last.period = r.start, pieceEnd(text, r.start+r.period, r.period), r.period
+			last.start, last.first = r.start, pieceEnd(text, r.start+r.period, r.period)
 		}
 	}
 	return last

@@ -14,7 +14,7 @@ import (
 type loop struct {
 	start, end int // offsets in bytes
 	first      int // end of its first piece, which may well be on the page
-	period     int // length of its second piece, in bytes; 0 if unknown
+	copies     int // 0 if unknown; for a leader its length, on a scale on which agreedCopies is loopBox
 	sure       bool
 	inside     bool // more text follows
 }
@@ -334,21 +334,20 @@ func (v view) judge(text string, tail int, r run, ended bool) (loop, bool) {
 	if have < min(least.doubtful(ended), least.sure) {
 		return loop{}, false
 	}
-	l := loop{start: v.in(r.start), end: v.in(r.end), sure: have >= least.sure}
+	l := loop{start: v.in(r.start), end: v.in(r.end), copies: have, sure: have >= least.sure}
 	if span { // a leader, for which the number of copies means nothing
 		n := utf8.RuneCountInString(text[l.start:l.end])
 		if n < loopSpan {
 			return loop{}, false
 		}
-		l.sure = n >= loopBox
+		l.sure, l.copies = n >= loopBox, n*agreedCopies/loopBox
 	}
 	l.inside = len(text)-l.end > loopAfter && l.end < tail
 	if l.inside && !l.sure {
 		return loop{}, false
 	}
 	next := v.in(r.start + r.period)
-	l.period = v.in(r.start+2*r.period) - next
-	l.first = max(l.start, pieceEnd(text, next, l.period))
+	l.first = max(l.start, pieceEnd(text, next, v.in(r.start+2*r.period)-next))
 	return l, true
 }
 

@@ -126,11 +126,16 @@ func (r *reading) done(ctx context.Context) bool {
 			r.look(ctx)
 		}
 		return r.ink < InkOfPrint
-	case len(r.answers) == 1 && r.ink >= inkOfPage && len(strings.Fields(r.best.text)) < fewWords:
+	case len(r.answers) == 1 && r.ink >= inkOfPage && hasFewWords(r.best.text):
 		r.look(ctx)
 		return !r.sideways()
 	}
 	return true
+}
+
+// hasFewWords reports whether a text is shorter than fewWords. Chinese and Japanese have no spaces.
+func hasFewWords(text string) bool {
+	return len(strings.Fields(text)) < fewWords && lettersIn(text) < 10*fewWords
 }
 
 // look calls Image.Look, once.
@@ -346,8 +351,9 @@ func (r *reading) result() Result {
 		out.Text = ""
 		out.Blank = a.ending == complete && len(out.Blocks) == 0
 	}
+	read := func(b Block) bool { return b.Text != "" || pictures[b.Label] }
 	switch {
-	case out.Blank && r.ink >= InkOfPrint:
+	case out.Text == "" && a.ending == complete && r.ink >= InkOfPrint && !slices.ContainsFunc(out.Blocks, read):
 		out.Blank, out.Warnings = false, append(out.Warnings, WarningNoText)
 	case r.ink > 0 && r.ink < inkOfParagraph && lettersIn(out.Text) >= manyLetters:
 		out.Warnings = append(out.Warnings, WarningImprobable)

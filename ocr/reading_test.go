@@ -44,6 +44,15 @@ func page(t *testing.T, known bool, ink float64, degrees ...int) *seen {
 	return p
 }
 
+// chinese is a page of text without spaces.
+var chinese = strings.Repeat("本合同自双方签字之日起生效，买方应在收到货物后三十日内付款。\n\n"+
+	"卖方保证货物符合约定的质量标准，并承担由此产生的一切责任。"+
+	"如有争议，双方应协商解决；协商不成的，提交仲裁委员会仲裁。\n\n"+
+	"本合同一式两份，双方各执一份，具有同等法律效力。"+
+	"未尽事宜由双方另行商定，并以书面形式补充，补充条款与本合同具有同等效力。\n\n"+
+	"付款方式为银行转账，逾期付款的，每逾期一日，应按照应付金额的万分之五支付违约金；"+
+	"逾期超过六十日的，卖方有权解除合同，并要求赔偿损失。", 2)
+
 func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 	t.Parallel()
 	const ink = 0.05
@@ -66,6 +75,8 @@ func TestPageIsLookedAtWhereAnAnswerIsInDoubt(t *testing.T) {
 			nil},
 		{"good, ink unknown", page(t, false, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(words)}, words, 0, false,
 			nil, 1, 0, nil},
+		{"good, in Chinese", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{ocrtest.Text(chinese)}, chinese, 0,
+			false, nil, 1, 0, nil},
 		{"cut", page(t, true, ink, 90, 270, 180), []ocrtest.Reply{cut(cutText), ocrtest.Text(wholeText)}, wholeText, 0,
 			false, nil, 2, 0, nil},
 

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"io"
+	"slices"
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/renderer"
@@ -58,12 +59,18 @@ func writeTags(w util.BufWriter, raw []byte) {
 		switch {
 		case kind == html.TextToken:
 			_, _ = w.WriteString(html.EscapeString(token.Data))
-		case kind != html.CommentToken && kind != html.DoctypeToken && isKnown(token.Data):
+		case kind != html.CommentToken && kind != html.DoctypeToken && isKnown(token.Data) && !isComparison(token):
 			_, _ = w.WriteString(token.String())
 		default:
 			_, _ = w.WriteString(html.EscapeString(written))
 		}
 	}
+}
+
+// isComparison reports whether a tag is one by chance, as in "a<b and c>d": an element of one letter that has an
+// attribute without a value.
+func isComparison(tag html.Token) bool {
+	return len(tag.Data) == 1 && slices.ContainsFunc(tag.Attr, func(a html.Attribute) bool { return a.Val == "" })
 }
 
 // renderPicture writes a placeholder for a picture: nothing is loaded.

@@ -31,6 +31,7 @@ func TestHTML(t *testing.T) {
 		{"image", `<img src=x onerror=alert(1)>`, "&lt;img src=x onerror=alert(1)&gt;"},
 		{"comment", "a <!-- b --> c", "a &lt;!-- b --&gt; c"},
 		{"unknown", "if a <div> b", "if a &lt;div&gt; b"},
+		{"comparisons", "if a<b and c>d, or x<p or q>r", "<p>if a&lt;b and c&gt;d, or x&lt;p or q&gt;r</p>\n"},
 		{"picture", "![a photo](http://evil.example/x.png)", `<em class="picture">a photo</em>`},
 		{"script link", "[click](javascript:alert(1))", "<p>click</p>\n"},
 		{"link", "[click](http://example.com/)",
