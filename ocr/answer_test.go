@@ -34,7 +34,8 @@ func TestListsOnWhichTwoAnswersAgree(t *testing.T) {
 		}
 	}
 	invented := "# Name\n\n" + strings.Repeat(".", 5000)
-	if _, r, err := readWith(t, ocrtest.Text(invented)); err != nil || !slices.Equal(r.Warnings, []string{"repetition"}) {
+	_, r, err := readWith(t, ocrtest.Text(invented))
+	if err != nil || !slices.Equal(r.Warnings, []string{"repetition"}) {
 		t.Errorf("5,000 dots: %q, %v", r.Warnings, err)
 	}
 }
@@ -58,7 +59,9 @@ func TestMarkersAloneAreNoText(t *testing.T) {
 	for label, warnings := range map[string][]string{"text": {"no_text"}, "table": {"no_text"}, "image": nil} {
 		s := ocrtest.New(t, ocrtest.Models("lightonai/LightOnOCR-3-1B"))
 		s.Default(ocrtest.Text("![" + label + "](10,10,990,990)"))
-		c := newClient(t, s, func(cfg *ocr.Config) { cfg.Model, cfg.Mode = "lightonai/LightOnOCR-3-1B", ocr.ModeLayout })
+		c := newClient(t, s, func(cfg *ocr.Config) {
+			cfg.Model, cfg.Mode = "lightonai/LightOnOCR-3-1B", ocr.ModeLayout
+		})
 		r, err := c.ExtractText(patience(t), page(t, true, 0.05).Image)
 		if err != nil || r.Text != "" || r.Blank || !slices.Equal(r.Warnings, warnings) {
 			t.Errorf("%s: %q, blank %t, %q, %v", label, r.Text, r.Blank, r.Warnings, err)
