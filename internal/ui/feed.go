@@ -73,7 +73,8 @@ func (f *feed) follow(ctx context.Context, watch watchFunc, records Records) err
 }
 
 // watch watches the store once. A watch does not report when all existing records have arrived. The signs are a second
-// state of any record, since the existing ones come first, and a quiet moment, once the store has answered a query.
+// state of any record, before which most of the existing ones come, and a quiet moment, once the store has answered a
+// query.
 func (f *feed) watch(ctx context.Context, watch watchFunc, records Records) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

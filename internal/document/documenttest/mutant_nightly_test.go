@@ -39,7 +39,7 @@ var mutants = []string{
 	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "any is reusable",
 	"reusable for ever", "reusable without text", "clear all", "clear at most 500",
 	"fields merged", "marker bare", "text cut", "bytes raw", "generation as float", "deaf to the context",
-	"watch once", "watch swallows", "watch starts late", "watch runs ahead",
+	"watch once", "watch swallows", "watch starts late",
 	"drop lost", "drop of the refused", "list with text", "list of any status", "list first batch", "list swallows",
 	"heads sorted", "tally of the done",
 }

@@ -3,7 +3,6 @@ package documenttest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -14,7 +13,6 @@ var watching = []check{
 	{"watch sees what is and what comes", watchSees},
 	{"watch ends with its function's error", watchFails},
 	{"watch calls one at a time", watchOneByOne},
-	{"watch sends what is before what comes", watchInOrder},
 }
 
 // state is one call of a Watch function.
@@ -128,33 +126,5 @@ func watchOneByOne(t *testing.T, ctx context.Context, s document.Store) {
 	})
 	if err != nil {
 		t.Errorf("Watch ended with %v, want nil", err)
-	}
-}
-
-func watchInOrder(t *testing.T, ctx context.Context, s document.Store) {
-	w, ok := s.(document.Watcher)
-	if !ok {
-		t.Skip("the store is not a Watcher")
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	const many = 40
-	for i := range many {
-		mustCreate(t, ctx, s, claimed(fmt.Sprint(i)))
-	}
-	seen, before := map[string]bool{}, 0
-	err := w.Watch(ctx, func(id string, _ *document.Record) error {
-		if len(seen) == 0 {
-			mustUpdate(t, ctx, s, id, document.Unread(), plus)
-		}
-		if seen[id] && before == 0 {
-			before = len(seen)
-			cancel()
-		}
-		seen[id] = true
-		return nil
-	})
-	if err != nil || before != many {
-		t.Errorf("a later state came after %d of %d records, %v", before, many, err)
 	}
 }
