@@ -133,7 +133,8 @@ func (r *reading) done(ctx context.Context) bool {
 	return true
 }
 
-// hasFewWords reports whether a text is shorter than fewWords. Chinese and Japanese have no spaces.
+// hasFewWords reports whether a text has fewer words than fewWords. In Chinese and Japanese, which have no spaces
+// between words, letters are counted instead.
 func hasFewWords(text string) bool {
 	return len(strings.Fields(text)) < fewWords && lettersIn(text) < 10*fewWords
 }

@@ -209,7 +209,7 @@ func lostJPEG(b []byte) bool {
 	}
 }
 
-// mostProgressive bounds the pixels of a progressive JPEG that is examined, which takes up to a byte for each.
+// mostProgressive is the largest progressive JPEG that is examined, in pixels: each needs up to a byte of memory.
 const mostProgressive = 32 << 20
 
 // unused is a sink for a picture of which only the extent is of interest.
