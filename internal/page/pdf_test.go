@@ -160,6 +160,8 @@ func TestLostPictureIsNoBlankPage(t *testing.T) {
 		"under unseen text":   {file(with("3 Tr "+letters), cut), Corrupt, false, nil},
 		"beside text":         {file(with(letters), cut), "", false, []string{WarnDamaged}},
 		"sound, beside text":  {file(with(letters), dct(photo)), "", false, nil},
+		"half a JPEG":         {file(scan, dct(photo[:len(photo)/2])), "", false, []string{WarnDamaged}},
+		"a JPEG without mark": {file(scan, dct(photo[:len(photo)-2])), "", false, nil},
 		"outside of the page": {file(with("1 0 0 1 200 0 cm\n"), cut), "", true, nil},
 	} {
 		pg, _, err := only(t, c.file, wide(100))

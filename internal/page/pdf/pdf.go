@@ -99,7 +99,7 @@ func (e *Engine) Count(b []byte, room int64) (n int, err error) {
 type Drawing struct {
 	*image.NRGBA      // unprinted parts may be transparent
 	LacksGlyphs  bool // some characters are in no font and were not drawn
-	Damaged      bool // a picture cannot be decoded and was not drawn; not all such pictures are noticed
+	Damaged      bool // a picture was not drawn, or is cut off; not all such pictures are noticed
 }
 
 // Draw draws page n, counted from 1, of the file b as viewers do: rotated and cropped as the page says, with
@@ -126,7 +126,7 @@ func (e *Engine) Draw(b []byte, n, edge int, room int64) (d Drawing, err error) 
 		// m's pixels belong to the instance
 		d.NRGBA = &image.NRGBA{Pix: bytes.Clone(m.Pix), Stride: m.Stride, Rect: m.Rect}
 		// If either check fails, its result is unknown, but the page is drawn.
-		d.Damaged, err = lacksPicture(i, page)
+		d.Damaged, err = lacksPicture(i, page, b)
 		d.Damaged = d.Damaged || err != nil
 		if !e.fonts.asked {
 			return nil
