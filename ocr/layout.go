@@ -294,7 +294,7 @@ func heading(sign, text string) string {
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	return sign + strings.Join(lines, " ") + rest
+	return sign + join("", lines) + rest
 }
 
 // display puts a formula between double dollar signs, unless it already has dollar signs. If these are escaped, the
