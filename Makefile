@@ -9,7 +9,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GORELEASER := github.com/goreleaser/goreleaser/v2@v2.14.3
 
-.PHONY: help up build test race integration servers nightly lint vulncheck generate bench ci snapshot
+.PHONY: help up build test race detected undetected integration servers nightly lint vulncheck generate bench ci snapshot
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,21 +23,26 @@ build: ## all modules
 test: ## run the everyday tier, which needs only Go
 	go test ./...
 
-# -cpu 1 works around a bug in Go 1.26: threads that run the timers of a synctest bubble share the race detector's state
-# of a thread, which occasionally crashes (golang.org/issue/78156, fixed in 1.27). The decoders, which start no goroutines
-# and are slow with the detector, those tests of page that take long with it and look at one file after the other, and
-# the tests of deploy.sh run without it.
-ONE_BY_ONE := ^Test(InkTellsPrintFromPaper|LinesThatRunDownAreNoticed|CutOffAtEveryByte|CutOffPNGEndsWithAnError|HeaderMemoryCoversTheDecoder|BookletIsWhatItSays|ConvertedPage|FaintWritingIsNotBlank|HostileFilesEndWell|TurnedPageIsTheTurnedPage|TextThatTakesTooMuchIsNotAskedAgain|EnginesAreCompiledBeforehand)$$
+# The detector makes code five to twenty times slower, and sees only what runs at the same time. These run without it:
+# decoders, which start no goroutines; the tests of page, except for a few; docs; deploy.sh; bench, whose memory figures
+# it would distort; and tests that do one thing after the other, or the same a thousand times. Some of them need PDFium,
+# which takes the detector half a minute to compile. -cpu 1 works around a bug in Go 1.26: threads that run the timers
+# of a synctest bubble share the race detector's state of a thread, which occasionally crashes (golang.org/issue/78156,
+# fixed in 1.27).
+ALONE := $$(go list ./internal/page/... ./deploy/... ./docs/... | grep -v '/page/sandbox$$')
+ONE_BY_ONE := ^Test(Framework|ReadPages|DecodersAreCompiledOnce|Program|RetryMany|BackfillMany|StandInAnswersAs.*|Texts|NoPriceBecomesAFormula|RepairIsLinear|LayoutIsLinear)$$
+AT_ONCE := ^Test(CloseWhileReading|ContextEndsTheDecoder|NeighboursOfAnEndlessPageGoOn|PageReportsItsWaiting|PagesAreSafeForConcurrentUse|WaitingForATurnEndsWithTheContext)$$
+RACE := go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m
 race: ## the same with the race detector, shuffled, in every module (needs a C compiler)
-	@without=$$(go list ./internal/page/... ./deploy/... | grep -vE '/page(/sandbox)?$$'); \
-	  echo "== without the detector"; go test -shuffle=on -count=1 $$without; \
-	  go test -shuffle=on -count=1 -run '$(ONE_BY_ONE)' ./internal/page; \
-	  echo "== ."; go list ./... | grep -vxF "$$without" | \
-	    xargs go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m -skip '$(ONE_BY_ONE)'
-	@for m in localocr examples/listener-go examples/function-go; do \
-	  echo "== $$m"; (cd $$m && go test -race -cpu 1 -shuffle=on -count=1 -timeout 20m ./...); done
-	go test -C bench -count=1 ./... # without the detector, which would distort its memory figures
-	go test -count=1 -run '^TestProgram$$' ./cmd/bucketocr # hundreds of processes, slow with the detector
+	@$(MAKE) --no-print-directory -j 2 detected undetected
+detected:
+	@go list ./internal/worker ./... | grep -vxF "$(ALONE)" | xargs $(RACE) -skip '$(ONE_BY_ONE)'
+	@$(RACE) -run '$(AT_ONCE)' ./internal/page
+undetected:
+	@go test -shuffle=on -count=1 $(ALONE)
+	@go test -shuffle=on -count=1 -run '$(ONE_BY_ONE)' . ./cmd/bucketocr ./internal/servers ./ocr
+	@go test -C bench -count=1 ./...
+	@for m in localocr examples/listener-go examples/function-go; do $(RACE:test=test -C $$m) ./...; done
 
 integration: ## tests that need gcloud and its emulators, Java, Chromium, Firefox, npm or Python (vLLM)
 	@.ci/tests integration
