@@ -26,10 +26,7 @@ func (g *google) find(t *testing.T, suffix string) (string, object) {
 	return "", nil
 }
 
-const (
-	agent = "service-" + number + "@gs-project-accounts.iam.gserviceaccount.com"
-	tail  = "@" + project + ".iam.gserviceaccount.com"
-)
+const agent = "service-" + number + "@gs-project-accounts.iam.gserviceaccount.com"
 
 // checkBodies compares the requests to the stand-in with what the system needs.
 func checkBodies(t *testing.T, g *google) {

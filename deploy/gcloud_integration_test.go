@@ -3,9 +3,7 @@
 package deploytest
 
 import (
-	"context"
 	"maps"
-	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -14,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // unreachable cuts gcloud off from the network, should it find an account after all, by a proxy that does not exist.
@@ -193,53 +190,6 @@ func TestUpload(t *testing.T) {
 	}
 }
 
-var quickGcloud = built("quickgcloud")
-
-// quick starts the real gcloud once for the test, and returns the environment for using it.
-func quick(t *testing.T) []string {
-	t.Helper()
-	bin, err := quickGcloud()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := exec.Command("gcloud", "info", "--format=value(installation.sdk_root,basic.python_location)")
-	ask.Env = slices.Concat(os.Environ(), offGCE)
-	info, err := ask.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, python, ok := strings.Cut(strings.TrimSpace(string(info)), "\t")
-	if !ok {
-		t.Fatalf("gcloud info: %q", info)
-	}
-	dir, err := os.MkdirTemp("", "q") // a socket's path may be no longer than some 100 bytes
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	socket := filepath.Join(dir, "s")
-	cmd := exec.CommandContext(ctx, python, "quickgcloud/server.py", root, socket)
-	cmd.Env = append([]string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "CLOUDSDK_CONFIG=" + dir}, offGCE...)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait() // it was killed
-		os.RemoveAll(dir)
-	})
-	for range 600 {
-		if c, err := net.Dial("unix", socket); err == nil {
-			c.Close()
-			return []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "QUICK_GCLOUD=" + socket}
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("gcloud did not come up")
-	return nil
-}
-
 // TestCheck: without an account --check reports that, with everything else known to be missing, and exits with 1.
 func TestCheck(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
@@ -255,14 +205,4 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%q is not in %s", want, out.stderr)
 		}
 	}
-}
-
-// write writes a file into a temporary folder and returns its path.
-func write(t *testing.T, name, text string, mode os.FileMode) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -3,76 +3,13 @@
 package deploytest
 
 import (
-	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// env makes the real gcloud talk only to the stand-in: as the endpoint of every API and as the proxy for everything
-// else.
-func (g *google) env(t *testing.T) []string {
-	host, port, _ := strings.Cut(strings.TrimPrefix(g.url, "http://"), ":")
-	env := append(quick(t),
-		"CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE="+write(t, "token", "no-token", 0o600),
-		"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS="+host, "CLOUDSDK_PROXY_PORT="+port,
-		"RETRY_FOR=20", "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1", "FIRESTORE_URL="+g.url,
-	)
-	for i, e := range env { // nothing waits
-		if path, ok := strings.CutPrefix(e, "PATH="); ok {
-			env[i] = "PATH=" + filepath.Dir(write(t, "sleep", "#!/bin/sh\n", 0o700)) + ":" + path
-		}
-	}
-	for _, api := range []string{"RUN", "EVENTARC", "STORAGE", "IAM", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE",
-		"CLOUDBUILD",
-		"ARTIFACTREGISTRY", "FIRESTORE", "PUBSUB", "SECRETMANAGER", "CLOUDSCHEDULER", "LOGGING", "MONITORING"} {
-		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+g.url+"/")
-	}
-	return env
-}
-
-// deploy runs deploy.sh against the stand-in. Between runs the test may use all of g: its lock, which requests also
-// take, orders the accesses.
-func (g *google) deploy(t *testing.T, env []string, args ...string) outcome {
-	t.Helper()
-	g.settle()
-	defer g.settle()
-	return deploy(t, env, args...)
-}
-
-// settle takes and releases the lock, so that earlier writes under it are visible here, and later ones to its next
-// holder.
-func (g *google) settle() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-}
-
-// made returns the existing resources, without values that differ from run to run.
-func (g *google) made() map[string]object {
-	all := maps.Clone(g.things)
-	maps.DeleteFunc(all, func(path string, _ object) bool {
-		return strings.Contains(path, "/operations/") || strings.Contains(path, "/builds/")
-	})
-	return all
-}
-
-// mustRun runs deploy.sh all against the stand-in.
-func (g *google) mustRun(t *testing.T, env []string, args ...string) outcome {
-	t.Helper()
-	out := g.deploy(t, env, args...)
-	if len(g.unknown) > 0 {
-		t.Errorf("the stand-in does not know\n%s", strings.Join(g.unknown, "\n"))
-	}
-	if out.code != 0 {
-		t.Fatalf("exit %d\n%s\n%s", out.code, out.stdout, out.stderr)
-	}
-	return out
-}
-
 // TestRealGcloud runs deploy.sh with the real gcloud: the first run creates everything with the right bodies and reads
-// the sample's text, the second changes nothing, destroy removes it, and three interrupted runs are completed by the
-// next.
+// the sample's text, the second changes nothing, and destroy removes it.
 func TestRealGcloud(t *testing.T) {
 	need(t, "gcloud", "bash", "curl")
 	t.Parallel()
@@ -96,7 +33,6 @@ func TestRealGcloud(t *testing.T) {
 		t.Error("the token was printed")
 	}
 	checkBodies(t, g)
-	whole := sorted(g.changes)
 
 	g.changes = nil
 	g.mustRun(t, env, "--no-smoke", "all")
@@ -129,7 +65,6 @@ func TestRealGcloud(t *testing.T) {
 	before := g.made()
 	g.mustRun(t, env, "--yes", "destroy")
 	checkDestroyed(t, g, before)
-	interrupted(t, whole)
 }
 
 // firstMinutes adds errors that Google's APIs return in the first minutes of a project, in their own form, so that
@@ -174,34 +109,4 @@ func outdated(t *testing.T, g *google, env []string) {
 	if got := sorted(g.changes); out.code != 0 || !slices.Equal(got, want) {
 		t.Errorf("exit %d, changed %v, want %v\n%s", out.code, got, want, out.stderr)
 	}
-}
-
-// interrupted checks that after three consecutive runs cut short, each at a later point, the next one completes the
-// deploy.
-func interrupted(t *testing.T, whole []string) {
-	t.Helper()
-	g := newGoogle(t)
-	env := g.env(t)
-	for _, n := range []int{5, 20, 21} { // in the image's part, among the indexes, at the alerts
-		g.cut = n
-		out := g.deploy(t, env, "--no-smoke", "all")
-		if out.code == 0 || !strings.Contains(out.stderr, "cut off by the test") {
-			t.Fatalf("exit %d after a cut\n%s", out.code, out.stderr)
-		}
-	}
-	g.cut = -1
-	g.mustRun(t, env, "--no-smoke", "all")
-	if got := sorted(g.changes); !slices.Equal(got, whole) {
-		t.Errorf("one run made %s\nfour runs made %s", whole, got)
-	}
-}
-
-// sorted gives each change's method and path, sorted.
-func sorted(changes []change) []string {
-	var all []string
-	for _, c := range changes {
-		all = append(all, "\n"+c.method+" "+c.path)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -1,4 +1,4 @@
-//go:build integration
+//go:build integration || nightly
 
 package deploytest
 
@@ -15,6 +15,9 @@ import (
 	"slices"
 	"strings"
 )
+
+// tail is the end of the name of a service account.
+const tail = "@" + project + ".iam.gserviceaccount.com"
 
 // routes are the requests of deploy.sh and gcloud, by API.
 var routes = []route{

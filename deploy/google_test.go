@@ -1,19 +1,25 @@
-//go:build integration
+//go:build integration || nightly
 
 package deploytest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // google is a stateful stand-in for Google's APIs on loopback that the real gcloud can work against: resources exist
@@ -248,4 +254,137 @@ func setPolicy(g *google, r *http.Request, args []string, body object) (int, any
 	}
 	g.things[args[0]+"#iam"] = p
 	return 200, p
+}
+
+var quickGcloud = built("quickgcloud")
+
+// quick starts the real gcloud once for the test, and returns the environment for using it.
+func quick(t *testing.T) []string {
+	t.Helper()
+	bin, err := quickGcloud()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := exec.Command("gcloud", "info", "--format=value(installation.sdk_root,basic.python_location)")
+	ask.Env = slices.Concat(os.Environ(), offGCE)
+	info, err := ask.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, python, ok := strings.Cut(strings.TrimSpace(string(info)), "\t")
+	if !ok {
+		t.Fatalf("gcloud info: %q", info)
+	}
+	dir, err := os.MkdirTemp("", "q") // a socket's path may be no longer than some 100 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	socket := filepath.Join(dir, "s")
+	cmd := exec.CommandContext(ctx, python, "quickgcloud/server.py", root, socket)
+	cmd.Env = append([]string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "CLOUDSDK_CONFIG=" + dir}, offGCE...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		if c, err := net.Dial("unix", socket); err == nil {
+			c.Close()
+			break
+		}
+		select {
+		case err := <-ended:
+			cancel()
+			t.Fatal("gcloud did not come up:", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		os.RemoveAll(dir)
+	})
+	return []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "QUICK_GCLOUD=" + socket}
+}
+
+// env makes the real gcloud talk only to the stand-in: as the endpoint of every API and as the proxy for everything
+// else.
+func (g *google) env(t *testing.T) []string {
+	host, port, _ := strings.Cut(strings.TrimPrefix(g.url, "http://"), ":")
+	env := append(quick(t),
+		"CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE="+write(t, "token", "no-token", 0o600),
+		"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS="+host, "CLOUDSDK_PROXY_PORT="+port,
+		"RETRY_FOR=20", "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=1", "FIRESTORE_URL="+g.url,
+	)
+	for i, e := range env { // nothing waits
+		if path, ok := strings.CutPrefix(e, "PATH="); ok {
+			env[i] = "PATH=" + filepath.Dir(write(t, "sleep", "#!/bin/sh\n", 0o700)) + ":" + path
+		}
+	}
+	for _, api := range []string{"RUN", "EVENTARC", "STORAGE", "IAM", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE",
+		"CLOUDBUILD",
+		"ARTIFACTREGISTRY", "FIRESTORE", "PUBSUB", "SECRETMANAGER", "CLOUDSCHEDULER", "LOGGING", "MONITORING"} {
+		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+g.url+"/")
+	}
+	return env
+}
+
+// deploy runs deploy.sh against the stand-in. Between runs the test may use all of g: its lock, which requests also
+// take, orders the accesses.
+func (g *google) deploy(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	g.settle()
+	defer g.settle()
+	return deploy(t, env, args...)
+}
+
+// settle takes and releases the lock, so that earlier writes under it are visible here, and later ones to its next
+// holder.
+func (g *google) settle() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+}
+
+// made returns the existing resources, without values that differ from run to run.
+func (g *google) made() map[string]object {
+	all := maps.Clone(g.things)
+	maps.DeleteFunc(all, func(path string, _ object) bool {
+		return strings.Contains(path, "/operations/") || strings.Contains(path, "/builds/")
+	})
+	return all
+}
+
+// mustRun runs deploy.sh all against the stand-in.
+func (g *google) mustRun(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	out := g.deploy(t, env, args...)
+	if len(g.unknown) > 0 {
+		t.Errorf("the stand-in does not know\n%s", strings.Join(g.unknown, "\n"))
+	}
+	if out.code != 0 {
+		t.Fatalf("exit %d\n%s\n%s", out.code, out.stdout, out.stderr)
+	}
+	return out
+}
+
+// sorted gives each change's method and path, sorted.
+func sorted(changes []change) []string {
+	var all []string
+	for _, c := range changes {
+		all = append(all, "\n"+c.method+" "+c.path)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// write writes a file into a temporary folder and returns its path.
+func write(t *testing.T, name, text string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
