@@ -20,6 +20,7 @@ type desk struct {
 	versions map[string]int64
 	next     int64
 	reading  func() // before the document is read
+	read     func() // after that
 }
 
 func (d *desk) Get(context.Context, string) (*Document, error) {
@@ -30,6 +31,9 @@ func (d *desk) Get(context.Context, string) (*Document, error) {
 		return nil, nil
 	}
 	c := *d.document
+	if d.read != nil {
+		d.read()
+	}
 	return &c, nil
 }
 
@@ -94,7 +98,6 @@ func TestFilesSayWhatTheDocumentSays(t *testing.T) {
 			PagesDone: 2}, []string{"one", "two"}, "scans/in/a.png.json scans/in/a.png.md", "one\n\f\ntwo"},
 		"failed":      {&Document{Bucket: "scans", Name: "in/a.png", Status: "failed"}, nil, "scans/in/a.png.json", ""},
 		"erased":      {&Document{Status: "deleted"}, nil, "", ""},
-		"gone":        {nil, nil, "", ""},
 		"read again":  {&Document{Status: "processing"}, nil, "scans/in/a.png.json scans/in/a.png.md", "before"},
 		"overwritten": {done(9, "# Nine"), nil, "scans/in/a.png.json scans/in/a.png.md", "# Nine"},
 	} {
@@ -136,6 +139,45 @@ func TestOlderTextNeverReplacesANewerOne(t *testing.T) {
 	}
 	if code := d.post(t, "bucketocr.document.v1.ended", message); code != 503 || d.files["scans/in/a.png.md"] != "new" {
 		t.Errorf("answered %d, kept %q", code, d.files["scans/in/a.png.md"])
+	}
+}
+
+// TestMissingDocumentIsNotAnErasedOne: a database or collection with another name must not cost the archive. Only the
+// message of an erasure removes files without a document.
+func TestMissingDocumentIsNotAnErasedOne(t *testing.T) {
+	d := newDesk()
+	d.document = done(5, "text")
+	if code := d.post(t, "bucketocr.document.v1.ended", message); code != 200 {
+		t.Fatalf("answered %d", code)
+	}
+	d.document = nil
+	if code := d.post(t, "bucketocr.document.v1.ended", message); code != 503 || len(d.files) != 2 {
+		t.Errorf("answered %d, kept %v", code, d.files)
+	}
+	erased := strings.Replace(message, "done", "deleted", 1)
+	if code := d.post(t, "bucketocr.document.v1.ended", erased); code != 200 || len(d.files) != 0 {
+		t.Errorf("answered %d, kept %v", code, d.files)
+	}
+}
+
+// TestErasedTextDoesNotComeBack: a text that is erased after it was read, and before its files are written, is removed
+// when its message comes again.
+func TestErasedTextDoesNotComeBack(t *testing.T) {
+	d := newDesk()
+	erased := strings.Replace(message, "done", "deleted", 1)
+	d.document = done(5, "text")
+	d.read = func() {
+		d.read = nil
+		d.document = &Document{Status: "deleted"}
+		if code := d.post(t, "bucketocr.document.v1.ended", erased); code != 200 {
+			t.Errorf("answered %d", code)
+		}
+	}
+	if code := d.post(t, "bucketocr.document.v1.ended", message); code != 503 {
+		t.Errorf("answered %d", code)
+	}
+	if code := d.post(t, "bucketocr.document.v1.ended", message); code != 200 || len(d.files) != 0 {
+		t.Errorf("answered %d, kept %v", code, d.files)
 	}
 }
 

@@ -45,8 +45,8 @@ type files interface {
 	Remove(ctx context.Context, name string, version int64) error
 }
 
-// archivist stores documents as files: NAME.md with the text, NAME.json with all other fields and the text of each
-// page.
+// archivist stores documents as files: NAME.md with the text, NAME.json with the fields of [Document] and the text of
+// each page.
 type archivist struct {
 	documents documents
 	files     files
@@ -54,7 +54,9 @@ type archivist struct {
 }
 
 // keep updates the files of a document to its current state. It reads the versions of the files before the document, so
-// that of two concurrent calls the one with the older document fails, and its message is redelivered.
+// that of two concurrent calls the one with the older document fails, and its message is redelivered. It looks at the
+// document again after writing: if that was erased meanwhile, the redelivery removes the files. An error is returned
+// for a document that should exist and does not, since a database or collection with another name looks the same.
 func (a *archivist) keep(ctx context.Context, end End) error {
 	source, name, _ := strings.Cut(strings.TrimPrefix(end.File, "gs://"), "/")
 	if source == a.bucket {
@@ -74,6 +76,8 @@ func (a *archivist) keep(ctx context.Context, end End) error {
 		return err
 	}
 	switch {
+	case d == nil && end.Status != "deleted":
+		return fmt.Errorf("there is no document: check FIRESTORE_DATABASE and FIRESTORE_COLLECTION")
 	case d == nil || d.Status == "deleted":
 		if err := a.files.Remove(ctx, markdown, textVersion); err != nil {
 			return err
@@ -98,7 +102,13 @@ func (a *archivist) keep(ctx context.Context, end End) error {
 	if err != nil {
 		return err
 	}
-	return a.files.Write(ctx, about, "application/json", data, version)
+	if err := a.files.Write(ctx, about, "application/json", data, version); err != nil {
+		return err
+	}
+	if d, err = a.documents.Get(ctx, end.ID); err == nil && (d == nil || d.Status == "deleted") {
+		err = fmt.Errorf("the document was erased while its files were written")
+	}
+	return err
 }
 
 // texts reads the texts of a document's pages.

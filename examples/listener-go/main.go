@@ -64,7 +64,7 @@ func (printer) Failed(_ context.Context, _ string, d Document) error {
 	return err
 }
 
-// Gone receives the ID of a document that was erased because its object was deleted: discard earlier results.
+// Gone receives the ID of a document that was erased, with its object or by an operator: discard earlier results.
 func (printer) Gone(_ context.Context, id string) error {
 	_, err := fmt.Printf("gone %s\n", id)
 	return err

@@ -12,8 +12,12 @@ export const emulator = '127.0.0.1:8081';
 // How far back to start if this browser has recorded nothing.
 export const since = new Date(Date.now() - 24 * 3600 * 1000);
 
-// bucketocr's rules can allow signed-in users to read: sign in with firebase/auth here, before listening starts, and
-// return the user's ID.
+// bucketocr's rules can allow signed-in users to read: sign in here, before listening starts, and return the user's ID.
+// For instance, with the imports at the top of the file:
+//   import { initializeApp } from 'firebase/app';
+//   import { getAuth, signInWithEmailAndPassword } from 'firebase/auth';
+//   const { user } = await signInWithEmailAndPassword(getAuth(initializeApp(app)), EMAIL, PASSWORD);
+//   return user.uid;
 export async function signIn() {}
 
 // true if the rules allow users to read only their own documents (OWNER_PATTERN). Firestore then needs an index:

@@ -1,6 +1,6 @@
 // Handles results of bucketocr, done or failed, each once, even if the page is reloaded.
 
-import { collection, getDocs, onSnapshot, orderBy, query, Timestamp, where } from 'firebase/firestore';
+import { collection, getDocsFromServer, onSnapshot, orderBy, query, Timestamp, where } from 'firebase/firestore';
 
 /**
  * listen delivers each result to the handler once: done(id, document, text), failed(id, document), gone(id). It records
@@ -63,13 +63,14 @@ async function react(doc, memory, handler) {
   const { id } = doc;
   const document = doc.data();
   if (document.status === 'deleted') {
-    await once(memory, id, 'gone', () => handler.gone(id));
+    await once(memory, id, 'gone', async () => { await handler.gone(id); });
   } else if (document.status === 'failed') {
-    await once(memory, id, key(document), () => handler.failed(id, document));
+    await once(memory, id, key(document), async () => { await handler.failed(id, document); });
   } else if (document.status === 'done') {
     await once(memory, id, key(document), async () => {
       const text = document.textInPages ? await pagesText(doc.ref, document) : document.text;
-      return text === null ? false : handler.done(id, document, text);
+      if (text === null) return false;
+      await handler.done(id, document, text);
     });
   }
 }
@@ -93,11 +94,12 @@ async function once(memory, id, key, action) {
  * pagesText reads a text that is too long for its document. It queries by generation, since pages of other generations
  * may exist, and sorts the pages itself, which needs no index. Generations of local runs exceed JavaScript's exact
  * integers; for these it reads all pages and selects them by their rounded generation. Skipped pages are not stored. It
- * returns null if a newer version is replacing the pages: its result will arrive as another change.
+ * returns null if a newer version is replacing the pages: its result will arrive as another change. Without a connection
+ * it fails, instead of finding only the pages that happen to be in the SDK's cache.
  */
 async function pagesText(reference, { generation, pagesDone }) {
   const all = collection(reference, 'ocr_pages');
-  const found = await getDocs(
+  const found = await getDocsFromServer(
     Number.isSafeInteger(generation) ? query(all, where('generation', '==', generation)) : all
   );
   const ours = found.docs.map((d) => d.data()).filter((p) => p.generation === generation);
