@@ -14,8 +14,10 @@ const reconcileHelp = `Finds what lost events have left undone below gs://BUCKET
 objects without a document and, with --erase, for documents whose object is gone. With --local,
 does the same for a folder, through the bucketocr up process that is running there.
 
-The deployed function does this every day (RECONCILE_BUCKETS); this command shows what it would
-find (--dry-run), or does it at once. Objects younger than an hour are left to their own events.
+The deployed function does this every day (RECONCILE_BUCKETS) for objects since the first
+deployment; this command does it at once, or shows what it would find (--dry-run), for all objects
+or those that --newer-than, --include and --exclude leave. Those younger than an hour are left to
+their own events.
 The function decides: it ignores names that INCLUDE and EXCLUDE leave out, and it erases only with
 ON_DELETE=erase, answering "filtered" otherwise. Before a document is erased, its object is looked
 up once more; the document of an object that was uploaded meanwhile is kept.
@@ -32,8 +34,9 @@ func reconcileFlags(fs *pflag.FlagSet) action {
 	f := newBackfillCmd(fs, "reconcile")
 	fs.Var(&f.older, "older-than",
 		"only objects created, or documents written, before this `TIME`: 24h (ago), 2026-11-24 or RFC 3339 (default 1h ago)")
+	fs.Var(&f.newer, "newer-than", "only objects created after this `TIME`, for instance the first deployment")
 	fs.BoolVar(&f.erase, "erase", false, "also erase documents whose object is gone")
-	section(fs, "Selection", "older-than", "erase")
+	section(fs, "Selection", "newer-than", "older-than", "erase")
 	return func(ctx context.Context, sys system, args []string) int {
 		if f.older.IsZero() {
 			f.older.Time = time.Now().Add(-backfill.MinAge)

@@ -106,7 +106,7 @@ func (h *Handler) process(ctx context.Context, ce cloudevents.Event) document.Ou
 	case err != nil:
 		h.log.ErrorContext(ctx, "event rejected, will be redelivered", "event", ce.ID(), "type", ce.Type(), "error",
 			err.Error(),
-			"advice", "the event will be redelivered for 24 h; check the trigger's event-data content type")
+			"advice", "the event will be redelivered until the subscription drops it, after 7 days as deployed; check the trigger's event-data content type")
 		return document.OutcomeRetry
 	}
 	if reason, skip := h.filter.Skip(ev); skip {
