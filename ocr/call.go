@@ -35,15 +35,19 @@ func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answe
 		a, err := k.put(ctx, img, q)
 		if err != nil && asError(err).stale && first(&k.reconnected) {
 			k.client.http.CloseIdleConnections()
-			if a, again := k.put(ctx, img, q); again == nil {
-				return a, nil
-			} // else keep the first error: the page may be the reason why the server died
+			// If the server is gone, the first error stays: the page may be the reason.
+			if again, failed := k.put(ctx, img, q); failed == nil || !gone(asError(failed).Kind) {
+				a, err = again, failed
+			}
 		}
 		if err == nil || limit == 0 || !k.retry(ctx, q, asError(err), n, limit) {
 			return a, err
 		}
 	}
 }
+
+// gone reports whether an error of this kind may mean that the server has just died.
+func gone(kind Kind) bool { return kind == KindUnavailable || kind == KindOverloaded || kind == KindLost }
 
 // put makes one request, and repeats it without fields that the server rejects by name. Since rejections cost no GPU
 // time, they do not count as tries.
@@ -106,7 +110,7 @@ func first(done *bool) bool {
 // maxWait. It returns false if the context has ended or would end before the wait.
 func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 	hooks := &k.client.cfg.hooks
-	d := firstWait << (n - 1)
+	d := firstWait << min(n-1, 10) // more than maxWait
 	d = min(max(d/2+time.Duration(hooks.rand()*float64(d)), asked), maxWait)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false

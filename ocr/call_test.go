@@ -684,6 +684,32 @@ func TestPageThatTheServerDiesOfIsLost(t *testing.T) {
 	}
 }
 
+// TestSecondAttemptDecidesUnlessTheServerIsGone: after a connection that the server may just have closed.
+func TestSecondAttemptDecidesUnlessTheServerIsGone(t *testing.T) {
+	t.Parallel()
+	broken := ocrtest.Custom(true, func(http.ResponseWriter, *ocrtest.Request) { panic(http.ErrAbortHandler) })
+	for name, c := range map[string]struct {
+		second ocrtest.Reply
+		want   ocr.Kind
+	}{
+		"refused":   {ocrtest.Error(400, "BadRequestError", "", "Failed to load image: x"), ocr.KindBadImage},
+		"timed out": {ocrtest.Platform(504), ocr.KindTimeout},
+		"lost":      {broken, ocr.KindLost},
+		"busy":      {ocrtest.Platform(429), ocr.KindLost},
+	} {
+		s := ocrtest.New(t)
+		s.Next(ocrtest.Text("x"), broken, c.second)
+		client := newClient(t, s)
+		if _, err := client.ExtractText(patience(t), ocr.Bytes(pngPage(t))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := client.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+		if e := failure(t, err); e.Kind != c.want || s.Counts().Requests != 3 {
+			t.Errorf("%s: %v after %d requests, want %s after 3", name, err, s.Counts().Requests, c.want)
+		}
+	}
+}
+
 func TestWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	page := pngPage(t)

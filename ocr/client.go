@@ -99,12 +99,14 @@ func New(cfg Config) (*Client, error) {
 		Transport:     cfg.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	c := &Client{server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != ""}}
-	c.catalog.now.Store(&target{model: cfg.Model, profile: profile})
+	configured := &target{model: cfg.Model, profile: profile}
+	c := &Client{server: s, catalog: &catalog{server: s, layout: cfg.Mode == ModeLayout, settled: cfg.Profile != "",
+		first: configured}}
+	c.catalog.now.Store(configured)
 	return c, nil
 }
 
-// Profile returns the profile of the model in use. Callers should scale pages down to its Edge. It can change once, if
+// Profile returns the profile of the model in use. Callers should scale pages down to its Edge. It can change if
 // the server turns out to serve a family other than that of the configured name.
 func (c *Client) Profile() Profile { return c.catalog.current().profile }
 

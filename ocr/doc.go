@@ -72,7 +72,7 @@
 //     configuration, which must be corrected
 //   - [KindCanceled]: the caller's context
 //
-// A call retries only errors that may pass within seconds, with three tries in all unless Config.MaxTries is set, and
+// A call retries only errors that may pass within seconds, with four tries in all unless Config.MaxTries is set, and
 // with waits that start at half a second and follow Retry-After up to 30 s. These errors are connections that are
 // refused or break while the page is being sent, 429, an immediate 502 or 503, and a 500 from the platform or from a
 // gateway that cannot reach the server. After a 401 from the platform the call tries once with a fresh token, and after

@@ -127,7 +127,8 @@ func causeError(kind Kind, phase Phase, err error) *Error {
 
 // badResponse returns the error for a 200 without a usable answer.
 func badResponse(format string, args ...any) error {
-	return &Error{Kind: KindBadResponse, Phase: PhaseRead, Status: http.StatusOK, Message: fmt.Sprintf(format, args...)}
+	return &Error{Kind: KindBadResponse, Phase: PhaseRead, Status: http.StatusOK,
+		Message: cleanText(fmt.Sprintf(format, args...))}
 }
 
 // canceled returns the error for the end of the caller's context, with its cause if it has one.
@@ -163,7 +164,8 @@ var died = regexp.MustCompile(`(?i)response was malformed|connection to the inst
 // orLost changes the kind of a refusal to KindLost if it came so long after the page was sent that the page may have
 // caused it.
 func (e *Error) orLost(after time.Duration) {
-	gateway := e.Status == http.StatusBadGateway || e.Status == http.StatusServiceUnavailable && e.RetryAfter == 0
+	gateway := e.Status == http.StatusBadGateway || e.Status == cloudflareBroken ||
+		e.Status == http.StatusServiceUnavailable && e.RetryAfter == 0
 	if gateway && (after >= atOnce || e.Platform && died.MatchString(e.Message)) {
 		e.Kind = KindLost
 	}

@@ -119,6 +119,7 @@ type catalog struct {
 	server  *server
 	layout  bool // the model must have a layout mode
 	settled bool // the profile was configured, so another model's name does not change it
+	first   *target // as configured
 	now     atomic.Pointer[target]
 	asking  sync.Mutex // held while a goroutine adopts a model
 }
@@ -139,11 +140,15 @@ func (c *catalog) probe(ctx context.Context) error {
 			return nil
 		}
 	}
+	if serves(list, c.first.model) {
+		c.now.CompareAndSwap(now, c.first)
+		return nil
+	}
 	return &Error{Kind: KindWrongModel, Phase: PhaseRead, Status: http.StatusOK, Message: notServed(now.model, list)}
 }
 
-// adopt replaces the wanted model, which the server does not have, with the server's only one, and reports whether
-// another try makes sense. If it does not, adopt adds its findings to the refusal. The profile is kept unless it was
+// adopt replaces the wanted model, which the server does not have, with the configured one or the server's only one, and
+// reports whether another try makes sense. If it does not, adopt adds its findings to the refusal. The profile is kept unless it was
 // chosen by name too and the new name is more specific. Concurrent calls run one after the other, and all but the first
 // find the model already replaced.
 func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) bool {
@@ -157,8 +162,11 @@ func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) boo
 	case err != nil:
 		refused.Message = cleanText(refused.Message + "; asked for its models: " + err.Error())
 		return false
-	case slices.ContainsFunc(list, func(m listed) bool { return string(m.Name) == wanted.model }):
+	case serves(list, wanted.model):
 		return false // the gateway has it, but the server behind the gateway does not: the refusal explains it best
+	case serves(list, c.first.model): // it is back
+		c.now.Store(c.first)
+		return true
 	case len(list) != 1:
 		refused.Message = notServed(wanted.model, list)
 		return false
@@ -189,6 +197,10 @@ func (c *catalog) narrow(refused *target, size int) bool {
 type listed struct {
 	Name  lenientString `json:"id"`
 	Limit lenientInt    `json:"max_model_len"` // its context in tokens; 0 if not stated
+}
+
+func serves(list []listed, model string) bool {
+	return slices.ContainsFunc(list, func(m listed) bool { return string(m.Name) == model })
 }
 
 func notServed(wanted string, list []listed) string {

@@ -3,7 +3,10 @@ package ocr_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +36,49 @@ func TestOnlyModelIsAdoptedAndRemembered(t *testing.T) {
 	if !c.Healthy(patience(t)) {
 		t.Error("not healthy with the model that was adopted")
 	}
+}
+
+// TestConfiguredModelComesBack: a client that adopted another name uses the configured one as soon as it is served.
+func TestConfiguredModelComesBack(t *testing.T) {
+	t.Parallel()
+	served := `"other"`
+	inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case r.URL.Path == "/v1/models":
+			var list []string
+			for name := range strings.SplitSeq(served, " ") {
+				list = append(list, `{"id":`+name+`}`)
+			}
+			fmt.Fprintf(w, `{"data":[%s]}`, strings.Join(list, ","))
+		case slices.ContainsFunc(strings.Fields(served), func(name string) bool {
+			return strings.Contains(string(body), `"model":`+name)
+		}):
+			fmt.Fprint(w, `{"choices":[{"message":{"content":"text"},"finish_reason":"stop"}]}`)
+		default:
+			w.WriteHeader(404)
+			fmt.Fprint(w, `{"error":{"message":"The model does not exist.","type":"NotFoundError","param":"model","code":404}}`)
+		}
+	}, func(t *testing.T, cfg ocr.Config) {
+		cfg.Model = "mine"
+		c, err := ocr.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, served = range []string{`"other"`, `"mine" "scans"`} {
+			if _, err := c.ExtractText(t.Context(), ocr.Bytes(pngPage(t))); err != nil {
+				t.Errorf("serving %s: %v", served, err)
+			}
+		}
+		served = `"other"`
+		if _, err := c.ExtractText(t.Context(), ocr.Bytes(pngPage(t))); err != nil {
+			t.Error(err)
+		}
+		served = `"mine" "scans"`
+		if !c.Healthy(t.Context()) {
+			t.Error("not healthy with the configured model")
+		}
+	})
 }
 
 func TestNoQuestionWithoutNeed(t *testing.T) {

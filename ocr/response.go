@@ -357,6 +357,9 @@ func asText(raw json.RawMessage) string {
 	return string(raw)
 }
 
+// Statuses of Cloudflare's own for an origin that broke the connection, and for one that has not answered for 100 s.
+const cloudflareBroken, cloudflareTimeout = 520, 524
+
 // classify returns the kind of error for a status. If a status is ambiguous, the body decides.
 func classify(status int, r refusal) Kind {
 	switch {
@@ -376,7 +379,7 @@ func classify(status int, r refusal) Kind {
 		return KindOverloaded
 	case status == http.StatusNotImplemented:
 		return KindBadImage
-	case status == http.StatusGatewayTimeout:
+	case status == http.StatusGatewayTimeout, status == cloudflareTimeout:
 		return KindTimeout
 	case status == http.StatusInternalServerError && unreachable(r):
 		return KindUnavailable
@@ -406,6 +409,10 @@ func classifyBadRequest(r refusal) Kind {
 		}
 	}
 	switch {
+	// vLLM, about VLLM_MAX_IMAGE_PIXELS and a picture that alone exceeds its context
+	case strings.Contains(start, "image dimensions ") && strings.Contains(start, " exceed the maximum of "),
+		strings.Contains(start, "longer than the maximum model length"):
+		return KindTooLarge
 	case strings.Contains(start, "invalid model name passed in model="): // LiteLLM
 		return KindWrongModel
 	case strings.Contains(r.kind, "no_db_connection"): // LiteLLM, which looks up unknown keys

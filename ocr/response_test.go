@@ -45,6 +45,12 @@ var statusCases = []struct {
 	{"undecodable image",
 		ocrtest.Error(400, "BadRequestError", "",
 			"Failed to load image: cannot identify image file <_io.BytesIO object>"), ocr.KindBadImage, 1},
+	{"over VLLM_MAX_IMAGE_PIXELS", ocrtest.Error(400, "BadRequestError", "",
+		"Image dimensions 9000x6000 (54000000 pixels) exceed the maximum of 50000000 pixels. Set VLLM_MAX_IMAGE_PIXELS "+
+			"to increase this limit."), ocr.KindTooLarge, 1},
+	{"picture longer than the context", ocrtest.Error(400, "BadRequestError", "",
+		"The decoder prompt (length 4108) is longer than the maximum model length of 4096. Make sure that it is no "+
+			"longer than the maximum."), ocr.KindTooLarge, 1},
 	{"processor refuses",
 		ocrtest.Error(400, "BadRequestError", "", "Failed to apply LightOnOCRProcessor on data={'text': '…'}"),
 		ocr.KindBadImage, 1},
@@ -112,6 +118,8 @@ var statusCases = []struct {
 	{"empty 503", ocrtest.Empty(503), ocr.KindOverloaded, 4},
 	{"408 of a proxy", ocrtest.HTML(408, "<h1>Request Timeout</h1>"), ocr.KindUnavailable, 4},
 	{"409", ocrtest.HTML(409, "x"), ocr.KindBadRequest, 1},
+	{"524 of a proxy", ocrtest.HTML(524, "A timeout occurred"), ocr.KindTimeout, 1},
+	{"520 of a proxy, at once", ocrtest.HTML(520, "x"), ocr.KindUnavailable, 4},
 	{"521 of a proxy", ocrtest.HTML(521, "x"), ocr.KindUnavailable, 4},
 	{"204", ocrtest.Empty(204), ocr.KindBadResponse, 1},
 	// connections
