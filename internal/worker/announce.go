@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -43,6 +44,9 @@ func (w *Worker) announceOnce(ctx context.Context, stored *document.Stored) (*do
 		}
 		told, cancel := context.WithTimeout(ctx, notifyTime)
 		err := w.o.Notify.Notify(told, document.EndOf(stored.Record))
+		if err != nil && told.Err() != nil && ctx.Err() == nil {
+			err = fmt.Errorf("%w: no answer within %v", document.ErrTopicUnavailable, notifyTime)
+		}
 		cancel()
 		if err != nil {
 			return nil, err

@@ -230,6 +230,25 @@ func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 	})
 }
 
+// TestTopicThatHangsIsUnavailable: the worker's own limit for it is no deadline of the delivery.
+func TestTopicThatHangsIsUnavailable(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.Notify = hanging{}
+		res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(121)))
+		if res.Outcome != document.OutcomeDone || res.Fault.Code != document.CodeTopicUnavailable {
+			t.Errorf("%s, %+v", res.Outcome, res.Fault)
+		}
+	})
+}
+
+// hanging is a topic that does not answer.
+type hanging struct{}
+
+func (hanging) Notify(ctx context.Context, _ document.End) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // TestSwitchedOffAnnouncementsAreForgotten: after NOTIFY_TOPIC was unset, the sweep clears pending announcements.
 func TestSwitchedOffAnnouncementsAreForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

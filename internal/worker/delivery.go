@@ -715,10 +715,13 @@ func (d *delivery) lost(ctx context.Context, res Result) Result {
 // gone finds out why a generation cannot be opened: another one is live, whose event is on the way, or none is. It
 // returns before the lease needs renewal.
 func (d *delivery) gone(ctx context.Context, err error) (*document.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, document.RenewEvery)
+	limited, cancel := context.WithTimeout(ctx, document.RenewEvery)
 	defer cancel()
-	live, attrs, liveErr := d.w.o.Objects.Live(ctx, d.ev.Bucket, d.ev.Name)
+	live, attrs, liveErr := d.w.o.Objects.Live(limited, d.ev.Bucket, d.ev.Name)
 	switch {
+	case limited.Err() != nil && ctx.Err() == nil:
+		return nil, fmt.Errorf("asking which generation is live: %w: no answer within %v",
+			document.ErrStorageUnavailable, document.RenewEvery)
 	case errors.Is(liveErr, document.ErrObjectGone):
 		return nil, err
 	case liveErr != nil:

@@ -7,13 +7,17 @@ import (
 	"strings"
 	"time"
 
+	"cloud.google.com/go/auth"
+	"cloud.google.com/go/auth/credentials"
 	"cloud.google.com/go/compute/metadata"
 	api "cloud.google.com/go/firestore/apiv1"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	grpcmetadata "google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/bucketocr/bucketocr/internal/gcp"
 )
@@ -45,13 +49,20 @@ func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error)
 	if err != nil {
 		return nil, err
 	}
-	client := []option.ClientOption{option.WithGRPCDialOption(pings())}
+	var client []option.ClientOption
 	if c.Emulator != "" {
 		conn, err := dialEmulator(c.Emulator, opts...)
 		if err != nil {
 			return nil, err
 		}
 		client = []option.ClientOption{option.WithGRPCConn(conn)}
+	} else {
+		creds, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: api.DefaultAuthScopes()})
+		if err != nil {
+			return nil, &gcp.CredentialsError{Err: err}
+		}
+		creds.TokenProvider = tokens{creds.TokenProvider}
+		client = []option.ClientOption{option.WithGRPCDialOption(pings()), option.WithAuthCredentials(creds)}
 	}
 	// The client keeps this context for fetching tokens, beyond this call.
 	rpc, err := api.NewClient(context.WithoutCancel(ctx), client...)
@@ -60,6 +71,18 @@ func dial(ctx context.Context, c Config, opts ...grpc.DialOption) (*conn, error)
 	}
 	return &conn{
 		rpc: rpc, database: fmt.Sprintf("projects/%s/databases/%s", project, c.Database), collection: c.Collection}, nil
+}
+
+// tokens makes a failure to get an access token that may pass one of the connection. To gRPC every such failure is
+// Unauthenticated, like the lack of a role.
+type tokens struct{ auth.TokenProvider }
+
+func (p tokens) Token(ctx context.Context) (*auth.Token, error) {
+	token, err := p.TokenProvider.Token(ctx)
+	if err != nil && !gcp.CredentialsRefused(err) {
+		return nil, status.Errorf(codes.Unavailable, "no access token: %s", gcp.Cause(err))
+	}
+	return token, err
 }
 
 // projectID returns the given project, or else the metadata server's.
