@@ -409,7 +409,7 @@ func (u *upRun) recorded(ctx context.Context, ev document.Event) bool {
 
 // allDone reports whether all records are finished: an unfinished one has a due time.
 func (u *upRun) allDone(ctx context.Context) (bool, error) {
-	due, err := u.records.Due(ctx, time.Now().AddDate(100, 0, 0), 1)
+	due, err := u.records.Due(ctx, time.Time{}, time.Now().AddDate(100, 0, 0), 1)
 	return len(due) == 0, ignoreEnd(ctx, err)
 }
 

@@ -82,8 +82,8 @@ type Store interface {
 	// ClearPages removes the page documents of all generations but keep (0: of all), and never those of the record's
 	// current generation, unless the record is a marker, so that an overtaken caller does no harm. It may be repeated.
 	ClearPages(ctx context.Context, id string, keep int64) error
-	// Due lists at most limit records whose Due is not after now, the longest overdue first.
-	Due(ctx context.Context, now time.Time, limit int) ([]*Stored, error)
+	// Due lists at most limit records whose Due is neither before since nor after now, the longest overdue first.
+	Due(ctx context.Context, since, now time.Time, limit int) ([]*Stored, error)
 	// Reusable returns a record with that ReuseKey, which must not be empty: any one if there are several, nil if there
 	// is none.
 	Reusable(ctx context.Context, key string) (*Stored, error)

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 	"github.com/bucketocr/bucketocr/ocr"
 )
 
@@ -233,7 +235,7 @@ func TestTopicThatIsAwayCostsNothingButTime(t *testing.T) {
 // TestTopicThatHangsIsUnavailable: the worker's own limit for it is no deadline of the delivery.
 func TestTopicThatHangsIsUnavailable(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.options.Notify = hanging{}
+		w.options.Notify = &hanging{}
 		res := w.worker().Process(t.Context(), w.bucket.Put("a.png", picture(121)))
 		if res.Outcome != document.OutcomeDone || res.Fault.Code != document.CodeTopicUnavailable {
 			t.Errorf("%s, %+v", res.Outcome, res.Fault)
@@ -241,10 +243,54 @@ func TestTopicThatHangsIsUnavailable(t *testing.T) {
 	})
 }
 
-// hanging is a topic that does not answer.
-type hanging struct{}
+// TestTopicThatHangsDelaysNoOtherWork: a sweep gives a topic that fails the time of its first announcements, reads each
+// record that is due once, however many ends are unannounced, and turns to the others.
+func TestTopicThatHangsDelaysNoOtherWork(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		const ends = 400
+		w.options.Notify = &hanging{}
+		p := w.worker()
+		w.answer = func(_ context.Context, text string) (ocr.Result, error) { return result(text), nil }
+		for n := range ends {
+			p.Process(t.Context(), w.bucket.Put(fmt.Sprintf("%d.png", n), picture(30+n%50)))
+		}
+		w.answer = func(context.Context, string) (ocr.Result, error) {
+			return ocr.Result{}, &ocr.Error{Kind: ocr.KindUnavailable}
+		}
+		p.Process(t.Context(), w.bucket.Put("late.png", picture(99)))
+		w.answer = nil
+		time.Sleep(time.Hour)
+		topic := &hanging{}
+		w.options.Notify = topic
+		records := &listed{Memory: w.records}
+		w.options.Records = records
+		w.worker().Sweep(t.Context())
+		if status := w.stored("late.png").Status; status != document.StatusDone {
+			t.Error("late.png is", status)
+		}
+		if asked := topic.asked.Load(); asked > 10 || records.n > ends+200 {
+			t.Errorf("the topic was asked %d times, %d records were listed", asked, records.n)
+		}
+	})
+}
 
-func (hanging) Notify(ctx context.Context, _ document.End) error {
+// listed counts the records that Due returns.
+type listed struct {
+	*documenttest.Memory
+	n int
+}
+
+func (l *listed) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
+	due, err := l.Memory.Due(ctx, since, now, limit)
+	l.n += len(due)
+	return due, err
+}
+
+// hanging is a topic that does not answer.
+type hanging struct{ asked atomic.Int64 }
+
+func (h *hanging) Notify(ctx context.Context, _ document.End) error {
+	h.asked.Add(1)
 	<-ctx.Done()
 	return ctx.Err()
 }

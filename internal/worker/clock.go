@@ -60,8 +60,8 @@ func (t timed) Commit(ctx context.Context, id string, from *document.Stored, cha
 	return s, err
 }
 
-func (t timed) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
-	due, err := t.Store.Due(ctx, now, limit)
+func (t timed) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
+	due, err := t.Store.Due(ctx, since, now, limit)
 	if len(due) > 0 {
 		t.clock.learn(ctx, due[0])
 	}

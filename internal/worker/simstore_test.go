@@ -170,12 +170,12 @@ func (st simStore) Reusable(ctx context.Context, key string) (*document.Stored, 
 	return st.memory.Reusable(ctx, key)
 }
 
-func (st simStore) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+func (st simStore) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
 	c := &call{op: "due"}
 	if v := st.s.park(ctx, c); v.err != nil {
 		return nil, v.err
 	}
-	due, err := st.memory.Due(ctx, now, limit)
+	due, err := st.memory.Due(ctx, since, now, limit)
 	if len(due) > 0 {
 		st.hear(c)
 	}

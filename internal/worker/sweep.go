@@ -3,7 +3,9 @@ package worker
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -39,8 +41,10 @@ type sweep struct {
 	w     *Worker
 	until time.Time
 	seen  map[string]bool    // tried in this sweep, with whatever outcome
-	stuck int                // tried, and still due
+	since time.Time          // what was due before that has been tried
 	left  []*document.Stored // due at the last look
+
+	topicFails atomic.Bool // the ends that are still to be announced wait for the next sweep
 
 	tally tally
 	mu    sync.Mutex
@@ -68,30 +72,35 @@ func (t *tally) count(res Result) {
 func (s *sweep) run(ctx context.Context) error {
 	for {
 		batch, err := s.batch(ctx)
-		if err != nil || len(batch) == 0 || s.over() {
+		if err != nil {
 			return err
+		}
+		if len(batch) == 0 || s.over() {
+			break
 		}
 		s.takeBatch(ctx, batch)
 	}
+	if len(s.seen) == 0 { // the only look was the last
+		return nil
+	}
+	due, err := s.w.o.Records.Due(ctx, time.Time{}, s.w.clock.now(), sweepBatch)
+	s.left = due
+	return err
 }
 
-// batch reads the next records that this sweep has not tried. Records that it tried and that are still due (another
-// worker holds them) are at the front of the answer again, so the limit grows by their number.
+// batch reads the next records that this sweep has not tried. Those that it tried are due before them, or at the same
+// time, so the limit grows by the number of the latter.
 func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
-	for {
-		limit := sweepBatch + s.stuck
-		due, err := s.w.o.Records.Due(ctx, s.w.clock.now(), limit)
+	for tried := 0; ; {
+		limit := sweepBatch + tried
+		due, err := s.w.o.Records.Due(ctx, s.since, s.w.clock.now(), limit)
 		if err != nil {
 			return nil, err
 		}
-		var untried []*document.Stored
-		s.stuck, s.left = 0, due
-		for _, r := range due {
-			if s.seen[r.Object().ID()] {
-				s.stuck++
-				continue
-			}
-			untried = append(untried, r)
+		untried := slices.DeleteFunc(slices.Clone(due), func(r *document.Stored) bool { return s.seen[r.Object().ID()] })
+		s.left, tried = due, len(due)-len(untried)
+		if len(due) > 0 {
+			s.since = due[len(due)-1].Due
 		}
 		if len(untried) > 0 || len(due) < limit {
 			return untried, nil
@@ -120,12 +129,19 @@ func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 }
 
 // redeliver delivers a record's own event. If another generation is live in the bucket by now, its event may never
-// arrive, so the sweep delivers that one as well.
+// arrive, so the sweep delivers that one as well. Once an announcement has failed, no other is tried: a topic that hangs
+// would take the sweep's whole time.
 func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
+	if r.Unannounced() && s.topicFails.Load() {
+		return
+	}
 	ev := document.Event{Kind: document.KindFinalized, ID: r.EventID, Time: r.EventTime, Object: r.Object(),
 		Attributes: document.Attributes{ContentType: r.ContentType, Size: r.Size, MD5: r.MD5, Metadata: r.Metadata}}
 	res := s.w.deliver(ctx, bySchedule, ev, document.Seen(r))
 	s.count(res)
+	if c := res.Fault.Code; c == document.CodeTopicUnavailable || c == document.CodeTopicMisconfigured {
+		s.topicFails.Store(true)
+	}
 	if res.live != nil {
 		s.count(s.w.deliver(ctx, bySchedule, *res.live, document.Unread()))
 	}

@@ -12,6 +12,7 @@ import (
 var due = []check{
 	{"due in order, up to now", dueInOrder},
 	{"due up to the limit", dueLimit},
+	{"due since a time", dueSince},
 	{"due forgets the ended", dueEnded},
 	{"due returns what Update takes", dueUpdates},
 }
@@ -19,7 +20,7 @@ var due = []check{
 // dueNames returns the names of the due records.
 func dueNames(t *testing.T, ctx context.Context, s document.Store, now time.Time, limit int) []string {
 	t.Helper()
-	got, err := s.Due(ctx, now, limit)
+	got, err := s.Due(ctx, time.Time{}, now, limit)
 	if err != nil {
 		t.Fatalf("Due: %v", err)
 	}
@@ -44,6 +45,27 @@ func dueLimit(t *testing.T, ctx context.Context, s document.Store) {
 	same(t, "Due", []string{"a", "b"}, dueNames(t, ctx, s, at(100), 2))
 }
 
+func dueSince(t *testing.T, ctx context.Context, s document.Store) {
+	mustCreateDue(t, ctx, s, map[string]int{"c": 3, "a": 1, "e": 5, "b": 2, "d": 4})
+	for since, want := range map[time.Time][]string{
+		at(2):                              {"b", "c", "d"},
+		at(2).Add(time.Microsecond):        {"c", "d"},
+		at(4):                              {"d"},
+		at(4).Add(time.Microsecond):        nil,
+		at(2).In(time.FixedZone("", 3600)): {"b", "c", "d"},
+	} {
+		got, err := s.Due(ctx, since, at(4), 100)
+		if err != nil {
+			t.Fatalf("Due: %v", err)
+		}
+		var names []string
+		for _, r := range got {
+			names = append(names, r.Name)
+		}
+		same(t, "Due since "+since.String(), want, names)
+	}
+}
+
 func dueEnded(t *testing.T, ctx context.Context, s document.Store) {
 	first := mustCreate(t, ctx, s, claimed("ending"))
 	mustCreate(t, ctx, s, done("done", "text"))
@@ -56,7 +78,7 @@ func dueEnded(t *testing.T, ctx context.Context, s document.Store) {
 
 func dueUpdates(t *testing.T, ctx context.Context, s document.Store) {
 	stored := mustCreate(t, ctx, s, claimed("sweep me"))
-	got, err := s.Due(ctx, at(100), 1)
+	got, err := s.Due(ctx, time.Time{}, at(100), 1)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("Due = %v, %v; want one record", got, err)
 	}

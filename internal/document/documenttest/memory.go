@@ -150,7 +150,7 @@ func (m *Memory) ClearPages(ctx context.Context, id string, keep int64) error {
 }
 
 // Due implements [document.Store].
-func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+func (m *Memory) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
 	if err := m.step(ctx, "due", ""); err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (m *Memory) Due(ctx context.Context, now time.Time, limit int) ([]*document
 	defer m.mu.Unlock()
 	var due []*document.Stored
 	for _, s := range m.records {
-		if !s.Due.IsZero() && !s.Due.After(now) {
+		if !s.Due.IsZero() && !s.Due.Before(since) && !s.Due.After(now) {
 			due = append(due, s)
 		}
 	}

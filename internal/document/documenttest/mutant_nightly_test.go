@@ -36,7 +36,7 @@ var mutants = []string{
 	"page unstamped", "continuation lost",
 	"write id kept", "version kept", "read time missing", "read time of the write", "shared record", "stamp missing",
 	"stamp of the caller", "stamp over carried time",
-	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "any is reusable",
+	"due lost", "due backwards", "due of the ended", "due without limit", "due exclusive", "due since ever", "any is reusable",
 	"reusable for ever", "reusable without text", "clear all", "clear at most 500",
 	"fields merged", "marker bare", "text cut", "bytes raw", "generation as float", "deaf to the context",
 	"watch once", "watch swallows", "watch starts late",

@@ -162,14 +162,16 @@ func (m *mutant) ClearPages(ctx context.Context, id string, keep int64) error {
 	return m.Memory.ClearPages(ctx, id, keep)
 }
 
-func (m *mutant) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+func (m *mutant) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
 	switch m.fault {
 	case "due without limit":
 		limit = 1000
+	case "due since ever":
+		since = time.Time{}
 	case "due exclusive":
 		now = now.Add(-time.Nanosecond)
 	}
-	got, err := m.Memory.Due(ctx, now, limit)
+	got, err := m.Memory.Due(ctx, since, now, limit)
 	if m.fault == "due backwards" {
 		slices.Reverse(got)
 	}

@@ -34,7 +34,7 @@ func missing(t *testing.T, ctx context.Context, s document.Store) {
 	if got, err := s.Pages(ctx, "nothing", 1); len(got) != 0 || err != nil {
 		t.Errorf("Pages of nothing = %+v, %v; want none, nil", got, err)
 	}
-	if got, err := s.Due(ctx, at(0), 10); len(got) != 0 || err != nil {
+	if got, err := s.Due(ctx, time.Time{}, at(0), 10); len(got) != 0 || err != nil {
 		t.Errorf("Due of nothing = %+v, %v; want none, nil", got, err)
 	}
 	if err := s.ClearPages(ctx, "nothing", 0); err != nil {
@@ -165,7 +165,7 @@ func readTimes(t *testing.T, ctx context.Context, s document.Store) {
 	second := mustCreate(t, ctx, s, claimed("second"))
 	check("the second commit", second, first.ReadAt)
 	check("Get", mustGet(t, ctx, s, id), second.ReadAt)
-	due, err := s.Due(ctx, at(100), 10)
+	due, err := s.Due(ctx, time.Time{}, at(100), 10)
 	if err != nil || len(due) != 2 {
 		t.Fatalf("Due = %d records, %v; want 2", len(due), err)
 	}

@@ -63,7 +63,7 @@ func TestReadErrorsAreClassified(t *testing.T) {
 				_, err := document.Update(ctx, r, id, document.Unread(), claim)
 				return err
 			})
-			check("RunQuery", func() error { _, err := r.Due(ctx, time.Now(), 1); return err })
+			check("RunQuery", func() error { _, err := r.Due(ctx, time.Time{}, time.Now(), 1); return err })
 			check("RunQuery", func() error { _, err := r.Pages(ctx, id, 1); return err })
 			check("RunQuery", func() error { return r.ClearPages(ctx, id, 1) })
 			check("RunQuery", func() error { _, err := r.Reusable(ctx, "k"); return err })

@@ -95,7 +95,7 @@ func operations(s *Store) map[string]func(context.Context) error {
 		},
 		"Pages":      func(ctx context.Context) error { _, err := s.Pages(ctx, id, 1); return err },
 		"ClearPages": func(ctx context.Context) error { return s.ClearPages(ctx, id, 1) },
-		"Due":        func(ctx context.Context) error { _, err := s.Due(ctx, time.Now(), 1); return err },
+		"Due":        func(ctx context.Context) error { _, err := s.Due(ctx, time.Time{}, time.Now(), 1); return err },
 		"Reusable":   func(ctx context.Context) error { _, err := s.Reusable(ctx, "k"); return err },
 		"Heads":      func(ctx context.Context) error { _, err := s.Heads(ctx, []string{id}); return err },
 		"Tally":      func(ctx context.Context) error { _, err := s.Tally(ctx); return err },

@@ -228,20 +228,26 @@ func applied(w *pb.Write, answer *pb.CommitResponse) *document.Stored {
 		ReadAt: answer.CommitTime.AsTime()}
 }
 
-// Due lists at most limit records whose Due is not after now, the longest overdue first. The query is
+// Due lists at most limit records whose Due is neither before since nor after now, the longest overdue first. The query
+// is
 //
-//	due <= now, ordered by due
+//	due >= since, due <= now, ordered by due
 //
 // on the index that Firestore keeps for every field, which omits records without due. It costs one read per record
 // listed.
-func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
+func (s *Store) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
 	c, err := s.open(ctx, "due")
 	if err != nil {
 		return nil, err
 	}
+	span := []*pb.StructuredQuery_Filter{
+		where("due", pb.StructuredQuery_FieldFilter_LESS_THAN_OR_EQUAL, momentValue(now))}
+	if !since.IsZero() {
+		span = append(span, where("due", pb.StructuredQuery_FieldFilter_GREATER_THAN_OR_EQUAL, momentValue(since)))
+	}
 	docs, at, err := c.query(ctx, c.root(), &pb.StructuredQuery{
 		From:    from(c.collection),
-		Where:   where("due", pb.StructuredQuery_FieldFilter_LESS_THAN_OR_EQUAL, momentValue(now)),
+		Where:   and(span),
 		OrderBy: []*pb.StructuredQuery_Order{{Field: field("due"), Direction: pb.StructuredQuery_ASCENDING}},
 		Limit:   wrapperspb.Int32(int32(min(limit, math.MaxInt32))),
 	})

@@ -112,7 +112,7 @@ func TestCallsOfEachOperation(t *testing.T) {
 		t.Errorf("complete without a lease: %v", err)
 	}
 	expect("a refusal on a belief", "BatchGetDocuments")
-	if _, err := r.Due(t.Context(), time.Now(), 5); err != nil {
+	if _, err := r.Due(t.Context(), time.Time{}, time.Now(), 5); err != nil {
 		t.Error(err)
 	}
 	expect("due", "RunQuery")

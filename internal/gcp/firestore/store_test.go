@@ -50,7 +50,7 @@ func TestErrorIsTheContextsOnceItHasEnded(t *testing.T) {
 			context.Canceled) {
 			t.Errorf("Update = %v, want Canceled", err)
 		}
-		if _, err := r.Due(stopped, time.Now(), 1); !errors.Is(err, context.Canceled) {
+		if _, err := r.Due(stopped, time.Time{}, time.Now(), 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("Due = %v, want Canceled", err)
 		}
 	}

@@ -139,7 +139,7 @@ func TestDamageUnderWay(t *testing.T) {
 	shut(t, s)
 	s = open(t, dir)
 	zeroFrom(t, databaseIn(dir), 40*4096)
-	_, err := s.Due(t.Context(), time.Now(), 1000)
+	_, err := s.Due(t.Context(), time.Time{}, time.Now(), 1000)
 	if !errors.Is(err, document.ErrStoreMisconfigured) || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("reading what is damaged: %v", err)
 	}

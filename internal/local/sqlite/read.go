@@ -52,9 +52,9 @@ func (s *Store) Pages(ctx context.Context, id string, generation int64) ([]docum
 }
 
 // Due implements [document.Store]. Records due at the same time are in the order of their ids.
-func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*document.Stored, error) {
-	const query = "SELECT id, rev, doc FROM records WHERE due <= ? ORDER BY due, id LIMIT ?"
-	_, due, err := readRecords(ctx, s.read, query, Nanos(now), max(limit, 0))
+func (s *Store) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
+	const query = "SELECT id, rev, doc FROM records WHERE due BETWEEN ? AND ? ORDER BY due, id LIMIT ?"
+	_, due, err := readRecords(ctx, s.read, query, Nanos(since), Nanos(now), max(limit, 0))
 	return due, err
 }
 

@@ -171,7 +171,7 @@ func TestDueBeyondTime(t *testing.T) {
 		{time.Date(9001, 1, 1, 0, 0, 0, 0, time.UTC), 9, 1},
 		{time.Date(9001, 1, 1, 0, 0, 0, 0, time.UTC), -1, 0},
 	} {
-		if got, err := s.Due(t.Context(), test.now, test.limit); len(got) != test.want || err != nil {
+		if got, err := s.Due(t.Context(), time.Time{}, test.now, test.limit); len(got) != test.want || err != nil {
 			t.Errorf("Due(%v, %d) = %d records, %v; want %d", test.now, test.limit, len(got), err, test.want)
 		}
 	}
@@ -249,7 +249,7 @@ func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
 	if got := get(t, s, "again"); got.Status != document.StatusDone || got.Rereading == nil || got.Due.After(now) {
 		t.Errorf("a document that was being read again is %+v", got.Record)
 	}
-	if due, err := s.Due(t.Context(), now, 9); len(due) != 3 || err != nil {
+	if due, err := s.Due(t.Context(), time.Time{}, now, 9); len(due) != 3 || err != nil {
 		t.Errorf("%d records due, %v; want 3", len(due), err)
 	}
 	old := *got.Record
