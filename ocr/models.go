@@ -147,10 +147,10 @@ func (c *catalog) probe(ctx context.Context) error {
 	return &Error{Kind: KindWrongModel, Phase: PhaseRead, Status: http.StatusOK, Message: notServed(now.model, list)}
 }
 
-// adopt replaces the wanted model, which the server does not have, with the configured one or the server's only one, and
-// reports whether another try makes sense. If it does not, adopt adds its findings to the refusal. The profile is kept unless it was
-// chosen by name too and the new name is more specific. Concurrent calls run one after the other, and all but the first
-// find the model already replaced.
+// adopt replaces the wanted model, which the server does not have, with the configured one or the server's only one,
+// and reports whether another try makes sense. If it does not, adopt adds its findings to the refusal. The profile is
+// kept unless it was chosen by name too and the new name is more specific. Concurrent calls run one after the other,
+// and all but the first find the model already replaced.
 func (c *catalog) adopt(ctx context.Context, wanted *target, refused *Error) bool {
 	c.asking.Lock()
 	defer c.asking.Unlock()

@@ -97,7 +97,8 @@ func (s *sweep) batch(ctx context.Context) ([]*document.Stored, error) {
 		if err != nil {
 			return nil, err
 		}
-		untried := slices.DeleteFunc(slices.Clone(due), func(r *document.Stored) bool { return s.seen[r.Object().ID()] })
+		untried := slices.DeleteFunc(slices.Clone(due),
+			func(r *document.Stored) bool { return s.seen[r.Object().ID()] })
 		s.left, tried = due, len(due)-len(untried)
 		if len(due) > 0 {
 			s.since = due[len(due)-1].Due
@@ -129,8 +130,8 @@ func (s *sweep) takeBatch(ctx context.Context, batch []*document.Stored) {
 }
 
 // redeliver delivers a record's own event. If another generation is live in the bucket by now, its event may never
-// arrive, so the sweep delivers that one as well. Once an announcement has failed, no other is tried: a topic that hangs
-// would take the sweep's whole time.
+// arrive, so the sweep delivers that one as well. Once an announcement has failed, no other is tried: a topic that
+// hangs would take the sweep's whole time.
 func (s *sweep) redeliver(ctx context.Context, r *document.Stored) {
 	if r.Unannounced() && s.topicFails.Load() {
 		return

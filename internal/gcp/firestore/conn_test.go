@@ -18,8 +18,8 @@ type failing struct{ err error }
 
 func (f failing) Token(context.Context) (*auth.Token, error) { return nil, f.err }
 
-// TestPassingTokenFailureIsNoMisconfiguration: gRPC returns an error of the credentials as it is if it has a status, and
-// as Unauthenticated otherwise.
+// TestPassingTokenFailureIsNoMisconfiguration: gRPC returns an error of the credentials as it is if it has a status,
+// and as Unauthenticated otherwise.
 func TestPassingTokenFailureIsNoMisconfiguration(t *testing.T) {
 	t.Parallel()
 	answer := func(code int) error { return &auth.Error{Response: &http.Response{StatusCode: code}} }
@@ -27,7 +27,7 @@ func TestPassingTokenFailureIsNoMisconfiguration(t *testing.T) {
 		err  error
 		want error
 	}{
-		"metadata server down":         {errors.New("dial tcp 169.254.169.254:80: connection refused"), document.ErrStoreUnavailable},
+		"metadata server down":         {errors.New("connection refused"), document.ErrStoreUnavailable},
 		"metadata server starts":       {&metadata.Error{Code: 503}, document.ErrStoreUnavailable},
 		"token service fails":          {answer(500), document.ErrStoreUnavailable},
 		"token service is busy":        {answer(429), document.ErrStoreUnavailable},
