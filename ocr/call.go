@@ -47,7 +47,9 @@ func (k *call) ask(ctx context.Context, img Image, q question, limit int) (answe
 }
 
 // gone reports whether an error of this kind may mean that the server has just died.
-func gone(kind Kind) bool { return kind == KindUnavailable || kind == KindOverloaded || kind == KindLost }
+func gone(kind Kind) bool {
+	return kind == KindUnavailable || kind == KindOverloaded || kind == KindLost
+}
 
 // put makes one request, and repeats it without fields that the server rejects by name. Since rejections cost no GPU
 // time, they do not count as tries.

@@ -117,8 +117,8 @@ const (
 // catalog tracks the server's models and the one that requests are addressed to.
 type catalog struct {
 	server  *server
-	layout  bool // the model must have a layout mode
-	settled bool // the profile was configured, so another model's name does not change it
+	layout  bool    // the model must have a layout mode
+	settled bool    // the profile was configured, so another model's name does not change it
 	first   *target // as configured
 	now     atomic.Pointer[target]
 	asking  sync.Mutex // held while a goroutine adopts a model
