@@ -719,11 +719,11 @@ func (d *delivery) gone(ctx context.Context, err error) (*document.Event, error)
 	defer cancel()
 	live, attrs, liveErr := d.w.o.Objects.Live(limited, d.ev.Bucket, d.ev.Name)
 	switch {
-	case limited.Err() != nil && ctx.Err() == nil:
-		return nil, fmt.Errorf("asking which generation is live: %w: no answer within %v",
-			document.ErrStorageUnavailable, document.RenewEvery)
 	case errors.Is(liveErr, document.ErrObjectGone):
 		return nil, err
+	case liveErr != nil && limited.Err() != nil && ctx.Err() == nil:
+		return nil, fmt.Errorf("asking which generation is live: %w: no answer within %v",
+			document.ErrStorageUnavailable, document.RenewEvery)
 	case liveErr != nil:
 		return nil, fmt.Errorf("asking which generation is live: %w", liveErr)
 	}
