@@ -62,7 +62,6 @@ lint: ## gofmt, vet, linters, the rules for imports, tidy modules, shell scripts
 	  echo "== $$m"; \
 	  go vet -C $$m ./...; \
 	  go mod -C $$m tidy -diff; done
-	go vet -tags "integration nightly" ./...
 	go vet -tags noheic ./...
 	go run $(GOLANGCI) run
 	go run $(GOLANGCI) run --build-tags "integration,nightly"
