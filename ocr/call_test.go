@@ -491,6 +491,29 @@ func TestWaitsBetweenTries(t *testing.T) {
 	}
 }
 
+// TestLongWaitsStayLong: a caller may want many tries, to sit out an outage.
+func TestLongWaitsStayLong(t *testing.T) {
+	t.Parallel()
+	s := ocrtest.New(t)
+	s.Default(ocrtest.Platform(429))
+	waits := new(sleeps)
+	c := newClient(t, s, func(cfg *ocr.Config) {
+		cfg.MaxTries = 80
+		cfg.SetSleep(waits.sleep)
+	})
+	if _, err := c.ExtractText(t.Context(), ocr.Bytes(pngPage(t))); err == nil {
+		t.Fatal("no error")
+	}
+	for i, d := range waits.all() {
+		if i >= 7 && d != 30*time.Second {
+			t.Errorf("wait %d is %v", i+1, d)
+		}
+	}
+	if len(waits.all()) != 79 {
+		t.Errorf("%d waits", len(waits.all()))
+	}
+}
+
 func TestRetryAfterDateAndValueReachTheCaller(t *testing.T) {
 	t.Parallel()
 	s := ocrtest.New(t)

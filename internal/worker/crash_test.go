@@ -133,6 +133,25 @@ func TestRejectedDocumentFails(t *testing.T) {
 	})
 }
 
+// TestBucketThatHangsIsUnavailable: the worker's own limit for asking which generation is live is no deadline of the
+// delivery.
+func TestBucketThatHangsIsUnavailable(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		ev := w.bucket.Put("deleted.png", picture(31))
+		w.bucket.Delete("deleted.png")
+		w.bucket.Before = func(ctx context.Context, op string, _ document.Object) error {
+			if op == "live" {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		res := w.worker().Process(t.Context(), ev)
+		if res.Outcome != document.OutcomeRetry || res.Fault.Code != document.CodeStorageUnavailable {
+			t.Errorf("%s, %+v", res.Outcome, res.Fault)
+		}
+	})
+}
+
 // TestGoneGenerationIsExplained: the generation was deleted, or overwritten by one whose event is on the way or lost.
 func TestGoneGenerationIsExplained(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

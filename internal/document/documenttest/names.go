@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -36,7 +37,7 @@ func hostileNames(t *testing.T, ctx context.Context, s document.Store) {
 			t.Errorf("name is %q, want %q", got.Name, name)
 		}
 	}
-	if got := len(dueNames(t, ctx, s, at(100), 2*len(hostile))); got != len(hostile) {
+	if got := len(dueNames(t, ctx, s, time.Time{}, at(100), 2*len(hostile))); got != len(hostile) {
 		t.Errorf("%d names made %d records", len(hostile), got)
 	}
 }
