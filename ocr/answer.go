@@ -50,6 +50,7 @@ func (a answer) examine() answer {
 	switch {
 	case a.disputed:
 		a.loop = lastRun(a.text, repetitionMinCount/2)
+		a.loop.sure = false
 	case found:
 		a.ending, a.loop = looped, l
 	}

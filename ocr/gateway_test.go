@@ -64,18 +64,18 @@ func TestLoopIsFoundBehindAGateway(t *testing.T) {
 		ending   string
 		warnings []string
 	}{
-		"LiteLLM": {ocrtest.Finish("repetition", "la la la"), "repetition", []string{"repetition"}},
+		"LiteLLM": {ocrtest.Finish("repetition", "la la la"), "repetition", []string{"repetition", "truncated"}},
 		"stop_reason": {ocrtest.Raw(200, "application/json",
-			fmt.Sprintf(form, `,"stop_reason":"repetition_detected"`)), "repetition", []string{"repetition"}},
+			fmt.Sprintf(form, `,"stop_reason":"repetition_detected"`)), "repetition", []string{"repetition", "truncated"}},
 		"its stop_reason": {ocrtest.Raw(200, "application/json",
 			fmt.Sprintf(form, `,"provider_specific_fields":{"stop_reason":"repetition_detected"}`)), "repetition",
-			[]string{"repetition"}},
+			[]string{"repetition", "truncated"}},
 		"its reason": {ocrtest.Raw(200, "application/json",
 			fmt.Sprintf(form, `,"provider_specific_fields":{"native_finish_reason":"repetition"}`)), "repetition",
-			[]string{"repetition"}},
+			[]string{"repetition", "truncated"}},
 		"no reason but that": {ocrtest.Raw(200, "application/json",
 			`{"choices":[{"message":{"content":"la"},"finish_reason":null,"stop_reason":"repetition_detected"}]}`),
-			"repetition", []string{"repetition"}},
+			"repetition", []string{"repetition", "truncated"}},
 		"cut": {ocrtest.Raw(200, "application/json",
 			fmt.Sprintf(form, `,"provider_specific_fields":{"native_finish_reason":"length"}`)), "truncated",
 			[]string{"truncated"}},

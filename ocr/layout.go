@@ -247,16 +247,22 @@ func seam(left, right string) (kept, gap string) {
 			return kept, ""
 		}
 	case hyphen && isWordRune(before) && (unicode.IsUpper(first) || unicode.IsDigit(first)),
-		solid(last) && solid(first):
+		solid(last) && solid(first), solid(last) && shared(first), shared(last) && solid(first):
 		return left, ""
 	}
 	return left, " "
 }
 
-// solid reports whether a character belongs to a script without blanks between words.
+// solid reports whether a character belongs to a script without blanks between words, or is a sign of such a script.
 func solid(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || '\u3000' <= r && r <= '\u303f' ||
-		'\uff00' <= r && r <= '\uffef'
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Thai, unicode.Lao,
+		unicode.Khmer, unicode.Myanmar) ||
+		'\u3000' <= r && r <= '\u303f' || '\u30a0' <= r && r <= '\u30ff' || '\uff00' <= r && r <= '\uffef'
+}
+
+// shared reports whether a character is a sign of scripts with and without blanks: a quotation mark, dash or ellipsis.
+func shared(r rune) bool {
+	return '\u2014' <= r && r <= '\u2015' || '\u2018' <= r && r <= '\u201f' || r == '\u2026' || r == '\u00b7'
 }
 
 // markUp adds the Markdown that a label implies, unless the text has it.
@@ -354,7 +360,10 @@ func fenced(text string) string {
 }
 
 // boxBehindImage matches the numbers that LightOnOCR-2's weights for boxes write right after a picture's placeholder.
-var boxBehindImage = regexp.MustCompile(`(!\[image\]\(image_\d+\.[a-z]+\))\d{1,4}, ?\d{1,4}, ?\d{1,4}, ?\d{1,4}`)
+var boxBehindImage = regexp.MustCompile(`(!\[image\]\(image_\d+\.[a-z]+\))` + thousandths +
+	`, ?` + thousandths + `, ?` + thousandths + `, ?` + thousandths)
+
+const thousandths = `(?:1000|\d{1,3})`
 
 // stripBoxes removes the boxes of pictures, which do not belong in a text in plain mode, and keeps the placeholders.
 func stripBoxes(text string) string {

@@ -164,6 +164,14 @@ func TestContinuationsAreJoined(t *testing.T) {
 		{"number", [][2]string{{"text", "a1-"}, {"text+", "b"}}, "a1- b"},
 		{"no blanks in Chinese", [][2]string{{"text", "这是"}, {"text+", "文本。"}, {"text+", "二"}, {"text+", "x"}},
 			"这是文本。二 x"},
+		{"signs of Chinese", [][2]string{{"text", "说“你好”"}, {"text+", "然后——"}, {"text+", "好"}, {"text+", "OK"}},
+			"说“你好”然后——好 OK"},
+		{"long vowels and middle dots", [][2]string{{"text", "コンピュー"}, {"text+", "ターと・"}, {"text+", "ー"}},
+			"コンピューターと・ー"},
+		{"no blanks in Thai and Khmer", [][2]string{{"text", "ภาษา"}, {"text+", "ไทย"}, {"text", "ភាសា"}, {"text+", "ខ្មែរ"}},
+			"ภาษาไทย\n\nភាសាខ្មែរ"},
+		{"blanks beside quotation marks", [][2]string{{"text", "he said “yes”"}, {"text+", "and “no”"}},
+			"he said “yes” and “no”"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -196,6 +204,8 @@ func TestBoxesOfPicturesAreRemoved(t *testing.T) {
 		"![image](image_1.png)1,2,3,4.5":                                "![image](image_1.png)1,2,3,4.5",
 		"![image](image_1.png)1,2,3,45678":                              "![image](image_1.png)1,2,3,45678",
 		"![image](image_1.png)1,2,3,4%":                                 "![image](image_1.png)1,2,3,4%",
+		"![image](image_1.png)2019, 2020, 2021, 2022":                   "![image](image_1.png)2019, 2020, 2021, 2022",
+		"![image](image_1.png)0,500,1000,1001":                          "![image](image_1.png)0,500,1000,1001",
 		"![image](image_1.png)1,2,3":                                    "![image](image_1.png)1,2,3",
 		"![image](image_1.png) 1,2,3,4":                                 "![image](image_1.png) 1,2,3,4",
 		"![image](image_1.png)\n1,2,3,4":                                "![image](image_1.png)\n1,2,3,4",

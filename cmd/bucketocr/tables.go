@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/ui/render"
 )
 
 // tableFormat is the output format of tables; the model writes HTML.
@@ -34,7 +35,8 @@ func tableFlag(fs *pflag.FlagSet) *choice {
 var wholeTable = regexp.MustCompile(`(?is)\n*[ \t]*(<table(?:\s[^>]*)?>.*?</table\s*>)[ \t]*\n*`)
 
 // convertTables converts the tables of a text: to Markdown with a row of dashes below the first row, or to fenced CSV.
-// Tables that these formats cannot express are kept: those with spanning cells, nested tables, or no cells.
+// Tables that these formats cannot express are kept: those with spanning cells, nested tables, or no cells, and in
+// Markdown those with \|.
 func convertTables(text string, format tableFormat) string {
 	if format == tablesHTML {
 		return text
@@ -51,7 +53,7 @@ func convertPage(text string, format tableFormat) string {
 	last := 0
 	for _, at := range wholeTable.FindAllStringSubmatchIndex(text, -1) {
 		rows, caption, ok := tableRows(text[at[2]:at[3]])
-		if !ok {
+		if !ok || format == tablesMarkdown && strings.Contains(text[at[2]:at[3]], `\|`) { // a norm in TeX
 			continue
 		}
 		out.WriteString(text[last:at[0]])
@@ -80,7 +82,7 @@ func convertPage(text string, format tableFormat) string {
 // completely.
 func tableRows(source string) (rows [][]*html.Node, caption string, ok bool) {
 	body := &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body}
-	nodes, err := html.ParseFragment(strings.NewReader(source), body)
+	nodes, err := html.ParseFragment(strings.NewReader(render.Tags(source)), body)
 	if err != nil || len(nodes) != 1 || nodes[0].DataAtom != atom.Table {
 		return nil, "", false // a nested table, or text between rows
 	}
@@ -194,7 +196,10 @@ func inlined(n *html.Node, escape func(string) string, marks map[atom.Atom][2]st
 			b.WriteString("\n" + strings.TrimSpace(inlined(c, escape, marks)) + "\n")
 		default:
 			inner := inlined(c, escape, marks)
-			mark := marks[c.DataAtom]
+			mark, marked := marks[c.DataAtom]
+			if !marked && (c.DataAtom == atom.Sup || c.DataAtom == atom.Sub) {
+				inner = render.Shifted(inner, c.DataAtom == atom.Sup)
+			}
 			if strings.TrimSpace(inner) == "" {
 				mark = [2]string{}
 			}

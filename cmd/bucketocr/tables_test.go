@@ -23,7 +23,14 @@ func TestTables(t *testing.T) {
 		{
 			"cells", "<table><tr><td><b>x|y</b><br>z, \"q\"</td><td>m<sup>2</sup> &lt;p&gt; &amp;amp; a &lt; b $\\alpha_1$</td></tr></table>",
 			"| **x\\|y**<br>z, \"q\" | m<sup>2</sup> &lt;p> &amp;amp; a < b $\\alpha_1$ |\n| --- | --- |",
-			"```csv\n\"x|y\nz, \"\"q\"\"\",m2 <p> &amp; a < b $\\alpha_1$\n```"},
+			"```csv\n\"x|y\nz, \"\"q\"\"\",m² <p> &amp; a < b $\\alpha_1$\n```"},
+		{"comparisons in cells", "<table><tr><td>$a<b$</td><td>5</td></tr><tr><td>if i<u and j>k</td><td>x<y</td></tr></table>",
+			"| $a&lt;b$ | 5 |\n| --- | --- |\n| if i&lt;u and j>k | x&lt;y |",
+			"```csv\n$a<b$,5\nif i<u and j>k,x<y\n```"},
+		{"raised and lowered", "<table><tr><td>1,250<sup>2</sup></td><td>H<sub>2</sub>O</td></tr></table>",
+			"| 1,250<sup>2</sup> | H<sub>2</sub>O |\n| --- | --- |", "```csv\n\"1,250²\",H₂O\n```"},
+		{"a norm", `<table><tr><td>$\|x\|$</td></tr></table>`, `<table><tr><td>$\|x\|$</td></tr></table>`,
+			"```csv\n$\\|x\\|$\n```"},
 		{"list in a cell", "<table><tr><td><ul><li>a</li><li>b</li></ul></td></tr></table>", "| a<br>b |\n| --- |",
 			"```csv\n\"a\nb\"\n```"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -37,7 +38,7 @@ type pageEntry struct {
 	Source   string   `json:"source,omitempty"`
 }
 
-// pageText is the text of one page: unchanged, and as HTML, whole or in blocks.
+// pageText is the text of one page: unchanged, and as HTML, whole or in blocks; HTML is then what belongs to no block.
 type pageText struct {
 	Text   string      `json:"text"`
 	HTML   string      `json:"html,omitempty"`
@@ -138,11 +139,22 @@ func (s *shelf) read(p document.Page) pageText {
 	if len(p.Blocks) == 0 {
 		return pageText{Text: p.Text, HTML: s.render.HTML(p.Text)}
 	}
-	out := pageText{Text: p.Text}
+	out := pageText{Text: p.Text, HTML: s.render.HTML(lead(p))}
 	for _, b := range p.Blocks {
 		out.Blocks = append(out.Blocks, blockText{Label: b.Label, Box: b.Box, HTML: s.render.HTML(b.Text)})
 	}
 	return out
+}
+
+// lead returns the text that the model wrote before the first block, which belongs to none.
+func lead(p document.Page) string {
+	for _, b := range p.Blocks {
+		start := b.Text[:min(len(b.Text), 30)] // its end may be joined with a later block
+		if at := strings.Index(p.Text, start); start != "" && at >= 0 {
+			return p.Text[:at]
+		}
+	}
+	return p.Text
 }
 
 // text serves the whole unchanged text: all stored pages, joined as in a document.

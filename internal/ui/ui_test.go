@@ -512,6 +512,14 @@ func TestDocument(t *testing.T) {
 		1, 2, 3, 4} {
 		t.Errorf("%+v", pg)
 	}
+	led := d.write("led.pdf", func(r *document.Record) { r.TextInPages, r.Pages = true, 1 },
+		document.Page{Page: 1, Text: "INVOICE 4711\n\nDue, or over-\n\ndue.", Blocks: []document.Block{
+			{Label: "image", Text: "a photo"}, {Label: "text", Text: "Due, or over-"}}})
+	pg = pageText{}
+	if get(led, "/pages/1", &pg); pg.HTML != "<p>INVOICE 4711</p>\n" || len(pg.Blocks) != 2 {
+		t.Errorf("text before the first block: %+v", pg)
+	}
+	pg = pageText{}
 	get(joined, "/pages/2", &pg)
 	if pg.Text != "b" {
 		t.Errorf("%+v", pg)

@@ -18,7 +18,7 @@ import (
 const (
 	applicationID = 0x624f4352
 	firstVersion  = 1 // the records alone
-	searchVersion = 2 // and the full-text index
+	searchVersion = 3 // and the full-text index; version 2 did not split Chinese, Japanese and Thai
 	schemaVersion = searchVersion
 )
 

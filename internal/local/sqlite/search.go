@@ -59,7 +59,7 @@ func indexText(ctx context.Context, tx *sql.Tx, id string, r *document.Record) e
 		mark).Scan(&n); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO texts (rowid, text) VALUES (?, ?)", n, plainText(text))
+	_, err = tx.ExecContext(ctx, "INSERT INTO texts (rowid, text) VALUES (?, ?)", n, apart(plainText(text)))
 	return err
 }
 
@@ -117,7 +117,31 @@ func plainText(text string) string {
 	return strings.ToValidUTF8(text, " ")
 }
 
-// migrate adds the index to a database of the first version, in one transaction. It reads all texts.
+// unspaced reports whether a character belongs to a script without blanks between words.
+func unspaced(r rune) bool {
+	return r >= '\u0e00' && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao,
+		unicode.Khmer, unicode.Myanmar) && !unicode.Is(unicode.Mn, r) || r == 'ー'
+}
+
+// apart puts blanks around the characters of scripts without blanks, so that each is a word of the index, and a query
+// finds any part of a sentence.
+func apart(text string) string {
+	if strings.IndexFunc(text, unspaced) < 0 {
+		return text
+	}
+	var out strings.Builder
+	after := false
+	for _, r := range text {
+		if one := unspaced(r); one || after && !unicode.Is(unicode.Mn, r) {
+			out.WriteByte(' ')
+			after = one
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+// migrate gives a database of an older version the index, in one transaction. It reads all texts.
 func migrate(ctx context.Context, db *sql.DB) error {
 	const query = "SELECT id, doc FROM records WHERE id > ? AND status = 'done' ORDER BY id LIMIT 50"
 	tx, err := db.BeginTx(ctx, nil)
@@ -125,7 +149,8 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, searchSchema+setVersion); err != nil {
+	const drop = "DROP TABLE IF EXISTS texts; DROP TABLE IF EXISTS indexed;"
+	if _, err := tx.ExecContext(ctx, drop+searchSchema+setVersion); err != nil {
 		return err
 	}
 	for last := ""; ; {
@@ -190,8 +215,8 @@ const (
 
 // Search returns at most limit finished documents whose texts have all words of a query, in any order, those written
 // last first; more reports whether there are others. A word matches words that begin with it, ignoring case and
-// accents; a word with punctuation, like 12-b, matches as a phrase. A query has no operators. A query without a letter
-// or digit finds nothing.
+// accents; a word with punctuation, like 12-b, matches as a phrase, and one in a script without blanks, such as Chinese,
+// any part of a sentence. A query has no operators. A query without a letter or digit finds nothing.
 func (s *Store) Search(ctx context.Context, query string, limit int) (found []Found, more bool, err error) {
 	match, words := parseQuery(query)
 	if match == "" {
@@ -256,7 +281,7 @@ func parseQuery(query string) (match string, words []string) {
 		if len(parts) == 0 || len(quoted) == maxWords {
 			continue
 		}
-		quoted = append(quoted, `"`+strings.ReplaceAll(word, `"`, `""`)+`"*`)
+		quoted = append(quoted, `"`+strings.ReplaceAll(apart(word), `"`, `""`)+`"*`)
 		for _, part := range parts {
 			words = append(words, fold(part))
 		}
@@ -272,7 +297,7 @@ func fold(word string) string {
 		return strings.ToLower(word)
 	}
 	bare := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
+		if '\u0300' <= r && r <= '\u036f' {
 			return -1
 		}
 		return unicode.ToLower(r)
@@ -315,8 +340,9 @@ func countIn(line string, words []string) int {
 	n := 0
 	for _, token := range strings.FieldsFunc(plainText(line), notInWord) {
 		token = fold(token)
+		within := strings.IndexFunc(token, unspaced) >= 0
 		for i, w := range words {
-			if !has[i] && strings.HasPrefix(token, w) {
+			if !has[i] && (strings.HasPrefix(token, w) || within && strings.Contains(token, w)) {
 				has[i] = true
 				n++
 			}
@@ -353,8 +379,7 @@ func split(line string, words []string) []string {
 		if end < 0 {
 			end = len(line)
 		}
-		token := fold(line[:end])
-		add(line[:end], end > 0 && begins(token, words))
+		mark(line[:end], words, add)
 		line = line[end:]
 		rest := strings.IndexFunc(line, func(r rune) bool { return !notInWord(r) })
 		if rest < 0 {
@@ -366,6 +391,29 @@ func split(line string, words []string) []string {
 		line = line[rest:]
 	}
 	return trim(parts)
+}
+
+// mark adds a word of a line: whole if it begins with a word of the search, but only the parts searched for in scripts
+// without blanks.
+func mark(word string, words []string, add func(piece string, hit bool)) {
+	if strings.IndexFunc(word, unspaced) < 0 {
+		add(word, word != "" && begins(fold(word), words))
+		return
+	}
+	for {
+		at, end := len(word), len(word)
+		for _, w := range words {
+			if n := strings.Index(word, w); n >= 0 && n < at {
+				at, end = n, n+len(w)
+			}
+		}
+		add(word[:at], false)
+		if at == len(word) {
+			return
+		}
+		add(word[at:end], true)
+		word = word[end:]
+	}
 }
 
 func begins(token string, words []string) bool {

@@ -55,6 +55,7 @@ func TestSearch(t *testing.T) {
 		"# Halifax, 3 May 1912\n\nDear Sir,\nthe **Northern** branch is closed & sealed.\n"))
 	put(t, s, finished(s, "bill", "<table><tr><td>Café au lait</td><td>12-b</td></tr></table>\n\nthe branch in Łódź"))
 	put(t, s, finished(s, "odd", `a OR b NOT c "quoted" text:x NEAR(y z) col* ^first {a} 100% 東京都 हिन्दी`))
+	put(t, s, finished(s, "asia", "我在北京工作。京都は第12条のコンピューター\nภาษาไทยสวยงาม ราคา 100"))
 	put(t, s, retrying(s, "not yet, branch"))
 	for _, c := range []struct{ query, names, line string }{
 		{"branch", "bill letter", ""},
@@ -84,6 +85,12 @@ func TestSearch(t *testing.T) {
 		{"{first}", "odd", ""},
 		{"東京", "odd", ""},
 		{"हिन्दी", "odd", ""},
+		{"北京", "asia", "我在[北京]工作。京都は第12条のコンピューター"},
+		{"京北", "", ""},
+		{"第12条", "asia", "我在北京工作。京都は[第12条]のコンピューター"},
+		{"ピュー", "asia", "我在北京工作。京都は第12条のコン[ピュー]ター"},
+		{"工作 ไทย", "asia", ""}, {"ガ", "", ""},
+		{"ไทย", "asia", "ภาษา[ไทย]สวยงาม ราคา 100"},
 		{"", "", ""}, {"  ", "", ""}, {"* - ( )", "", ""}, {"\x00", "", ""}, {"branch\x00", "bill letter", ""},
 		{"\xff", "", ""},
 		{strings.Repeat("first ", 1000), "odd", ""},
@@ -201,6 +208,7 @@ func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 		put(t, s, finished(s, fmt.Sprintf("%03d", i), fmt.Sprint("common number", i)))
 	}
 	book := finished(s, "book", "")
+	put(t, s, finished(s, "asia", "東京都"))
 	book.TextInPages, book.Pages, book.PagesDone = true, 1, 1
 	put(t, s, book, document.Page{Page: 1, Generation: 7, Text: "in a page"})
 	downgrade(t, s)
@@ -221,7 +229,7 @@ func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 	if indexed, err := s.Indexed(t.Context()); err != nil || !indexed {
 		t.Errorf("indexed %v, %v", indexed, err)
 	}
-	for query, want := range map[string][]string{"number7": {"007"}, "number119": {"119"}, "page": {"book"},
+	for query, want := range map[string][]string{"京": {"asia"}, "number7": {"007"}, "number119": {"119"}, "page": {"book"},
 		"written": {"late"}} {
 		names, _ := search(t, s, query)
 		if query == "number7" {

@@ -81,10 +81,10 @@ func prepare(ctx context.Context, db *sql.DB, bucket string) (string, error) {
 	if _, err := db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return "", err
 	}
-	switch version {
-	case empty:
+	switch {
+	case version == empty:
 		err = create(ctx, db, bucket)
-	case firstVersion:
+	case version < searchVersion:
 		err = migrate(ctx, db)
 	}
 	if err != nil {

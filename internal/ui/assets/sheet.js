@@ -171,8 +171,8 @@ export class Sheet {
     this.rendered = rendered;
     this.scan.querySelectorAll('.box').forEach((b) => b.remove());
     this.reading.replaceChildren();
-    if (page.blocks) for (const block of page.blocks) this.join(block);
-    else fill(this.reading, page.html);
+    if (page.html) fill(this.reading, page.html);
+    for (const block of page.blocks ?? []) this.join(block);
     typeset(this.reading);
   }
 

@@ -2,6 +2,7 @@ package render
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -77,7 +78,8 @@ func finishCellText(n *html.Node) {
 		if text[at] != '$' && text[at] != '\\' {
 			continue
 		}
-		size := formulaAt(text[at:])
+		before, _ := utf8.DecodeLastRuneInString(text[:at])
+		size := formulaAt(text[at:], before)
 		if size == 0 {
 			continue
 		}

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"html"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -52,7 +53,7 @@ func (inlineParser) Trigger() []byte { return []byte{'$', '\\'} }
 
 func (inlineParser) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node {
 	line, _ := block.PeekLine()
-	n := formulaAt(string(line))
+	n := formulaAt(string(line), block.PrecendingCharacter())
 	if n == 0 {
 		return nil
 	}
@@ -138,8 +139,9 @@ var delimiters = []struct {
 }
 
 // formulaAt returns the length in bytes of the formula at the start of s, or 0 if there is none. Single dollar signs
-// mostly mean money, so they must have no blank just inside and no digit after them.
-func formulaAt(s string) int {
+// mostly mean money, so they must have no blank just inside and no digit after them. Behind a letter or a digit, as in
+// US$, only a formula that begins with an index or a command is one.
+func formulaAt(s string, before rune) int {
 	for _, d := range delimiters {
 		inner, ok := strings.CutPrefix(s, d.open)
 		if !ok {
@@ -152,10 +154,16 @@ func formulaAt(s string) int {
 		if d.open == "$" && !betweenDollars(inner[:at], inner[at+1:]) {
 			return 0
 		}
+		if d.open == "$" && (unicode.IsLetter(before) || unicode.IsDigit(before)) && !attached.MatchString(inner[:at]) {
+			return 0 // as in US$m and C$m
+		}
 		return len(d.open) + at + len(d.end)
 	}
 	return 0
 }
+
+// attached matches what a formula right behind a word begins with: a power, an index, a command.
+var attached = regexp.MustCompile(`^(?:[\^_]|\\[A-Za-z])`)
 
 // endOf returns the index of the first end in s that is not escaped by a backslash, or -1.
 func endOf(s, end string) int {
@@ -170,12 +178,16 @@ func endOf(s, end string) int {
 	return -1
 }
 
-// betweenDollars reports whether inner, enclosed in single dollar signs and followed by rest, can be a formula.
+// betweenDollars reports whether inner, enclosed in single dollar signs and followed by rest, can be a formula. It is
+// not in prices, in units such as ($m) and ($k), and in $HOME:$PATH.
 func betweenDollars(inner, rest string) bool {
 	first, _ := utf8.DecodeRuneInString(inner)
 	last, _ := utf8.DecodeLastRuneInString(inner)
 	next, _ := utf8.DecodeRuneInString(rest)
-	return !unicode.IsSpace(first) && !unicode.IsSpace(last) && !unicode.IsDigit(next)
+	bracket := strings.IndexAny(inner, "()[]")
+	return !unicode.IsSpace(first) && !unicode.IsSpace(last) && !unicode.IsDigit(next) &&
+		last != '(' && (bracket < 0 || inner[bracket] != ')') &&
+		(!unicode.IsUpper(next) || strings.ContainsAny(inner, `\^_`))
 }
 
 // undelimit removes the delimiters of a formula.

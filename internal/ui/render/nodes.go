@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/renderer"
@@ -42,30 +43,54 @@ func renderRawHTML(w util.BufWriter, source []byte, node ast.Node, entering bool
 	return ast.WalkSkipChildren, nil
 }
 
-// writeTags passes on the tags of known elements and writes other tags as text. The result is sanitised later.
-func writeTags(w util.BufWriter, raw []byte) {
-	z := html.NewTokenizer(bytes.NewReader(raw))
+func writeTags(w util.BufWriter, raw []byte) { _, _ = w.WriteString(Tags(string(raw))) }
+
+// Tags returns HTML in which only the tags of known elements are left, and other ones are text: they are on the page.
+func Tags(raw string) string {
+	var out strings.Builder
+	z := html.NewTokenizer(strings.NewReader(bare(raw)))
 	for {
 		kind := z.Next()
 		if kind == html.ErrorToken {
 			if z.Err() != io.EOF {
-				_, _ = w.WriteString(html.EscapeString(string(z.Raw())))
+				out.WriteString(html.EscapeString(string(z.Raw())))
 			}
-			return
+			return out.String()
 		}
 		z.NextIsNotRawText() // the content of <script> is ordinary text of the page
 		written := string(z.Raw())
 		token := z.Token()
 		switch {
 		case kind == html.TextToken:
-			_, _ = w.WriteString(html.EscapeString(token.Data))
+			out.WriteString(html.EscapeString(token.Data))
 		case kind != html.CommentToken && kind != html.DoctypeToken && isKnown(token.Data) && !isComparison(token):
-			_, _ = w.WriteString(token.String())
+			out.WriteString(token.String())
 		default:
-			_, _ = w.WriteString(html.EscapeString(written))
+			out.WriteString(html.EscapeString(written))
 		}
 	}
 }
+
+// bare escapes each < that begins no tag of a known element, as in $a<b$, since a tokenizer would look for its end far
+// behind.
+func bare(raw string) string {
+	var out strings.Builder
+	for i, r := range raw {
+		if r == '<' {
+			name := strings.TrimPrefix(raw[i+1:], "/")
+			end := strings.IndexAny(name, " \t\n\f\r/>")
+			if end < 0 || end > longestTag || !isKnown(strings.ToLower(name[:end])) {
+				out.WriteString("&lt;")
+				continue
+			}
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+// longestTag is the length of the longest name of a known element.
+const longestTag = len("blockquote")
 
 // isComparison reports whether a tag is one by chance, as in "a<b and c>d": an element of one letter that has an
 // attribute without a value.

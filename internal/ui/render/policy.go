@@ -12,7 +12,7 @@ const known = "h1 h2 h3 h4 h5 h6 p br hr blockquote ul ol li dl dt dd pre code e
 	"table caption colgroup col thead tbody tfoot tr th td a"
 
 func isKnown(tag string) bool {
-	return strings.Contains(" "+known+" ", " "+tag+" ")
+	return tag != "" && strings.Contains(" "+known+" ", " "+tag+" ")
 }
 
 // Classes for the page's style sheets and scripts.
@@ -31,6 +31,7 @@ func policy() *bluemonday.Policy {
 		"col", "colgroup")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("td", "th")
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^\d{1,9}$`)).OnElements("ol")
+	p.AllowAttrs("value").Matching(regexp.MustCompile(`^\d{1,9}$`)).OnElements("li")
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.RequireParseableURLs(true)

@@ -12,6 +12,7 @@
 //	finish.go    completion of the sanitised tree
 //	nodes.go     renderers that replace goldmark's
 //	formulas.go  detection of formulas
+//	figures.go   numbers and signs that Markdown would change
 //	policy.go    allow-list of the sanitiser
 package render
 
@@ -23,6 +24,7 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	rendering "github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/util"
@@ -42,9 +44,12 @@ func New() *Renderer {
 	ours := renderer.WithNodeRenderers(util.Prioritized(nodes{}, 100)) // before goldmark's own
 	return &Renderer{
 		markdown: goldmark.New(
+			// without definitions of links, which are not shown: on a page, "[1]: yes" is text
+			goldmark.WithParser(parser.NewParser(parser.WithBlockParsers(parser.DefaultBlockParsers()...),
+				parser.WithInlineParsers(parser.DefaultInlineParsers()...))),
 			goldmark.WithExtensions(
 				extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
-				extension.Strikethrough, formulas{}),
+				extension.Strikethrough, formulas{}, figures{}),
 			goldmark.WithRendererOptions(rendering.WithHardWraps(), ours),
 		),
 		policy: policy(),

@@ -23,6 +23,20 @@ func TestHTML(t *testing.T) {
 		{"markdown", "# Delivery note\n\n- **one**\n- two",
 			"<h1>Delivery note</h1>\n<ul>\n<li><strong>one</strong></li>\n<li>two</li>\n</ul>\n"},
 		{"lines stay lines", "one\ntwo", "<p>one<br/>\ntwo</p>\n"},
+		{"numbers of a list", "3. a\n9. b\n10. c\n2. d",
+			"<ol start=\"3\">\n<li>a</li>\n<li value=\"9\">b</li>\n<li>c</li>\n<li value=\"2\">d</li>\n</ol>"},
+		{"numbers of a list in a list", "- x\n\n  007) a\n\n  5) b\n",
+			"<ol start=\"7\">\n<li>\n<p>a</p>\n</li>\n<li value=\"5\">"},
+		{"products and ranges", "80*60*40 cm, 10~20℃，30~40℃, *a* and ~~b~~, 2**3**4",
+			"<p>80*60*40 cm, 10~20℃，30~40℃, <em>a</em> and <del>b</del>, 2<strong>3</strong>4</p>\n"},
+		{"definitions of links", "[1]: https://example.org/a\n[A]: Ja\n\nsee [1]",
+			"<p>[1]: https://example.org/a<br/>\n[A]: Ja</p>\n<p>see [1]</p>\n"},
+		{"currencies", "Revenue (US$m) and EBITDA (US$m), HK$'000 2023 HK$'000, $HOME/bin:$PATH, ($m) and ($k)",
+			"<p>Revenue (US$m) and EBITDA (US$m), HK$&#39;000 2023 HK$&#39;000, $HOME/bin:$PATH, " +
+				"($m) and ($k)</p>\n"},
+		{"currencies in a cell", "<table><tr><td>US$m and C$m</td></tr></table>", "<td>US$m and C$m</td>"},
+		{"index behind a word", "CO$_2$ and 10$^6$",
+			"<p>CO" + inline("_2", "$_2$") + " and 10" + inline("^6", "$^6$") + "</p>"},
 		{"table", `<table><tr><td colspan="2" onclick="x()" style="color:red">Bolts & nuts</td></tr></table>`,
 			`<div class="table-box"><table><tbody><tr><td colspan="2">Bolts &amp; nuts</td></tr></tbody></table></div>`},
 		{"pipe table", "| a |\n|--:|\n| 1 |", `<td align="right">1</td>`},
@@ -32,6 +46,8 @@ func TestHTML(t *testing.T) {
 		{"comment", "a <!-- b --> c", "a &lt;!-- b --&gt; c"},
 		{"unknown", "if a <div> b", "if a &lt;div&gt; b"},
 		{"comparisons", "if a<b and c>d, or x<p or q>r", "<p>if a&lt;b and c&gt;d, or x&lt;p or q&gt;r</p>\n"},
+		{"comparisons in a cell", "<table><tr><td>$a<b$</td><td>x<y and <em>z</em></td></tr></table>",
+			"<td>" + inline("a&lt;b", "$a&lt;b$") + "</td><td>x&lt;y and <em>z</em></td>"},
 		{"picture", "![a photo](http://evil.example/x.png)", `<em class="picture">a photo</em>`},
 		{"script link", "[click](javascript:alert(1))", "<p>click</p>\n"},
 		{"link", "[click](http://example.com/)",
@@ -74,6 +90,32 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// TestPlainText: text without markup has the signs and lines of the page.
+func TestPlainText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"# Title\n\none\ntwo\n\nthree":          "Title\n\none\ntwo\n\nthree\n",
+		"24. Dezember 2024\n\nSehr geehrte":     "24. Dezember 2024\n\nSehr geehrte\n",
+		"3. a\n7. b\n8. c":                      "3. a\n7. b\n8. c\n",
+		"- 12,50\n- 3,00":                       "- 12,50\n- 3,00\n",
+		"> 18 Jahre\n> und\n>\n> älter":         "> 18 Jahre\n> und\n>\n> älter\n",
+		"10<sup>6</sup>, 1,250<sup>2)</sup>":    "10⁶, 1,250²⁾\n",
+		"H<sub>2</sub>O, x<sub>max</sub>":       "H₂O, x_(max)\n",
+		"1<sup>st</sup>, a<sup>*</sup>":         "1^(st), a^*\n",
+		"<table><tr><td>a<td>b</tr></table>":    "a\tb\n",
+		"one<br>two":                            "one\ntwo\n",
+		"- a\n  1. b\n  4. c\n- d":              "- a\n1. b\n4. c\n\n- d\n",
+		"<ol start=4><li>a</li><li>b</li></ol>": "4. a\n5. b\n",
+		"<li>alone</li>":                        "alone\n",
+		"$E=mc^2$ and 5*6*7":                    "$E=mc^2$ and 5*6*7\n",
+		"```\n  code\n```":                      "code\n",
+	} {
+		if got := New().Text(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // harmless fails if a tag in the HTML could run, load or restyle anything.
 func harmless(t *testing.T, text, out string) {
 	t.Helper()
@@ -87,7 +129,7 @@ func harmless(t *testing.T, text, out string) {
 			t.Errorf("%q becomes %q: %s", text, out, token)
 		}
 		for _, a := range token.Attr {
-			known := strings.Contains(" class colspan rowspan span align start rel target ", " "+a.Key+" ")
+			known := strings.Contains(" class colspan rowspan span align start value rel target ", " "+a.Key+" ")
 			formula := token.Data == "code" && (a.Key == "data-tex" || a.Key == "data-display")
 			link := a.Key == "href" && regexp.MustCompile("^(https?|mailto):").MatchString(a.Val)
 			if !known && !formula && !link {
