@@ -66,7 +66,8 @@ func TestLoopIsFoundBehindAGateway(t *testing.T) {
 	}{
 		"LiteLLM": {ocrtest.Finish("repetition", "la la la"), "repetition", []string{"repetition", "truncated"}},
 		"stop_reason": {ocrtest.Raw(200, "application/json",
-			fmt.Sprintf(form, `,"stop_reason":"repetition_detected"`)), "repetition", []string{"repetition", "truncated"}},
+			fmt.Sprintf(form, `,"stop_reason":"repetition_detected"`)), "repetition",
+			[]string{"repetition", "truncated"}},
 		"its stop_reason": {ocrtest.Raw(200, "application/json",
 			fmt.Sprintf(form, `,"provider_specific_fields":{"stop_reason":"repetition_detected"}`)), "repetition",
 			[]string{"repetition", "truncated"}},

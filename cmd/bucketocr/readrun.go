@@ -77,7 +77,8 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ 
 		Decoder: pageimage.NewDecoder()}
 	log := slog.New(slog.DiscardHandler)
 	app.KeepEngines(backends.Decoder, sys.engines, log)
-	if r.handler, err = app.New(r.cfg, backends, log, app.WithRetryDelay(sys.backoff)); err != nil {
+	if r.handler, err = app.New(r.cfg, backends, log, app.WithRetryDelay(sys.backoff),
+		app.WithWindowFromProgress()); err != nil {
 		return nil, fmt.Errorf("%w:\n%w", errWrongSettings, err)
 	}
 	r.eventarc, err = newEventarc(r.handler)
@@ -193,7 +194,7 @@ func (r *readRun) one(ctx context.Context, i int) fileRead {
 	return res
 }
 
-// deliver posts an event until it is acknowledged, as Pub/Sub does.
+// deliver posts an event until it is acknowledged, as Pub/Sub does, or no page has been read for twice RETRY_WINDOW.
 func (r *readRun) deliver(ctx context.Context, ev document.Event) error {
 	if err := r.leaveOut(ctx, ev); err != nil {
 		return err
@@ -202,11 +203,17 @@ func (r *readRun) deliver(ctx context.Context, ev document.Event) error {
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
+	progress, done := time.Now(), 0
 	for attempt := 1; ; attempt++ {
 		out, err := r.eventarc.post(ctx, ce)
-		if err != nil || !out.Refused() || time.Since(begun) > 2*r.cfg.RetryWindow {
+		if err != nil || !out.Refused() {
 			return err
+		}
+		if s, err := r.records.Get(ctx, ev.Object.ID()); err == nil && s != nil && s.PagesDone > done {
+			progress, done = time.Now(), s.PagesDone
+		}
+		if time.Since(progress) > 2*r.cfg.RetryWindow {
+			return nil
 		}
 		if err := wait.Sleep(ctx, r.sys.backoff(attempt)); err != nil {
 			return err

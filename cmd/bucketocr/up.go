@@ -220,7 +220,7 @@ func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	app.KeepEngines(u.decoder, u.sys.engines, u.log)
 	u.handler, err = app.New(cfg,
 		app.Backends{Objects: u.bucket, Records: u.records, Tokens: idtoken.New(), Decoder: u.decoder}, u.log,
-		app.WithRetryDelay(u.retryDelay))
+		app.WithRetryDelay(u.retryDelay), app.WithWindowFromProgress())
 	return err
 }
 
@@ -274,7 +274,7 @@ var errAllDone = errors.New("all is done")
 
 // work scans, delivers and sweeps until all is done (--once), it is told to stop, or an error occurs.
 func (u *upRun) work(ctx context.Context, service *ocrService) (int, error) {
-	if n, err := u.local.Records.ExpireLeases(ctx); err != nil {
+	if n, err := u.local.Records.Resume(ctx); err != nil {
 		return exitFailed, err
 	} else if n > 0 {
 		fmt.Fprintf(u.sys.stderr, "resuming %s from an interrupted run\n", objects(int64(n)))

@@ -149,6 +149,11 @@ func WithRetryDelay(delay func(attempt int) time.Duration) Option {
 	return func(o *worker.Options) { o.Rules.RetryDelay = delay }
 }
 
+// WithWindowFromProgress lets RETRY_WINDOW begin again whenever a page of a document has been read.
+func WithWindowFromProgress() Option {
+	return func(o *worker.Options) { o.Rules.FromProgress = true }
+}
+
 // New returns a handler on backends. Call its Drain or Shutdown in the end. An error concerns the configuration of the
 // OCR client.
 func New(cfg config.Config, b Backends, log *slog.Logger, options ...Option) (*Handler, error) {

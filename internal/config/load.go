@@ -120,9 +120,10 @@ func (c *Config) checkTogether(problems map[string]string) {
 		"%.100q %v; allowed also: OCR_AUTH=none", c.OCRURL, unsafe)
 
 	// Nested times: an inner one must end before the outer one.
-	check(c.OCRTimeout >= c.ProcessTimeout, []string{"OCR_TIMEOUT", "PROCESS_TIMEOUT"},
-		"%s must end before PROCESS_TIMEOUT does; allowed: less than %s", inSeconds(c.OCRTimeout),
-		inSeconds(c.ProcessTimeout))
+	work := c.ProcessTimeout - c.ProcessTimeout/document.CloseShare
+	check(c.OCRTimeout >= work, []string{"OCR_TIMEOUT", "PROCESS_TIMEOUT"},
+		"%s must end before 15/16 of PROCESS_TIMEOUT have passed; allowed: less than %s", inSeconds(c.OCRTimeout),
+		inSeconds(work))
 	left := c.ServiceTimeout - document.AdmissionTime
 	check(c.ProcessTimeout >= left, []string{"PROCESS_TIMEOUT", "CLOUD_RUN_TIMEOUT_SECONDS"},
 		"%s and the %s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than %s",

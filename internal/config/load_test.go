@@ -85,18 +85,19 @@ func TestOCRAuth(t *testing.T) {
 func TestChainOfTimes(t *testing.T) {
 	for _, tt := range []struct{ try, process, service, want string }{
 		{"", "", "", ""},
-		{"479.9s", "480s", "526", ""},
-		{"480s", "", "", "OCR_TIMEOUT: 480s must end before PROCESS_TIMEOUT does; allowed: less than 480s"},
-		{"", "90s", "", "OCR_TIMEOUT: 120s must end before PROCESS_TIMEOUT does; allowed: less than 90s"},
+		{"449.9s", "480s", "526", ""},
+		{"480s", "", "", "OCR_TIMEOUT: 480s must end before 15/16 of PROCESS_TIMEOUT have passed; allowed: less than 450s"},
+		{"450s", "", "", "OCR_TIMEOUT: 450s must end before 15/16 of PROCESS_TIMEOUT have passed; allowed: less than 450s"},
+		{"", "90s", "", "OCR_TIMEOUT: 120s must end before 15/16 of PROCESS_TIMEOUT have passed; allowed: less than 84.375s"},
 		{
 			"", "495s", "", "PROCESS_TIMEOUT: 495s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 495s"},
 		{"", "494.9s", "", ""},
 		{
 			"", "", "525", "PROCESS_TIMEOUT: 480s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 480s"},
 		{"0.9s", "1s", "47", ""},
-		{"552.5s", "553s", "599", ""},
+		{"518s", "553s", "599", ""},
 		// Two violations: both are reported. One invalid value: only that is.
-		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 90.5s must end before PROCESS_TIMEOUT does; allowed: less than 90s\n" +
+		{"1m30.5s", "90s", "90", "OCR_TIMEOUT: 90.5s must end before 15/16 of PROCESS_TIMEOUT have passed; allowed: less than 84.375s\n" +
 			"PROCESS_TIMEOUT: 90s and the 45s before it must end before CLOUD_RUN_TIMEOUT_SECONDS does; allowed: less than 45s"},
 		{"500s", "x", "", `PROCESS_TIMEOUT: "x" is not a duration with a unit; allowed: ` +
 			limitOf(t, "PROCESS_TIMEOUT")},

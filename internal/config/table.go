@@ -111,7 +111,7 @@ func (c *Config) sections() []section {
 			{"OCR_MODE", ocr.ModePlain, false, "text alone, or with blocks and their place (LightOnOCR-3)",
 				oneOf(&c.OCRMode, ocr.ModePlain, ocr.ModeLayout)},
 			{"OCR_TIMEOUT", inSeconds(ocr.DefaultTimeout), false,
-				"one try, connect to last byte; less than PROCESS_TIMEOUT",
+				"one try, connect to last byte; less than 15/16 of PROCESS_TIMEOUT",
 				duration(&c.OCRTimeout, "100ms", "598s")},
 			{"OCR_MAX_TOKENS", "by the profile", true,
 				"longest answer for one page: 4096, with LightOnOCR-3 12288; less if the context is too short",

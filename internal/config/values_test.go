@@ -47,7 +47,7 @@ func TestGoodValues(t *testing.T) {
 		{"OCR_PROFILE", "generic", "OCRProfile", "generic"},
 		{"OCR_MODE", "layout", "OCRMode", "layout"}, {"OCR_MODE", "plain", "OCRMode", "plain"},
 		{"OCR_TIMEOUT", "100ms", "OCRTimeout", 100 * time.Millisecond},
-		{"OCR_TIMEOUT", "7m59.9s", "OCRTimeout", 479900 * time.Millisecond},
+		{"OCR_TIMEOUT", "7m29.9s", "OCRTimeout", 449900 * time.Millisecond},
 		{"OCR_MAX_TOKENS", "131072", "OCRMaxTokens", 131072},
 		{"OCR_CONCURRENCY", "1", "OCRConcurrency", 1}, {"OCR_CONCURRENCY", "64", "OCRConcurrency", 64},
 		{"OCR_INSTANCE_CONCURRENCY", "1", "OCRInstanceConcurrency", 1},

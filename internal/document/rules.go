@@ -18,6 +18,9 @@ const (
 	AdmissionTime = 45 * time.Second
 	ClaimTime     = 10 * time.Second
 
+	// CloseShare is the part of PROCESS_TIMEOUT, 1/CloseShare, that is kept for the closing write.
+	CloseShare = 16
+
 	// MarkerTime is how long the marker of a deleted object is kept, for late events.
 	MarkerTime = 7 * 24 * time.Hour
 )
@@ -28,6 +31,8 @@ const (
 type Rules struct {
 	MaxAttempts int           // strikes at which a page fails
 	RetryWindow time.Duration // from windowStart; afterwards any fault but the function's own fails the record
+	// FromProgress lets the window begin again whenever a page has been read: someone waits for the rest.
+	FromProgress bool
 	// RetryDelay returns how long after the release of the n-th attempt the sweep may take the record.
 	RetryDelay func(attempt int) time.Duration
 }
@@ -192,13 +197,16 @@ func (p Reading) put(rec *Record) {
 }
 
 // Progress stores the pages' progress together with newly finished pages, and renews the lease.
-func Progress(old *Record, p Reading, pages []Page, now time.Time) *Change {
+func (r Rules) Progress(old *Record, p Reading, pages []Page, now time.Time) *Change {
 	c := Renew(old, now)
 	c.Pages = pages
 	p.put(c.Record)
 	c.Record.Lease.Page = p.Page
 	if slices.ContainsFunc(pages, func(pg Page) bool { return pg.Error == nil }) {
 		c.Record.Error = nil // it makes progress
+		if r.FromProgress {
+			c.Record.WindowStart = now
+		}
 	}
 	return c
 }

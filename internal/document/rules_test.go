@@ -246,15 +246,30 @@ func TestRelease(t *testing.T) {
 // TestProgressKeepsWhatCountsAgainstPages: whatever other pages are read.
 func TestProgressKeepsWhatCountsAgainstPages(t *testing.T) {
 	old := record(StatusProcessing, interrupted(2), func(r *Record) { r.Error = &Error{Code: "c"} })
-	ch := Progress(old, Reading{Total: 9, Done: 2, Strikes: Strikes{3: {Count: 1}}, Page: 4},
+	ch := Rules{}.Progress(old, Reading{Total: 9, Done: 2, Strikes: Strikes{3: {Count: 1}}, Page: 4},
 		[]Page{{Page: 1}, {Page: 4}}, now)
 	if r := ch.Record; r.Strikes[3].Count != 1 || r.Interruptions != 2 || r.Error != nil || r.Pages != 9 ||
 		r.PagesDone != 2 || r.Lease.Page != 4 {
 		t.Errorf("%+v", ch.Record)
 	}
-	ch = Progress(old, Reading{Total: 9, Done: 1}, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
+	ch = Rules{}.Progress(old, Reading{Total: 9, Done: 1}, []Page{{Page: 1, Error: &Error{Code: "c"}}}, now)
 	if r := ch.Record; r.Error == nil || r.PagesDone != 1 {
 		t.Errorf("a failed page is no progress: %+v", ch.Record)
+	}
+	moving := Rules{FromProgress: true}
+	for _, c := range []struct {
+		rules Rules
+		page  Page
+		want  time.Time
+	}{
+		{moving, Page{Page: 1}, now},
+		{moving, Page{Page: 1, Error: &Error{Code: "c"}}, old.WindowStart},
+		{Rules{}, Page{Page: 1}, old.WindowStart},
+	} {
+		ch := c.rules.Progress(old, Reading{Total: 9, Done: 1}, []Page{c.page}, now)
+		if !ch.Record.WindowStart.Equal(c.want) {
+			t.Errorf("%+v: the window begins %v, want %v", c, ch.Record.WindowStart, c.want)
+		}
 	}
 	checkShape(t, ch.Record)
 }
@@ -433,7 +448,7 @@ func TestEveryStateEveryEvent(t *testing.T) {
 		"renew": {commit(func(r *Record) *Change { return Renew(r, now) }), "-lost",
 			want{"ours": "processing", "read again, ours": "done"}},
 		"page finished": {commit(func(r *Record) *Change {
-			return Progress(r, Reading{Total: 2, Done: 1}, []Page{{Page: 1}}, now)
+			return Rules{}.Progress(r, Reading{Total: 2, Done: 1}, []Page{{Page: 1}}, now)
 		}), "-lost",
 			want{"ours": "processing", "read again, ours": "done"}},
 		"complete": {commit(func(r *Record) *Change { return Complete(r, Contents{Pages: 1, Read: 1}) }),

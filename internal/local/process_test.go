@@ -155,7 +155,7 @@ func TestKilledWhileWriting(t *testing.T) {
 		}
 		w := open(t, dir)
 		checkCommitted(t, w.Records, n)
-		if orphans, err := w.Records.ExpireLeases(t.Context()); orphans != 10 || err != nil {
+		if orphans, err := w.Records.Resume(t.Context()); orphans != 10 || err != nil {
 			t.Errorf("%d orphans, %v; want all 10", orphans, err)
 		}
 		shut(t, w)

@@ -422,7 +422,7 @@ func (d *delivery) save(ctx context.Context, now pageCounts, batches [][]documen
 // made stay until the end: the next attempt may have another setting.
 func (d *delivery) progress(old *document.Record, now pageCounts, p document.Reading,
 	pages []document.Page) *document.Change {
-	c := document.Progress(old, p, pages, d.w.clock.now())
+	c := d.w.o.Rules.Progress(old, p, pages, d.w.clock.now())
 	if d.before == nil {
 		c.Drop = now.beyond
 	}
@@ -496,6 +496,9 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		return d.conclude(ctx, pages, ended.fault, res)
 	}
 	f := faultOf(ctx, err)
+	if !pages.loaded {
+		f = unending(f) // it is not known what earlier attempts have read
+	}
 	// only the object explains it
 	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage {
 		more := d.charge(0, f)
@@ -516,11 +519,17 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 
 // conclude ends the record with its finished pages: the others fail with the fault or, once the window is over, with
 // what they are suspected of.
+// A rereading that stops before all pages were tried has failed, and the document stays as it was.
 func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault, res Result) Result {
 	for _, n := range pages.left() {
 		own := f
-		if s, ok := pages.strikes[n]; ok && f.Class != document.ClassFinal {
+		s, suspected := pages.strikes[n]
+		if suspected && f.Class != document.ClassFinal {
 			own = document.Fault{Code: s.Code, Class: document.ClassFinal, Message: document.Code(s.Code).Summary}
+		}
+		if d.before != nil && !suspected {
+			f.Class, res.Fault = document.ClassFinal, f
+			return d.release(ctx, pages, res)
 		}
 		pages.finished[n] = *failedPage(d.pageGeneration(), n, own)
 	}
@@ -542,7 +551,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	}
 	unsaved, err := d.saveAllButLast(ctx, pages)
 	if err != nil {
-		res.Fault = faultOf(ctx, err)
+		res.Fault = unending(faultOf(ctx, err))
 		return d.release(ctx, pages, res)
 	}
 	contents := d.sum(pages)
@@ -552,6 +561,15 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 		contents.Unsaved = []document.Page{only}
 	}
 	return d.finishWith(ctx, pages, contents, res)
+}
+
+// unending returns a fault at loading or storing pages that are read and paid for: unless it is final, it does not end
+// the record, not even after RETRY_WINDOW.
+func unending(f document.Fault) document.Fault {
+	if f.Class != document.ClassFinal {
+		f.Class = document.ClassOurs
+	}
+	return f
 }
 
 // finishWith ends the record with its text, or fails it if the store rejects that.
@@ -662,15 +680,21 @@ func failedPage(generation int64, n int, f document.Fault) *document.Page {
 // closePause is the wait before a closing write is tried again.
 const closePause = time.Second
 
+// commitPatiently is commit, repeated while the store is unavailable and there is time.
+func (d *delivery) commitPatiently(ctx context.Context, f func(old *document.Record) *document.Change) error {
+	err := d.commit(ctx, f)
+	for errors.Is(err, document.ErrStoreUnavailable) && wait.Sleep(ctx, closePause) == nil {
+		err = d.commit(ctx, f)
+	}
+	return err
+}
+
 // closingWrite makes a closing write, retries it while the store is unavailable and there is time, and returns the
 // result with the record as stored.
 func (d *delivery) closingWrite(ctx context.Context, res Result, f func(old *document.Record) *document.Change) Result {
 	ctx, end := d.w.telemetry.startPart(ctx, "close")
 	last := func(old *document.Record) *document.Change { return d.w.announced(old, f(old)) }
-	err := d.commit(ctx, last)
-	for errors.Is(err, document.ErrStoreUnavailable) && wait.Sleep(ctx, closePause) == nil {
-		err = d.commit(ctx, last)
-	}
+	err := d.commitPatiently(ctx, last)
 	end(codeOf(ctx, err))
 	if err == nil && d.stored.Unannounced() {
 		var fault document.Fault

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -54,6 +55,8 @@ func (d *delivery) resumeRereading(ctx context.Context, before *document.Record)
 // publishRereading replaces the document's pages with the new ones, and then its text. A page that failed only in the
 // new reading stays as it was.
 func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Result) Result {
+	staged := pages
+	pages.finished = maps.Clone(pages.finished)
 	var fresh []document.Page
 	for n := 1; n <= pages.made(); n++ {
 		pg := pages.finished[n]
@@ -83,13 +86,13 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 			if contents.Unsaved = batch; i == len(batches)-1 {
 				break
 			}
-			if err := d.commit(ctx, func(old *document.Record) *document.Change {
+			if err := d.commitPatiently(ctx, func(old *document.Record) *document.Change {
 				c := document.Renew(old, d.w.clock.now())
 				c.Pages = batch
 				return c
 			}); err != nil {
-				res.Fault = faultOf(ctx, err)
-				return d.release(ctx, pages, res)
+				res.Fault = unending(faultOf(ctx, err))
+				return d.release(ctx, staged, res) // the next attempt publishes them
 			}
 		}
 	}

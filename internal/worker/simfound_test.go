@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -516,4 +517,109 @@ func TestLeaseOfAGoneObjectIsNotLeftAlone(t *testing.T) {
 		}
 		w.want("a.png", document.StatusRetrying, document.CodeStorageUnavailable)
 	})
+}
+
+// TestStoreFaultAfterTheWindowForgetsNoPages: an attempt that cannot load or store pages ends nothing, however long the
+// window is over: they are read and paid for.
+func TestStoreFaultAfterTheWindowForgetsNoPages(t *testing.T) {
+	for _, op := range []string{"pages", "clear"} {
+		t.Run(op, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.OCRConcurrency = 1
+				c, down := w.forbiddenFrom(3)
+				ev := w.bucket.Put("a.tiff", book(4))
+				w.worker().Process(t.Context(), ev)
+				*down = false
+				time.Sleep(25 * time.Hour)
+				w.failOnce(op)
+				w.worker().Process(t.Context(), ev)
+				if r := w.want("a.tiff", document.StatusRetrying, document.CodeStoreUnavailable); r.PagesDone != 2 {
+					t.Errorf("%d of %d pages done", r.PagesDone, r.Pages)
+				}
+				w.worker().Process(t.Context(), ev)
+				w.want("a.tiff", document.StatusDone, "")
+				if total, _ := c.total(); total != 5 {
+					t.Errorf("%d calls for 4 pages, one of which failed once: %v", total, c.times)
+				}
+			})
+		})
+	}
+}
+
+// TestRereadingThatStopsKeepsTheDocument: a rereading that ends before all pages were tried has failed, even if some
+// were read.
+func TestRereadingThatStopsKeepsTheDocument(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.options.OCRConcurrency = 1
+		w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(4)))
+		before := w.pages("a.tiff")
+		w.forbiddenFrom(3)
+		w.retry("a.tiff", allPages)
+		for range 26 {
+			time.Sleep(time.Hour)
+			w.worker().Sweep(t.Context())
+		}
+		r := w.want("a.tiff", document.StatusDone, "")
+		if r.Rereading == nil || r.Rereading.Error == nil || r.Rereading.Error.Code != document.CodeOCRMisconfigured {
+			t.Errorf("%+v", r.Rereading)
+		}
+		if after := w.pages("a.tiff"); !reflect.DeepEqual(after, before) {
+			t.Errorf("%+v, want %+v", after, before)
+		}
+	})
+}
+
+// TestLongRereadingSurvivesAStoreFault: if the store fails between the commits of a long rereading, they are repeated,
+// by the next attempt if need be, and no page that was stored is read a third time.
+func TestLongRereadingSurvivesAStoreFault(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, to int // numbers of the commits that fail, once all pages are read
+		again    int
+	}{
+		"the first": {0, 1, 0}, "the second": {1, 2, 0}, "the third": {2, 3, 0},
+		"all, until the time is over":  {0, 1000, 1}, // the last page cannot be stored at all
+		"the third and all later ones": {2, 1000, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.options.OCRConcurrency = 1
+				long := strings.Repeat("long ", 160_000)
+				calls := w.count(func(_ context.Context, n int, text string) (ocr.Result, error) {
+					if n == 10 {
+						time.Sleep(2 * document.RenewEvery) // the others are stored
+					}
+					return result(text + long), nil
+				})
+				w.worker().Process(t.Context(), w.bucket.Put("a.tiff", book(10)))
+				commits := 0
+				w.records.Before = func(_ context.Context, op, _ string) error {
+					if total, _ := calls.total(); total < 20 || op != "commit" {
+						return nil
+					}
+					if commits++; c.from < commits && commits <= c.to {
+						return document.ErrStoreUnavailable
+					}
+					return nil
+				}
+				if _, err := document.Retry(t.Context(), w.records, w.stored("a.tiff"), "me", allPages); err != nil {
+					t.Fatal(err)
+				}
+				w.worker().Sweep(t.Context())
+				w.heal()
+				calls = w.count(func(_ context.Context, _ int, text string) (ocr.Result, error) {
+					return result(text), nil
+				})
+				for range 2 {
+					time.Sleep(time.Hour)
+					w.worker().Sweep(t.Context())
+				}
+				if total, _ := calls.total(); total != c.again {
+					t.Errorf("%d pages were read a third time, want %d", total, c.again)
+				}
+				if r := w.want("a.tiff", document.StatusDone, ""); r.Rereading != nil {
+					t.Errorf("%+v", r.Rereading)
+				}
+			})
+		})
+	}
 }

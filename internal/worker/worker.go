@@ -157,22 +157,20 @@ func (w *Worker) Drain(ctx context.Context) error {
 	}
 }
 
-const closeShare = 16 // 1/closeShare of ProcessTimeout is kept for the closing write
-
 // workTime returns the part of a delivery's time in which pages may be made and read.
 func (w *Worker) workTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	end := time.Now().Add(w.o.ProcessTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(end) {
 		end = d // the sweep's
 	}
-	return context.WithDeadlineCause(ctx, end.Add(-w.o.ProcessTimeout/closeShare), errDeadline)
+	return context.WithDeadlineCause(ctx, end.Add(-w.o.ProcessTimeout/document.CloseShare), errDeadline)
 }
 
 // closeTime returns a context with the rest of a delivery's time, for the closing write. It does not end with a
 // shutdown.
 func (w *Worker) closeTime(work context.Context) (context.Context, context.CancelFunc) {
 	end, _ := work.Deadline()
-	return context.WithDeadline(context.WithoutCancel(work), end.Add(w.o.ProcessTimeout/closeShare))
+	return context.WithDeadline(context.WithoutCancel(work), end.Add(w.o.ProcessTimeout/document.CloseShare))
 }
 
 // outlive returns a context that ends d later than ctx, so that a commit under way is not cut off.

@@ -215,7 +215,7 @@ const (
 
 // Search returns at most limit finished documents whose texts have all words of a query, in any order, those written
 // last first; more reports whether there are others. A word matches words that begin with it, ignoring case and
-// accents; a word with punctuation, like 12-b, matches as a phrase, and one in a script without blanks, such as Chinese,
+// accents; a word with punctuation, like 12-b, matches as a phrase, and one in a script without blanks, like Chinese,
 // any part of a sentence. A query has no operators. A query without a letter or digit finds nothing.
 func (s *Store) Search(ctx context.Context, query string, limit int) (found []Found, more bool, err error) {
 	match, words := parseQuery(query)

@@ -229,7 +229,8 @@ func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 	if indexed, err := s.Indexed(t.Context()); err != nil || !indexed {
 		t.Errorf("indexed %v, %v", indexed, err)
 	}
-	for query, want := range map[string][]string{"京": {"asia"}, "number7": {"007"}, "number119": {"119"}, "page": {"book"},
+	for query, want := range map[string][]string{"京": {"asia"}, "number7": {"007"}, "number119": {"119"},
+		"page": {"book"},
 		"written": {"late"}} {
 		names, _ := search(t, s, query)
 		if query == "number7" {

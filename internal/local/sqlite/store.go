@@ -138,30 +138,38 @@ func (s *Store) Close() error {
 	return errors.Join(s.read.Close(), s.write.Close()) // closing the last connection merges the log into the file
 }
 
-// ExpireLeases ends the leases of all records now, also of documents being read again, so that the sweep takes them
-// over at once and counts the interruption. It is for a process that has locked the folder and has not begun to work:
-// those leases are a dead process's. It returns their number; after an error it may be repeated.
-func (s *Store) ExpireLeases(ctx context.Context) (int, error) {
-	ids, _, err := readRecords(ctx, s.read,
-		"SELECT id, rev, doc FROM records WHERE due IS NOT NULL AND json_type(doc, '$.lease') = 'object' ORDER BY id")
+// Resume prepares the records of an earlier process for this one, which has locked the folder and has not begun to
+// work. It ends their leases, also of documents being read again, so that the sweep takes them over at once and counts
+// the interruption. And since nothing was tried meanwhile, it lets the window of all unfinished ones begin again, and
+// the count of interruptions with it: strikes stay. It returns the number of leases; after an error it may be
+// repeated.
+func (s *Store) Resume(ctx context.Context) (leases int, err error) {
+	ids, found, err := readRecords(ctx, s.read, "SELECT id, rev, doc FROM records WHERE due IS NOT NULL ORDER BY id")
 	if err != nil {
 		return 0, err
 	}
 	for i, id := range ids {
-		if _, err := document.Update(ctx, s, id, document.Unread(), expireLease); err != nil {
-			return i, err
+		if _, err := document.Update(ctx, s, id, document.Unread(), resume); err != nil {
+			return leases, err
+		}
+		if found[i].Lease != nil {
+			leases++
 		}
 	}
-	return len(ids), nil
+	return leases, nil
 }
 
-func expireLease(old *document.Record) (*document.Change, error) {
-	if old == nil || old.Lease == nil || !old.Open() {
+func resume(old *document.Record) (*document.Change, error) {
+	if old == nil || !old.Open() {
 		return nil, nil
 	}
-	next, lease, now := *old, *old.Lease, time.Now()
-	lease.Expires = now
-	next.Lease, next.Due, next.WindowStart = &lease, now, now
+	next, now := *old, time.Now()
+	next.WindowStart, next.Interruptions = now, 0
+	if old.Lease != nil {
+		lease := *old.Lease
+		lease.Expires = now
+		next.Lease, next.Due = &lease, now
+	}
 	return &document.Change{Record: &next}, nil
 }
 

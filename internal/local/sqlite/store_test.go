@@ -228,13 +228,16 @@ func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
 	again.Status, again.Due, again.Lease = document.StatusDone, held.Due, held.Lease
 	again.Rereading = &document.Rereading{}
 	put(t, s, again)
-	other := put(t, s, retrying(s, "other"))
+	waiting := retrying(s, "other")
+	waiting.WindowStart, waiting.Interruptions = time.Now().Add(-72*time.Hour), 4
+	waiting.Due = time.Now().Add(-time.Minute)
+	put(t, s, waiting)
 	shut(t, s)
 
 	s = open(t, dir)
 	before := time.Now()
-	if n, err := s.ExpireLeases(t.Context()); n != 2 || err != nil {
-		t.Fatalf("ExpireLeases = %d, %v; want 2", n, err)
+	if n, err := s.Resume(t.Context()); n != 2 || err != nil {
+		t.Fatalf("Resume = %d, %v; want 2", n, err)
 	}
 	got, now := get(t, s, "held"), time.Now()
 	if got.Lease.Expires.After(now) || got.Lease.Expires.Before(before) || !got.Due.Equal(got.Lease.Expires) {
@@ -243,8 +246,9 @@ func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
 	if got.Lease.ID != "dead" || !got.Lease.Alone || got.Status != document.StatusProcessing || got.Attempt != 3 {
 		t.Errorf("the sweep must find the dead attempt as it was, found %+v", got.Record)
 	}
-	if got := get(t, s, "other"); got.Version != other.Version {
-		t.Error("a record without a lease was touched")
+	if got := get(t, s, "other"); got.WindowStart.Before(before) || got.Interruptions != 0 ||
+		!got.Due.Equal(waiting.Due) || got.Lease != nil {
+		t.Errorf("the window of a record without a lease must begin again, and nothing else change: %+v", got.Record)
 	}
 	if got := get(t, s, "again"); got.Status != document.StatusDone || got.Rereading == nil || got.Due.After(now) {
 		t.Errorf("a document that was being read again is %+v", got.Record)
@@ -254,7 +258,7 @@ func TestExpiredLeasesAreDueAtOnce(t *testing.T) {
 	}
 	old := *got.Record
 	old.Status = document.StatusDone
-	if c, err := expireLease(&old); c != nil || err != nil {
+	if c, err := resume(&old); c != nil || err != nil {
 		t.Error("a record that ended meanwhile must be left alone")
 	}
 }
