@@ -131,6 +131,8 @@ func (f *backfillCmd) check(args []string) error {
 		return errors.New("with --local, give at most a prefix of names in the folder")
 	case f.limit < 0, !(f.rate >= 0), f.inFlight < 1, f.inFlight > 1000:
 		return errors.New("--limit and --rate must not be negative, and --in-flight must be 1 to 1000")
+	case f.erase && !f.newer.IsZero():
+		return errors.New("--newer-than cannot be combined with --erase: when an object that is gone was created is unknown")
 	case f.topic != "" && (f.target.to != "" || *f.dir != ""):
 		return errors.New("--topic cannot be combined with --to or --local")
 	}

@@ -54,8 +54,10 @@ func (d *deleteCmd) run(ctx context.Context, sys system, args []string) int {
 		return complain(sys, "delete", err)
 	}
 	if !d.yes {
-		switch agreed, err := confirm(sys,
+		switch agreed, err := confirm(ctx, sys,
 			fmt.Sprintf("Delete %s and the text in it from %s?", documents(len(ids)), p.where), "--yes"); {
+		case ctx.Err() != nil:
+			return fail(ctx, sys, "delete", err)
 		case err != nil:
 			return complain(sys, "delete", err)
 		case !agreed:
@@ -141,13 +143,18 @@ func marker(old *document.Record, lives bool) (*document.Change, error) {
 	return change, nil
 }
 
-// confirm asks for confirmation on the terminal. If there is none, the error names the flag to use instead.
-func confirm(sys system, question, instead string) (bool, error) {
+// confirm asks for confirmation on the terminal, until ctx ends. If there is none, the error names the flag to use
+// instead.
+func confirm(ctx context.Context, sys system, question, instead string) (bool, error) {
 	if _, ok := sys.stdin.(terminalInput); !ok {
 		return false, errors.New("there is no terminal to ask on: use " + instead)
 	}
 	fmt.Fprintf(sys.stderr, "%s [y/N] ", question)
-	line, err := bufio.NewReader(sys.stdin).ReadString('\n')
+	line := ""
+	err := interruptible(ctx, func() (err error) {
+		line, err = bufio.NewReader(sys.stdin).ReadString('\n')
+		return err
+	})
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}

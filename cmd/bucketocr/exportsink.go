@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -32,20 +33,30 @@ func openSink(sys system, name string) (sink, error) {
 	switch {
 	case name == "-":
 		return &linesSink{out: jsonTo(sys.stdout)}, nil
-	case strings.EqualFold(filepath.Ext(name), ".jsonl"):
+	case isLines(name):
 		return openLines(name)
-	case strings.EqualFold(filepath.Ext(name), ".zip"):
+	case isZip(name):
 		return openZip(name)
 	}
+	return openTree(name)
+}
+
+func isLines(name string) bool { return strings.EqualFold(filepath.Ext(name), ".jsonl") }
+func isZip(name string) bool   { return strings.EqualFold(filepath.Ext(name), ".zip") }
+
+// treeSink writes to a folder. It follows no links out of it.
+type treeSink struct{ root *os.Root }
+
+func openTree(name string) (*treeSink, error) {
 	if err := os.MkdirAll(name, 0o777); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(name)
-	return treeSink{root}, err
+	if err != nil {
+		return nil, err
+	}
+	return &treeSink{root}, nil
 }
-
-// treeSink writes to a folder. It follows no links out of it.
-type treeSink struct{ root *os.Root }
 
 func (t treeSink) has(_, entry string, updated time.Time) bool {
 	info, err := t.root.Stat(entry)
@@ -67,6 +78,14 @@ func (t treeSink) add(entry string, r *document.Record, text string) error {
 		err = t.root.Rename(temp, entry)
 	}
 	return err
+}
+
+// remove removes a text, if it is there.
+func (t treeSink) remove(entry string) error {
+	if err := t.root.Remove(entry); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (t treeSink) close() error { return t.root.Close() }
@@ -104,18 +123,22 @@ func (l *linesSink) goOn() error {
 	in, end := bufio.NewReader(l.file), int64(0)
 	for {
 		line, err := in.ReadBytes('\n')
-		if err == io.EOF {
+		if err == io.EOF && cutOff(line) {
 			break
 		}
-		if err != nil {
+		if err != nil && err != io.EOF {
 			return err
 		}
 		var there struct {
 			ID      string    `json:"id"`
+			Bucket  string    `json:"bucket"`
 			Updated time.Time `json:"updated"`
 		}
-		if json.Unmarshal(line, &there) != nil || there.ID == "" {
+		if json.Unmarshal(line, &there) != nil || !exportID.MatchString(there.ID) || there.Bucket == "" {
 			return errors.New("not an export: it contains a line that is not a document")
+		}
+		if err == io.EOF {
+			break // only its line feed is missing
 		}
 		l.there[there.ID] = there.Updated
 		end += int64(len(line))
@@ -125,6 +148,20 @@ func (l *linesSink) goOn() error {
 	}
 	_, err := l.file.Seek(end, io.SeekStart)
 	return err
+}
+
+var exportID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// cutOff reports whether a line is the beginning of one of an export. Only that may be removed: the file could be any
+// other.
+func cutOff(line []byte) bool {
+	const start = `{"id":"`
+	rest, ok := strings.CutPrefix(string(line), start)
+	if !ok {
+		return strings.HasPrefix(start, string(line))
+	}
+	id, _, whole := strings.Cut(rest, `"`)
+	return !json.Valid(line) && (exportID.MatchString(id) || !whole && strings.Trim(id, "0123456789abcdef") == "")
 }
 
 func (l *linesSink) has(id, _ string, updated time.Time) bool {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -155,6 +156,38 @@ func TestDeleteAsks(t *testing.T) {
 	}
 }
 
+// TestCtrlCEndsAQuestion: also while nothing is typed.
+func TestCtrlCEndsAQuestion(t *testing.T) {
+	t.Parallel()
+	o := folderOffice(t)
+	o.write(o.record("a.png", document.StatusFailed))
+	for _, args := range [][]string{{"delete", "a.png"}, {"retry"}} {
+		var out, errs strings.Builder
+		sys := o.system(&out, &errs)
+		typed, keyboard := io.Pipe()
+		defer keyboard.Close()
+		ctx, stop := context.WithCancelCause(t.Context())
+		sys.stdin = terminalInput{onRead{typed, func() { stop(signaled{os.Interrupt}) }}}
+		if code := run(ctx, sys, append(args, o.args...)); code != exitInterrupted || out.Len() > 0 {
+			t.Errorf("%s: exit %d\n%s", args, code, errs.String())
+		}
+	}
+	if s := o.now("a.png").Status; s != document.StatusFailed {
+		t.Errorf("the document is %s", s)
+	}
+}
+
+// onRead calls a function when it is read for the first time.
+type onRead struct {
+	io.Reader
+	asked func()
+}
+
+func (r onRead) Read(p []byte) (int, error) {
+	r.asked()
+	return r.Reader.Read(p)
+}
+
 // TestDeletedIsNotReadAgain: up skips a generation whose document was deleted, and removes its text; a new upload is
 // read.
 func TestDeletedIsNotReadAgain(t *testing.T) {
@@ -224,7 +257,7 @@ func testExport(t *testing.T, o *office) {
 		if name == "texts.jsonl" { // a killed run's last line
 			b, err := os.ReadFile(path)
 			if err == nil {
-				err = os.WriteFile(path, append(b, `{"id":"cut off`...), 0o666)
+				err = os.WriteFile(path, append(b, `{"id":"c0ffee`...), 0o666)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -255,10 +288,17 @@ func testExport(t *testing.T, o *office) {
 	o.want(exitUsage, []string{"name one folder"}, "export")
 	o.want(exitUsage, []string{"one of html, markdown, csv"}, "export", "-", "--tables", "excel")
 	foreign := filepath.Join(dir, "foreign.jsonl")
-	if err := os.WriteFile(foreign, []byte("{\"a\":1}\n"), 0o666); err != nil {
-		t.Fatal(err)
+	for _, content := range []string{`{"a":1}`, `{"id":"7"}`, `{"id":"` + strings.Repeat("a", 64) + `"}`, "a note"} {
+		for _, end := range []string{"\n", "", "\n{"} {
+			if err := os.WriteFile(foreign, []byte(content+end), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			o.want(exitFailed, []string{"not an export"}, "export", foreign)
+			if raw, err := os.ReadFile(foreign); err != nil || string(raw) != content+end {
+				t.Errorf("%q became %q, %v", content+end, raw, err)
+			}
+		}
 	}
-	o.want(exitFailed, []string{"not an export"}, "export", foreign)
 }
 
 // age makes what an export holds of book.pdf older, as if it had been written a while ago: times are kept in seconds.
@@ -306,7 +346,7 @@ func (o *office) age(t *testing.T, path, id string) {
 			aged, _ := json.Marshal(fields)
 			out.WriteString(string(aged) + "\n")
 		}
-		if err := os.WriteFile(path, []byte(out.String()+`{"id":"cut off`), 0o666); err != nil {
+		if err := os.WriteFile(path, []byte(out.String()+`{"id":"c0ffee`), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	default:

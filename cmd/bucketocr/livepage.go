@@ -273,7 +273,7 @@ func (u *upRun) startPage(ctx context.Context, cfg config.Config) {
 	limits.MaxBytes, limits.MaxPixels, limits.MaxPages = cfg.MaxBytes, cfg.MaxPixels, cfg.MaxPages
 	limits.First = cfg.OnMaxPages == config.ReadFirst
 	u.page = servePage(context.WithoutCancel(ctx), u.pageOn, u.pageAt, ui.Config{
-		Watch: ofBucket{u.records, u.bucket.Name()}.Watch, Records: u.records, Images: u.bucket,
+		Watch: u.records.Watch, Records: u.records, Images: u.bucket,
 		Upload: folderUpload{u.bucket, cfg.Filter}, Retry: pageRetry{u.records, onPage(u.sys)},
 		Delete: pageDelete{u.records, u.bucket}, Export: pageExport{u.records, u.bucket.Name()},
 		Search:    pageSearch(ctx, u.records),

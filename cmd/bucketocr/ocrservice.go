@@ -50,8 +50,19 @@ func (s *ocrService) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.ended: // nil, so never ready, for the user's own service
-		return fmt.Errorf("localocr exited unexpectedly: see %s", s.logs.Name())
+		return fmt.Errorf("localocr exited unexpectedly: %s", logged(s.logs.Name()))
 	}
+}
+
+// logged returns the last lines of a log for an error, since the log may be removed with its folder, and where it is.
+func logged(name string) string {
+	const most = 800 // bytes
+	raw, _ := os.ReadFile(name)
+	lines := strings.TrimSpace(string(raw[max(0, len(raw)-most):]))
+	if lines == "" {
+		return "it logged nothing to " + name
+	}
+	return "its log, " + name + ", ends with:\n" + lines
 }
 
 // stop stops the child and waits for it to exit.
@@ -252,7 +263,7 @@ func startOCR(ctx context.Context, program string, logs *os.File) (*ocrService, 
 		url, ok := strings.CutPrefix(strings.TrimSpace(line), readyLine)
 		if !ok {
 			s.stop()
-			return nil, fmt.Errorf("localocr did not start: see %s", logs.Name())
+			return nil, fmt.Errorf("localocr did not start: %s", logged(logs.Name()))
 		}
 		s.url = url
 		return s, nil

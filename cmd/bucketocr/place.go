@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,6 +148,21 @@ func (o ofBucket) Tally(ctx context.Context) (document.Tally, error) {
 		return nil
 	})
 	return t, err
+}
+
+// Due implements [document.Store]. The store cannot select by bucket, so more is read if others' documents are due.
+func (o ofBucket) Due(ctx context.Context, since, now time.Time, limit int) ([]*document.Stored, error) {
+	for most := limit; ; most *= 2 {
+		due, err := o.store.Due(ctx, since, now, most)
+		if err != nil {
+			return nil, err
+		}
+		all := len(due) < most
+		due = slices.DeleteFunc(due, func(s *document.Stored) bool { return s.Bucket != o.bucket })
+		if all || len(due) >= limit {
+			return due[:min(len(due), limit)], nil
+		}
+	}
 }
 
 // Watch implements [document.Watcher].

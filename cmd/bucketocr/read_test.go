@@ -40,6 +40,9 @@ func TestRead(t *testing.T) {
 		"README.md":  []byte("no image"),
 		"broken.png": []byte("this is a text that calls itself a picture"), "noname": apptest.PNG(50),
 	})
+	if err := os.Symlink("deep", filepath.Join(d.dir, "link")); err != nil {
+		t.Fatal(err)
+	}
 	d.ocr.For(apptest.PNG(50), ocrtest.Text("# A\n\nfirst"))
 	d.ocr.For(apptest.PNG(51), ocrtest.Text("second"))
 	d.ocr.For(apptest.PNG(53), ocrtest.Text("third"))
@@ -57,6 +60,7 @@ func TestRead(t *testing.T) {
 			[]string{"standard input  1 page in", "a.png  1 page in"}},
 		{"./a.png ./a.png", nil, exitGood, "# A\n\nfirst\n", nil},
 		{"./deep", nil, exitGood, "second\n", nil},
+		{"./link", nil, exitGood, "second\n", nil},
 		{"./deep/*.png ./a.png", nil, exitGood, "==> deep/b.png <==\nsecond\n==> a.png <==\n# A\n\nfirst\n",
 			[]string{"a.png  1 page in"}},
 		{"./broken.png ./deep/b.png", nil, exitFailed, "==> deep/b.png <==\nsecond\n",

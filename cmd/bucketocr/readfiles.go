@@ -75,11 +75,15 @@ func filesOf(arg string) []file {
 // are still being written are left out, and links are not followed.
 func filesIn(dir string) []file {
 	var files []file
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+	root := dir + string(filepath.Separator) // also if it is a link
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
-		case err != nil:
+		case err != nil && path == root:
 			return err
-		case path == dir:
+		case err != nil:
+			files = append(files, file{path, path, err}) // the others are read
+			return fs.SkipDir
+		case path == root:
 			return nil
 		case hidden(path), folder.Unfinished(e.Name(), e.IsDir()):
 			if e.IsDir() {
@@ -109,16 +113,33 @@ func hidden(path string) bool { return strings.HasPrefix(filepath.Base(path), ".
 
 // spool copies standard input to a file in dir, since pages are read at random offsets. It stops soon after limit
 // bytes: a file that long is refused later in any case.
-func spool(stdin io.Reader, dir string, limit int64) (path string, err error) {
+func spool(ctx context.Context, stdin io.Reader, dir string, limit int64) (path string, err error) {
 	f, err := os.CreateTemp(dir, "stdin-")
 	if err != nil {
 		return "", err
 	}
-	n, err := io.Copy(f, io.LimitReader(stdin, limit+1))
+	var n int64
+	err = interruptible(ctx, func() (err error) {
+		n, err = io.Copy(f, io.LimitReader(stdin, limit+1))
+		return errors.Join(err, f.Close())
+	})
 	if err == nil && n == 0 {
 		err = errors.New("standard input is empty")
 	}
-	return f.Name(), errors.Join(err, f.Close())
+	return f.Name(), err
+}
+
+// interruptible calls a function that waits for input, which nothing else ends, but not beyond ctx. The function's
+// results may be used only if there is no error.
+func interruptible(ctx context.Context, read func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- read() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // spooled presents files as a bucket: an object's name is its file's number.

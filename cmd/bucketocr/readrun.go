@@ -67,7 +67,10 @@ func openRead(ctx context.Context, sys system, files []file, pages pageList) (_ 
 	}
 	for i, f := range r.files {
 		if f.path == standardInput {
-			r.files[i].path, r.files[i].err = spool(sys.stdin, r.dir, r.cfg.MaxBytes)
+			r.files[i].path, r.files[i].err = spool(ctx, sys.stdin, r.dir, r.cfg.MaxBytes)
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 		}
 	}
 	if r.records, err = sqlite.Open(filepath.Join(r.dir, "records.db"), readBucket); err != nil {

@@ -102,8 +102,10 @@ func (w *retryCmd) run(ctx context.Context, sys system, args []string) int {
 		sweep = poster.sweep
 	}
 	if !w.everything && !w.dry && len(args) == 0 && !w.selects() {
-		switch agreed, err := confirm(sys, "Retry all failed documents in "+p.where+"?",
+		switch agreed, err := confirm(ctx, sys, "Retry all failed documents in "+p.where+"?",
 			"--all, or select some (--dry-run counts them)"); {
+		case ctx.Err() != nil:
+			return fail(ctx, sys, "retry", err)
 		case err != nil:
 			return complain(sys, "retry", err)
 		case !agreed:

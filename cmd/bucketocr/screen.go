@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -23,26 +22,28 @@ const firstLines = 6
 type screen struct {
 	u      *upRun
 	begun  time.Time
-	out    sink // nil: texts are written only to the folder
+	out    *treeSink // nil: texts are written only to the folder
 	footer *progress
 	colour bool
 	counts counts
 	mu     sync.Mutex
 	shown  map[string]string // by ID: the state last shown
 
+	unwritten map[string]bool // by ID: texts that could not be written
+
 	stopping atomic.Bool // records released from now on are left to the next run
 }
 
 func newScreen(u *upRun) (*screen, error) {
-	s := &screen{u: u, begun: time.Now(), shown: map[string]string{}, counts: counts{states: map[string]counted{}}}
+	s := &screen{u: u, begun: time.Now(), shown: map[string]string{}, unwritten: map[string]bool{},
+		counts: counts{states: map[string]counted{}}}
 	if u.out != "" {
-		var err error
-		if s.out, err = openSink(u.sys, u.out); err != nil {
-			return nil, err
+		if u.out == "-" || isLines(u.out) || isZip(u.out) {
+			return nil, fmt.Errorf("--out %s is not a folder: bucketocr export writes archives and lines", plain(u.out))
 		}
-		if _, tree := s.out.(treeSink); !tree {
-			return nil, errors.Join(fmt.Errorf("--out %s is not a folder: bucketocr export writes archives and lines",
-				plain(u.out)), s.out.close())
+		var err error
+		if s.out, err = openTree(u.out); err != nil {
+			return nil, err
 		}
 	}
 	noColour, _ := u.sys.lookup("NO_COLOR")
@@ -100,8 +101,10 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	s.shown[id] = state
 	s.counts.note(id, r, r.Updated.Before(s.begun))
 	path, err := s.writeText(ctx, r)
+	delete(s.unwritten, id)
 	if err != nil {
 		s.say("bucketocr up: %s", oneLine(err.Error())) // an error with one text must not stop the others
+		s.unwritten[id] = true
 	}
 	if r.Updated.Before(s.begun) || status != r.Status || status == document.StatusProcessing && !s.u.verbose {
 		return nil
@@ -121,13 +124,36 @@ func (s *screen) show(ctx context.Context, r *document.Record) error {
 	return nil
 }
 
+// writeAgain tries again to write the texts that could not be written, until one fails again.
+func (s *screen) writeAgain(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.unwritten {
+		stored, err := s.u.records.Get(ctx, id)
+		if err != nil || stored == nil {
+			return
+		}
+		path, err := s.writeText(ctx, stored.Record)
+		if err != nil {
+			return
+		}
+		delete(s.unwritten, id)
+		if path != "" {
+			s.say("%s  %-11s %s → %s", time.Now().Format(time.TimeOnly), "written", plain(stored.Name), plain(path))
+		}
+	}
+}
+
 // writeText brings the files of a text in step with its record, and returns the path to show.
 func (s *screen) writeText(ctx context.Context, r *document.Record) (string, error) {
 	path, err := s.u.bucket.WriteText(ctx, s.u.records, r)
+	if err == nil && path == "" && s.out != nil {
+		return "", s.out.remove(exportEntry(s.u.bucket.Name(), r))
+	}
 	if err != nil || path == "" || s.out == nil {
 		return s.short(path), err
 	}
-	entry := (&exported{p: &place{bucket: s.u.bucket.Name()}}).entry(r)
+	entry := exportEntry(s.u.bucket.Name(), r)
 	if !r.Updated.Before(s.begun) || !s.out.has("", entry, r.Updated) { // a file's time may be that of the second
 		text, err := document.Text(ctx, s.u.records, r)
 		if err != nil {

@@ -131,7 +131,7 @@ func (f *statsResult) failed(r *document.Stored) error {
 
 func (f *statsResult) done(r *document.Stored) error {
 	f.Lately.Documents++
-	f.Lately.Pages += int64(r.Pages)
+	f.Lately.Pages += int64(r.PagesDone)
 	return nil
 }
 

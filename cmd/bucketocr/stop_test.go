@@ -153,6 +153,33 @@ func remove(t *testing.T, dir, name string) {
 	}
 }
 
+// TestUpScansWhileFilesWait: the folder is compared with its documents also while more files wait than are read at
+// once, so that a file that changes meanwhile is read in its last state.
+func TestUpScansWhileFilesWait(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	for n := range inFlight + 2 {
+		d.drop(fmt.Sprint(n, ".png"), apptest.PNG(50+n))
+	}
+	gate := ocrtest.NewGate()
+	d.ocr.Default(ocrtest.Hold(gate, ocrtest.Text("read")))
+	out, code := newOutput(), make(chan int)
+	go func() { code <- d.upTo(t.Context(), out, "--once") }()
+	if err := gate.Wait(t.Context(), inFlight); err != nil {
+		t.Fatal(err)
+	}
+	d.drop("5.png", apptest.PNG(99))
+	d.drop("later.png.crdownload", nil)
+	out.until(t, `ignored: "later.png.crdownload"`)
+	gate.Open()
+	if c := <-code; c != exitGood {
+		t.Errorf("exit code %d\n%s", c, out)
+	}
+	if r := d.document("5.png"); r == nil || r.Size != int64(len(apptest.PNG(99))) || r.Status != document.StatusDone {
+		t.Errorf("the document of the changed file is %+v", r)
+	}
+}
+
 // TestUpLeavesUnfinishedFilesAlone: what a browser is still writing is not read before it has its name, and one line
 // says so.
 func TestUpLeavesUnfinishedFilesAlone(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -211,8 +212,8 @@ func localSettings(sys system, service *ocrService, waiting bool, without ...str
 // wire creates the handler for the folder and its records.
 func (u *upRun) wire(cfg config.Config, logs io.Writer) (err error) {
 	u.records = u.local.Records
-	if cfg.FirestoreEmulatorHost != "" {
-		u.records = firestoreRecords(cfg)
+	if cfg.FirestoreEmulatorHost != "" { // which may have documents of other buckets, for other processes
+		u.records = ofBucket{firestoreRecords(cfg), u.bucket.Name()}
 	}
 	u.filter = cfg.Filter
 	u.log = slog.New(pageLines{slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: cfg.LogLevel}), u.screen})
@@ -353,6 +354,7 @@ func (u *upRun) scanning(ctx context.Context) error {
 	}
 	posts, ctx := errgroup.WithContext(ctx)
 	posts.SetLimit(inFlight)
+	var waiting eventQueue // scans go on meanwhile: files that wait may change
 	for {
 		posting := u.posting.Load() // before the scan, which repeats events of deliveries that fail meanwhile
 		changes, err := u.bucket.Scan(ctx)
@@ -364,8 +366,9 @@ func (u *upRun) scanning(ctx context.Context) error {
 			u.screen.say("ignored: %q %s", p.Name, oneLine(p.Why))
 		}
 		u.posting.Add(int64(len(changes.Events)))
-		for _, ev := range changes.Events {
-			posts.Go(func() error { return u.deliver(context.WithoutCancel(ctx), ev) })
+		for n := waiting.add(changes.Events); n > 0 && posts.TryGo(func() error {
+			return u.deliverAll(ctx, &waiting)
+		}); n-- {
 		}
 		idle := changes.Pending == 0 && len(changes.Events) == 0
 		if u.once && idle && posting == 0 {
@@ -377,6 +380,45 @@ func (u *upRun) scanning(ctx context.Context) error {
 			return posts.Wait()
 		}
 	}
+}
+
+// eventQueue holds events that wait to be delivered, the oldest first.
+type eventQueue struct {
+	mu     sync.Mutex
+	events []document.Event
+}
+
+// add adds events and returns how many are waiting.
+func (q *eventQueue) add(events []document.Event) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.events = append(q.events, events...)
+	return len(q.events)
+}
+
+func (q *eventQueue) next() (document.Event, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.events) == 0 {
+		return document.Event{}, false
+	}
+	ev := q.events[0]
+	q.events = q.events[1:]
+	return ev, true
+}
+
+// deliverAll delivers waiting events until there are none, or the run ends.
+func (u *upRun) deliverAll(ctx context.Context, waiting *eventQueue) error {
+	for ctx.Err() == nil {
+		ev, ok := waiting.next()
+		if !ok {
+			break
+		}
+		if err := u.deliver(context.WithoutCancel(ctx), ev); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deliver posts an object's event. Once the generation has a record, the sweep retries it; before that, the next scan
@@ -413,12 +455,13 @@ func (u *upRun) allDone(ctx context.Context) (bool, error) {
 	return len(due) == 0, ignoreEnd(ctx, err)
 }
 
-// sweeping sweeps regularly. It stands in for redelivery and Cloud Scheduler.
+// sweeping sweeps regularly, also texts that could not be written. It stands in for redelivery and Cloud Scheduler.
 func (u *upRun) sweeping(ctx context.Context) error {
 	for wait.Sleep(ctx, pace) == nil {
 		if _, err := u.eventarc.post(context.WithoutCancel(ctx), event.Sweep(rand.Text(), time.Now())); err != nil {
 			return ignoreEnd(ctx, err)
 		}
+		u.screen.writeAgain(ctx)
 	}
 	return nil
 }

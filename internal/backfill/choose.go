@@ -111,8 +111,12 @@ func (c *chooser) reason(o document.Listed, s *document.Stored) string {
 // before that.
 const tidyTime = 48 * time.Hour
 
-// missing decides on a document whose name is not in the listing.
+// missing decides on a document whose name is not in the listing. Like a deletion, it is checked against the filter.
 func (c *chooser) missing(s *document.Stored) error {
+	was := document.Event{Object: s.Object(), Attributes: document.Attributes{ContentType: s.ContentType}}
+	if _, skip := c.r.o.Filter.Skip(was); skip {
+		return nil
+	}
 	switch {
 	case s.Status == document.StatusDeleted:
 		if !strings.HasPrefix(s.EventID, c.r.o.Source+"-") || time.Since(s.Updated) > tidyTime {

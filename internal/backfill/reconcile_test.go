@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
+	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
 )
 
@@ -221,6 +222,26 @@ func TestReconcileTakesWhatLostEventsLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFilterLimitsErasures: the document of an object that INCLUDE or EXCLUDE leaves out is kept, as after a deletion.
+func TestFilterLimitsErasures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(0)
+		for _, name := range []string{"kept/a.png", "gone.png"} {
+			r.write(document.Object{Bucket: "b", Name: name, Generation: 9}, document.StatusDone)
+		}
+		time.Sleep(48 * time.Hour)
+		filter, err := event.NewFilter(nil, []string{"kept/**"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := r.run(t, time.Minute, "run", func(o *Options, _ *Pass) { o.Filter = filter })
+		want := map[string]document.Status{"kept/a.png": "done", "gone.png": "deleted"}
+		if got := r.statuses(); err != nil || fmt.Sprint(got) != fmt.Sprint(want) || sum.Gone != 1 {
+			t.Errorf("%v, %v, %+v", got, err, sum)
+		}
+	})
 }
 
 // TestUploadDuringAnErasureStays: an object uploaded between the bucket's answer and the erasure keeps its document.

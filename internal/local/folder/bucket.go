@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -101,10 +102,33 @@ func (b *Bucket) Live(ctx context.Context, bucket, name string) (document.Object
 		return document.Object{}, document.Attributes{}, storageError(name, err)
 	}
 	s := b.find(name)
+	if s.Gone && !b.spelled(name) {
+		return document.Object{}, document.Attributes{}, gone(name)
+	}
 	if now := stampOf(info); !s.is(now) {
 		s = s.next(now, time.Now())
 	}
 	return b.object(name, s), attributes(name, s.File), nil
+}
+
+// spelled reports whether the directory has a file of exactly this name: some file systems also find files by names
+// that differ in case or Unicode form, which scans do not see.
+func (b *Bucket) spelled(name string) bool {
+	dir, base := path.Split(name)
+	parent, err := b.root.Open(path.Clean("./" + dir))
+	if err != nil {
+		return false
+	}
+	defer parent.Close()
+	for {
+		names, err := parent.Readdirnames(1000)
+		if slices.Contains(names, base) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
 }
 
 // Living returns the objects that the last Scan has seen in the directory, with their newest generations, in the order

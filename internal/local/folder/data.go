@@ -105,10 +105,23 @@ func (d Dir) checkOwner(path string, info fs.FileInfo, dir fs.FileMode) error {
 		return d.refuse(path, fmt.Sprintf("belongs to another user (uid %d)", uid))
 	}
 	const write, search = 0o022, 0o011
-	if ownersCount && info.Mode().Perm()&write&((dir&search)<<1) != 0 {
+	if ownersCount && info.Mode().Perm()&write&((dir&search)<<1) != 0 && d.keepsModes() {
 		return d.refuse(path, "can be written by other users (chmod go-w prevents that)")
 	}
 	return nil
+}
+
+// keepsModes reports whether the file system keeps the modes of files. FAT, and Windows' drives in WSL, show the same
+// mode for all of them, which says nothing about who may write.
+func (d Dir) keepsModes() bool {
+	probe, err := os.CreateTemp(d.data(), "mode-") // for the owner alone
+	if err != nil {
+		return true
+	}
+	defer os.Remove(probe.Name())
+	defer probe.Close()
+	info, err := probe.Stat()
+	return err != nil || info.Mode().Perm()&0o077 == 0
 }
 
 // refuse returns an error that says what to do about a file that bucketocr would not have made.

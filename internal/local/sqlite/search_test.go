@@ -230,7 +230,7 @@ func TestOlderDatabaseGetsTheIndex(t *testing.T) {
 		t.Errorf("indexed %v, %v", indexed, err)
 	}
 	for query, want := range map[string][]string{"京": {"asia"}, "number7": {"007"}, "number119": {"119"},
-		"page": {"book"},
+		"page":    {"book"},
 		"written": {"late"}} {
 		names, _ := search(t, s, query)
 		if query == "number7" {
