@@ -78,7 +78,8 @@ func TestTooManyPages(t *testing.T) {
 	}
 }
 
-// TestPagesAreCounted: Count agrees with Pages, ignores thumbnails, and stops at its limit in an endless chain.
+// TestPagesAreCounted: Count agrees with Pages, ignores thumbnails and masks, and stops at its limit in an endless
+// chain.
 func TestPagesAreCounted(t *testing.T) {
 	t.Parallel()
 	page := pagetest.Gray(gray(4, 4), 4)
@@ -92,7 +93,7 @@ func TestPagesAreCounted(t *testing.T) {
 	}
 	for name, pictures := range map[string][]pagetest.Picture{
 		"one": {page}, "three": {page, page, page}, "thumbnails": {page, small, page, small},
-		"nothing else": {small, small},
+		"nothing else": {small, small}, "masks": {page, page.With(254, 4, 4), page.With(254, 4, 6)},
 	} {
 		for big, b := range map[bool][]byte{false: pagetest.TIFF(binary.BigEndian, pictures...),
 			true: pagetest.BigTIFF(binary.LittleEndian, pictures...)} {

@@ -22,7 +22,7 @@ func (p *Page) describe() {
 	if p.Err != nil {
 		return
 	}
-	p.reduced = p.number(tagSubfile, 0, 0)&1 == 1
+	p.aside, p.raw = p.isAside(), p.count(tagPictures)+p.count(tagDNG) > 0
 	p.Width, p.Height = p.side(tagWidth), p.side(tagHeight)
 	p.Orientation = validOrientation(p.number(tagOrientation, 0, 1))
 	p.describePixel()

@@ -25,8 +25,9 @@ type Page struct {
 	Memory        int64    // peak bytes that Decode needs, in addition to the file
 	Err           error    // why it cannot be decoded; the other fields may be invalid then
 
-	reduced bool // a thumbnail of another page
-	pixel        // how its samples are stored
+	aside bool // a thumbnail or the transparency mask of another page
+	raw   bool // it belongs to a camera's raw file, or has further pictures of its own
+	pixel      // how its samples are stored
 	layout
 	entries map[uint16]entry
 	file    []byte // set only while it is needed: a page must not keep the file alive
@@ -88,6 +89,7 @@ const (
 	tagOldJPEG, tagOldJPEGSize, tagOldRestart                  = 513, 514, 515
 	tagOldQuantization, tagOldDC, tagOldAC                     = 519, 520, 521
 	tagSubsampling, tagReference                               = 530, 532
+	tagPictures, tagDNG                                        = 330, 50706
 )
 
 // useful lists the tags that are kept.
@@ -97,7 +99,7 @@ var useful = []uint16{
 	tagTileWidth,
 	tagTileHeight, tagTileOffsets, tagTileCounts, tagExtraSamples, tagSampleFormat, tagJPEGTables, tagOldJPEG,
 	tagOldJPEGSize, tagOldRestart,
-	tagOldQuantization, tagOldDC, tagOldAC, tagSubsampling, tagReference}
+	tagOldQuantization, tagOldDC, tagOldAC, tagSubsampling, tagReference, tagPictures, tagDNG}
 
 // needed lists the tags without which a page would be decoded wrongly or not at all.
 var needed = []uint16{
@@ -134,5 +136,6 @@ func (p *Page) number(tag uint16, i int, otherwise uint64) uint64 {
 func (p *Page) count(tag uint16) int { return p.entries[tag].count }
 
 func (p *Page) compression() uint64 { return p.number(tagCompression, 0, uncompressed) }
+func (p *Page) isAside() bool       { return p.number(tagSubfile, 0, 0)&(1|4) != 0 }
 func (p *Page) tiled() bool         { return p.number(tagTileWidth, 0, 0) != 0 }
 func (p *Page) jpeg() bool          { return p.compression() == newJPEG || p.compression() == oldJPEG }

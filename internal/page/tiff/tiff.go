@@ -21,9 +21,12 @@ var ErrTooMany = errors.New("tiff: too many pages")
 // maxTags is more than any writer puts into one directory.
 const maxTags = 4096
 
-// Pages lists the pages of the file b, without thumbnails. If the chain of directories is broken, the last page has Err
-// set, so that the loss is visible; a cycle ends the chain. Errors: FormatError, ctx's, or ErrTooMany, in which case
-// the first pages are returned, as many as allowed.
+// errRaw reports a file that shows only thumbnails: the photo that they belong to is elsewhere in it.
+const errRaw = UnsupportedError("a camera's raw file (DNG, NEF or the like)")
+
+// Pages lists the pages of the file b, without thumbnails and masks. If the chain of directories is broken, the last
+// page has Err set, so that the loss is visible; a cycle ends the chain. Errors: FormatError, UnsupportedError, ctx's,
+// or ErrTooMany, in which case the first pages are returned, as many as allowed.
 func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 	l, at, err := readFileHeader(b)
 	if err != nil {
@@ -38,7 +41,7 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 		seen[at] = true
 		var p Page
 		p, at = directory(b, l, at)
-		if p.reduced {
+		if p.aside {
 			small = append(small, p)
 		} else {
 			pages = append(pages, p)
@@ -47,6 +50,9 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 	}
 	if len(pages) == 0 {
 		pages = small
+		if slices.ContainsFunc(small, func(p Page) bool { return p.raw }) {
+			return nil, errRaw
+		}
 	}
 	switch {
 	case len(pages) == 0:
@@ -60,7 +66,7 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 // mostCounted bounds the directories that Count follows: no scanner writes so many, but a hostile file may have them.
 const mostCounted = 100_000
 
-// Count returns the number of pages in the file b, without thumbnails: at least 1 and at most 100,000. It reads nothing
+// Count returns the number of pages in the file b, without thumbnails and masks: at least 1 and at most 100,000. It reads nothing
 // else of them. The error is ctx's.
 func Count(ctx context.Context, b []byte) (int, error) {
 	l, at, err := readFileHeader(b)
@@ -70,8 +76,8 @@ func Count(ctx context.Context, b []byte) (int, error) {
 			return 0, err
 		}
 		seen[at] = true
-		var reduced bool
-		if reduced, at = skim(b, l, at); reduced {
+		var aside bool
+		if aside, at = skim(b, l, at); aside {
 			small++
 		} else {
 			pages++
@@ -83,9 +89,9 @@ func Count(ctx context.Context, b []byte) (int, error) {
 	return max(pages, 1), nil
 }
 
-// skim reads only whether the directory at an offset is a thumbnail's, and the offset of the next one. Entries are
-// sorted by tag, so the subfile type is among the first.
-func skim(b []byte, l layout, at uint64) (reduced bool, next uint64) {
+// skim reads only whether the directory at an offset is aside, and the offset of the next one. Entries are sorted by
+// tag, so the subfile type is among the first.
+func skim(b []byte, l layout, at uint64) (aside bool, next uint64) {
 	from, to, err := bounds(b, l, at)
 	if err != nil {
 		return false, 0
@@ -96,7 +102,7 @@ func skim(b []byte, l layout, at uint64) (reduced bool, next uint64) {
 			p.take(first)
 		}
 	}
-	return p.number(tagSubfile, 0, 0)&1 == 1, following(b, l, to)
+	return p.isAside(), following(b, l, to)
 }
 
 // PageAt returns the page whose directory Pages found at an offset of the file b.

@@ -197,6 +197,34 @@ func TestThumbnailsAloneArePages(t *testing.T) {
 	}
 }
 
+// TestRawFilesAreUnsupported: a file of thumbnails whose photos are not among its pages is a camera's.
+func TestRawFilesAreUnsupported(t *testing.T) {
+	t.Parallel()
+	small := pagetest.Gray(gray(7, 5), 5).With(254, 4, 1)
+	for name, first := range map[string]pagetest.Picture{
+		"NEF": small.With(330, 4, 8), "several": small.With(330, 4, 8, 8), "DNG": small.With(50706, 1, 1, 4, 0, 0),
+	} {
+		_, err := tiff.Pages(context.Background(), pagetest.TIFF(binary.LittleEndian, first, small), 100)
+		if _, ok := errors.AsType[tiff.UnsupportedError](err); !ok || !strings.Contains(err.Error(), "raw file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p := pages(t, pagetest.TIFF(binary.LittleEndian, pagetest.Gray(gray(9, 9), 9).With(330, 4, 8), small))
+	if len(p) != 1 || p[0].Width != 9 || p[0].Err != nil {
+		t.Errorf("a page with smaller versions of itself: %+v", p)
+	}
+}
+
+// TestMasksAreNoPages: the transparency mask of a page is skipped as a thumbnail is.
+func TestMasksAreNoPages(t *testing.T) {
+	t.Parallel()
+	page, mask := pagetest.Gray(gray(9, 9), 9), pagetest.Bilevel(gray(9, 9)).With(262, 3, 4)
+	p := pages(t, pagetest.TIFF(binary.BigEndian, page, mask.With(254, 4, 4), page, mask.With(254, 4, 5)))
+	if len(p) != 2 || p[0].Err != nil || p[1].Err != nil {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestOrientationAndChanges(t *testing.T) {
 	t.Parallel()
 	four := pagetest.CMYK(colours(8, 8)).With(262, 3, 2)
