@@ -13,8 +13,17 @@ import (
 // the small finished page passes between processes.
 type finishing struct {
 	edge        int
+	shape       image.Point // its stored size if its pixels were square; 0, 0: they are
 	orientation orientation
 	lossy       bool // it comes from a lossy format
+}
+
+// fit returns the size to which a picture of the stored size is scaled.
+func (f finishing) fit(stored image.Point) (w, h int) {
+	if f.shape != (image.Point{}) {
+		stored = f.shape
+	}
+	return fit(stored.X, stored.Y, f.edge)
 }
 
 // finished is a page that was made by decoding.
@@ -64,7 +73,7 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 		img, p.stored = small.Image, small.stored
 	} else {
 		p.stored = img.Bounds().Size()
-		w, h := fit(p.stored.X, p.stored.Y, f.edge)
+		w, h := f.fit(p.stored)
 		img = render(img, w, h, f.orientation)
 	}
 	if p.blank = isBlank(img); p.damaged && p.blank {
@@ -114,15 +123,17 @@ func number(yes bool) int64 {
 
 // args returns the first arguments of a call that decodes and finishes a picture; the call's own follow.
 func (f finishing) args(room int64) []int64 {
-	return []int64{room, int64(f.edge), int64(f.orientation), number(f.lossy)}
+	return []int64{room, int64(f.edge), int64(f.orientation), number(f.lossy), int64(f.shape.X), int64(f.shape.Y)}
 }
 
 // finishingOf parses the arguments of a call.
 func finishingOf(args []int64) (room int64, f finishing, own []int64, err error) {
-	if len(args) < 4 || args[1] < 1 || args[1] > maxEdge || args[2] < 1 || args[2] > 8 {
+	if len(args) < 6 || args[1] < 1 || args[1] > maxEdge || args[2] < 1 || args[2] > 8 || args[4] < 0 || args[5] < 0 ||
+		max(args[4], args[5]) > 1<<34 {
 		return 0, f, nil, fmt.Errorf("page: invalid decoder arguments %v", args)
 	}
-	return args[0], finishing{edge: int(args[1]), orientation: orientation(args[2]), lossy: args[3] == 1}, args[4:], nil
+	return args[0], finishing{edge: int(args[1]), orientation: orientation(args[2]), lossy: args[3] == 1,
+		shape: image.Pt(int(args[4]), int(args[5]))}, args[6:], nil
 }
 
 // inkUnit is a page full of ink in the units of a message.

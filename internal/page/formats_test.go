@@ -206,6 +206,73 @@ func TestTIFFIsTurnedUpright(t *testing.T) {
 	}
 }
 
+// TestFaxHasTheShapeOfItsPaper: pixels that are not square are stretched, also in a picture that is turned; a ratio that
+// rounding explains, or nothing does, is ignored.
+func TestFaxHasTheShapeOfItsPaper(t *testing.T) {
+	t.Parallel()
+	coarse, tall := pagetest.Paper(216, 108, 9), pagetest.Paper(100, 300, 9)
+	for name, c := range map[string]struct {
+		m            *image.Gray
+		across, down [2]uint32
+		orientation  orientation
+		w, h         int
+	}{
+		"standard":          {coarse, [2]uint32{204, 1}, [2]uint32{98, 1}, 1, 216, 225},
+		"in centimetres":    {coarse, [2]uint32{8040, 100}, [2]uint32{385, 10}, 1, 216, 226},
+		"turned":            {coarse, [2]uint32{204, 1}, [2]uint32{98, 1}, 6, 225, 216},
+		"superfine":         {tall, [2]uint32{204, 1}, [2]uint32{391, 1}, 1, 192, 300},
+		"fine":              {tall, [2]uint32{204, 1}, [2]uint32{196, 1}, 1, 100, 300},
+		"square":            {tall, [2]uint32{300, 1}, [2]uint32{300, 1}, 1, 100, 300},
+		"only one":          {tall, [2]uint32{300, 1}, [2]uint32{0, 1}, 1, 100, 300},
+		"neither":           {tall, [2]uint32{}, [2]uint32{}, 1, 100, 300},
+		"out of proportion": {tall, [2]uint32{300, 1}, [2]uint32{72, 1}, 1, 100, 300},
+	} {
+		p := pagetest.Fax(c.m, 4, 50, pagetest.FaxOptions{}).With(282, 5, c.across[:]...).With(283, 5, c.down[:]...)
+		p = p.With(274, 3, uint32(c.orientation))
+		for _, edge := range []int{1540, 90} {
+			pg, got := converted(t, pagetest.TIFF(binary.BigEndian, p), edge)
+			w, h := fit(c.w, c.h, edge)
+			if pg.Width != w || pg.Height != h {
+				t.Errorf("%s: %d x %d, want %d x %d (%s)", name, pg.Width, pg.Height, w, h, pg.How)
+			}
+			if c.orientation == upright {
+				if worst, _ := differ(got, averaged(bilevel(c.m), w, h)); worst > 1 {
+					t.Errorf("%s: off by %.1f", name, worst)
+				}
+			}
+		}
+	}
+}
+
+// bilevel returns the picture in black and white, as a fax stores it.
+func bilevel(m *image.Gray) *image.Gray {
+	out := image.NewGray(m.Rect)
+	for i, v := range m.Pix {
+		out.Pix[i] = v >> 7 * 255
+	}
+	return out
+}
+
+// TestBudgetCoversAStretchedFax: its page may have several times the pixels of the file.
+func TestBudgetCoversAStretchedFax(t *testing.T) {
+	p := pagetest.Fax(pagetest.Paper(1500, 400, 12), 4, 400, pagetest.FaxOptions{}).With(282, 5, 400, 1).
+		With(283, 5, 100, 1)
+	l := &ledger{}
+	lim := wide(1540)
+	lim.Budget, lim.Decoder = l, nil
+	o := newObject(pagetest.TIFF(binary.LittleEndian, p))
+	var pg *Page
+	used := allocated(func() {
+		var err error
+		if pg, _, err = only(t, o, lim); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if pg.Height != 1540 || used > l.most {
+		t.Errorf("%d x %d, acquired %v, allocated %d", pg.Width, pg.Height, l.acquired, used)
+	}
+}
+
 // TestBrokenTIFFShowsWhatThereIs: only pages that lack rows or strips have a warning; a page without readable pixels
 // fails.
 func TestBrokenTIFFShowsWhatThereIs(t *testing.T) {

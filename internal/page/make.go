@@ -144,7 +144,7 @@ func (o *object) how(h *header, stored image.Point) string {
 	if o.format.drawn {
 		did = append(did, fmt.Sprintf("drawn at %dx%d", stored.X, stored.Y))
 	}
-	w, ht := fit(stored.X, stored.Y, o.lim.Edge)
+	w, ht := o.finishing(h).fit(stored)
 	if image.Pt(w, ht) != stored {
 		did = append(did, fmt.Sprintf("scaled %dx%d to %dx%d", stored.X, stored.Y, w, ht))
 	}
@@ -195,7 +195,7 @@ func (o *object) salvage(ctx context.Context, pic *picture, why error) (p finish
 const large = 32 << 20
 
 func (o *object) finishing(h *header) finishing {
-	return finishing{edge: o.lim.Edge, orientation: h.orientation, lossy: h.lossy}
+	return finishing{edge: o.lim.Edge, shape: h.shape, orientation: h.orientation, lossy: h.lossy}
 }
 
 // decodeThere has the Decoder make the page by call. It acquires need bytes for that, including room. After an error

@@ -25,7 +25,8 @@ type entry struct {
 
 // header describes a picture before any of it is decoded.
 type header struct {
-	width, height int // as stored, over 0
+	width, height int         // as stored, over 0
+	shape         image.Point // see finishing
 	orientation   orientation
 	gray, lossy   bool
 	planar        bool     // scaled as gray or as planes of luma and chroma, never as RGB
@@ -61,7 +62,7 @@ func (h *header) decoding(edge int) int64 {
 // peak returns an upper estimate of the bytes needed to make the page: the decoder's, the sums and rows of scaling
 // (shrink: 8 bytes per sample, a row converted to 8 bits, 40 bytes per cell), the small picture and its encoding.
 func (h *header) peak(edge int) int64 {
-	w, ht := fit(h.width, h.height, edge)
+	w, ht := finishing{edge: edge, shape: h.shape}.fit(image.Pt(h.width, h.height))
 	rows := int64(h.width) * 9
 	if !h.gray {
 		rows *= 3

@@ -111,7 +111,8 @@ func everyType(src image.Image) map[string]image.Image {
 func TestRenderIsAreaAverage(t *testing.T) {
 	t.Parallel()
 	for name, m := range everyType(colourful(61, 47)) {
-		for _, size := range [][2]int{{61, 47}, {60, 46}, {31, 24}, {20, 15}, {7, 5}, {1, 1}, {61, 1}, {1, 47}} {
+		for _, size := range [][2]int{{61, 47}, {60, 46}, {31, 24}, {20, 15}, {7, 5}, {1, 1}, {61, 1}, {1, 47},
+			{61, 98}, {200, 47}, {40, 60}} {
 			got := render(m, size[0], size[1], upright)
 			worst, psnr := differ(got, averaged(m, size[0], size[1]))
 			// Half a step for rounding the result, and as much for each pixel that was reduced to 8 bits.
@@ -170,7 +171,7 @@ func TestRenderYCbCr(t *testing.T) {
 	}
 	for _, ratio := range ratios {
 		m := ycbcr(src, ratio)
-		for _, size := range [][2]int{{123, 97}, {61, 48}, {40, 32}, {9, 7}, {1, 1}} {
+		for _, size := range [][2]int{{123, 97}, {61, 48}, {40, 32}, {9, 7}, {1, 1}, {123, 201}, {90, 120}} {
 			got := render(m, size[0], size[1], upright).(*image.YCbCr)
 			luma := &image.Gray{Pix: m.Y, Stride: m.YStride, Rect: m.Rect}
 			worst, _ := differ(&image.Gray{Pix: got.Y, Stride: got.YStride, Rect: got.Rect},

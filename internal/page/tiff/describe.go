@@ -24,6 +24,7 @@ func (p *Page) describe() {
 	}
 	p.aside, p.raw = p.isAside(), p.count(tagPictures)+p.count(tagDNG) > 0
 	p.Width, p.Height = p.side(tagWidth), p.side(tagHeight)
+	p.Shape = p.shape()
 	p.Orientation = validOrientation(p.number(tagOrientation, 0, 1))
 	p.describePixel()
 	if what := p.unsupported(); what != "" {
@@ -100,6 +101,26 @@ func (p *Page) colours() int {
 
 // side returns a length in pixels. It caps impossible values at the largest int32, which exceeds every limit.
 func (p *Page) side(tag uint16) int { return int(min(p.number(tag, 0, 0), math.MaxInt32)) }
+
+// Ratios of a page's resolutions: below the first pixels count as square, since scanners round, and above the second
+// the numbers are taken for wrong. A fax has 204 x 98, 204 x 196 or 204 x 391 dots per inch.
+const (
+	leastOblong = 1.25
+	mostOblong  = 4
+)
+
+// shape returns the size of the page with square pixels, in the finer of its resolutions.
+func (p *Page) shape() [2]int {
+	w, h := p.Width, p.Height
+	switch across, down := p.fraction(tagAcross), p.fraction(tagDown); {
+	case across == 0 || down == 0:
+	case across >= leastOblong*down && across <= mostOblong*down:
+		h = int(float64(h)*across/down + 0.5)
+	case down >= leastOblong*across && down <= mostOblong*across:
+		w = int(float64(w)*down/across + 0.5)
+	}
+	return [2]int{w, h}
+}
 
 // block returns the size of the strips or tiles, each side at most the largest int32.
 func (p *Page) block() (w, h int) {

@@ -18,6 +18,7 @@ const ErrCut = FormatError("it is cut off")
 type Page struct {
 	At            int64    // offset of its directory in the file, see PageAt
 	Width, Height int      // as stored; 0 if unknown
+	Shape         [2]int   // width and height of the same picture with square pixels, at least the stored ones
 	Orientation   int      // as in Exif, 1 to 8
 	Gray          bool     // no colours, and opaque
 	Lossy         bool     // JPEG inside
@@ -83,6 +84,7 @@ const (
 	tagCompression, tagPhotometric, tagFillOrder               = 259, 262, 266
 	tagStripOffsets, tagOrientation, tagSamples                = 273, 274, 277
 	tagRowsPerStrip, tagStripCounts, tagPlanar                 = 278, 279, 284
+	tagAcross, tagDown                                         = 282, 283 // pixels per unit of length
 	tagT4, tagT6, tagPredictor, tagColorMap                    = 292, 293, 317, 320
 	tagTileWidth, tagTileHeight, tagTileOffsets, tagTileCounts = 322, 323, 324, 325
 	tagExtraSamples, tagSampleFormat, tagJPEGTables            = 338, 339, 347
@@ -95,8 +97,8 @@ const (
 // useful lists the tags that are kept.
 var useful = []uint16{
 	tagSubfile, tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets,
-	tagOrientation, tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagT4, tagT6, tagPredictor, tagColorMap,
-	tagTileWidth,
+	tagOrientation, tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagAcross, tagDown, tagT4, tagT6,
+	tagPredictor, tagColorMap, tagTileWidth,
 	tagTileHeight, tagTileOffsets, tagTileCounts, tagExtraSamples, tagSampleFormat, tagJPEGTables, tagOldJPEG,
 	tagOldJPEGSize, tagOldRestart,
 	tagOldQuantization, tagOldDC, tagOldAC, tagSubsampling, tagReference, tagPictures, tagDNG}
@@ -131,6 +133,15 @@ func (p *Page) number(tag uint16, i int, otherwise uint64) uint64 {
 		return otherwise
 	}
 	return numberAt(p.order, e.kind, p.file[e.at+i*sizeOf(e.kind):])
+}
+
+// fraction returns the first value of a tag, unlike number without rounding it, or 0 if there is none.
+func (p *Page) fraction(tag uint16) float64 {
+	if e := p.entries[tag]; e.kind == kindRational {
+		b := p.file[e.at:]
+		return float64(p.order.Uint32(b)) / max(1, float64(p.order.Uint32(b[4:])))
+	}
+	return float64(p.number(tag, 0, 0))
 }
 
 func (p *Page) count(tag uint16) int { return p.entries[tag].count }
