@@ -24,12 +24,48 @@ func rowsOf(img image.Image) (channels int, fill func(y int, row [][]byte)) {
 		return 3, func(y int, row [][]byte) { premultiplied(row, m.Pix[y*m.Stride:]) }
 	case *image.NRGBA:
 		return 3, func(y int, row [][]byte) { straight(row, m.Pix[y*m.Stride:]) }
+	case opacity:
+		return 1, m.rows()
 	}
 	at := img.Bounds().Min
 	drawn := image.NewRGBA(image.Rect(0, 0, img.Bounds().Dx(), 1))
 	return 3, func(y int, row [][]byte) {
 		draw.Draw(drawn, drawn.Rect, img, at.Add(image.Pt(0, y)), draw.Src)
 		premultiplied(row, drawn.Pix)
+	}
+}
+
+// opacity shows how opaque a picture is: black where it is opaque, white where it is transparent.
+type opacity struct{ image.Image }
+
+// rows returns the function of rowsOf.
+func (o opacity) rows() func(y int, row [][]byte) {
+	switch m := o.Image.(type) {
+	case laid:
+		return func(y int, row [][]byte) {
+			for x, a := range m.alpha.Pix[y*m.alpha.Stride:][:len(row[0])] {
+				row[0][x] = 255 - a
+			}
+		}
+	case *image.Paletted:
+		var table [256]byte // an index outside the palette is black
+		for i, c := range m.Palette {
+			_, _, _, a := c.RGBA()
+			table[i] = 255 - byte(a>>8)
+		}
+		return func(y int, row [][]byte) {
+			for x, v := range m.Pix[y*m.Stride:][:len(row[0])] {
+				row[0][x] = table[v]
+			}
+		}
+	}
+	at := o.Bounds().Min
+	drawn := image.NewRGBA(image.Rect(0, 0, o.Bounds().Dx(), 1))
+	return func(y int, row [][]byte) {
+		draw.Draw(drawn, drawn.Rect, o.Image, at.Add(image.Pt(0, y)), draw.Src)
+		for x := range row[0] {
+			row[0][x] = 255 - drawn.Pix[4*x+3]
+		}
 	}
 }
 

@@ -2,10 +2,14 @@ package page
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"image"
 	"image/color"
 	"image/draw"
+	"image/gif"
 	"image/png"
+	"strings"
 	"testing"
 
 	"github.com/bucketocr/bucketocr/internal/page/pagetest"
@@ -38,6 +42,63 @@ func TestBlankPagesAreMarked(t *testing.T) {
 	if pg, _ := converted(t, pagetest.EncodePNG(white), 1540); pg.Blank {
 		t.Error("what passes is not looked at")
 	}
+}
+
+// TestWhiteOnTransparentIsDrawn: writing that would vanish on white is black on white, whatever the format.
+func TestWhiteOnTransparentIsDrawn(t *testing.T) {
+	t.Parallel()
+	text := pagetest.Paper(300, 200, 14)
+	straight := image.NewNRGBA(text.Rect)
+	palette := color.Palette{color.NRGBA{}}
+	for a := 1; a < 256; a++ {
+		palette = append(palette, color.NRGBA{255, 255, 255, byte(a)})
+	}
+	indexed, two := image.NewPaletted(text.Rect, palette),
+		image.NewPaletted(text.Rect, color.Palette{color.White, color.Transparent})
+	planes := image.NewNYCbCrA(text.Rect, image.YCbCrSubsampleRatio420)
+	for i, v := range text.Pix {
+		copy(straight.Pix[4*i:], []byte{255, 255, 255, 255 - v})
+		indexed.Pix[i], two.Pix[i] = 255-v, v>>7
+		planes.Y[i], planes.A[i] = 235, 255-v
+	}
+	for i := range planes.Cb {
+		planes.Cb[i], planes.Cr[i] = 128, 128
+	}
+	var flag bytes.Buffer
+	if err := gif.Encode(&flag, two, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := image.Image(text)
+	same := func(name, how string, blank bool, got image.Image) {
+		t.Helper()
+		w, h := got.Bounds().Dx(), got.Bounds().Dy()
+		if worst, _ := differ(got, averaged(want, w, h)); worst > 2 || blank {
+			t.Errorf("%s: off by %.1f, blank %v", name, worst, blank)
+		}
+		if !strings.HasSuffix(how, "drawn in black since it is white on a transparent ground") {
+			t.Errorf("%s: %q", name, how)
+		}
+	}
+	for name, data := range map[string][]byte{
+		"PNG": pagetest.EncodePNG(straight), "PNG of 16 bits": pagetest.EncodePNG(drawn(image.NewNRGBA64, straight)),
+		"PNG with a palette": pagetest.EncodePNG(indexed),
+		"TIFF": pagetest.TIFF(binary.LittleEndian,
+			pagetest.Samples(straight, pagetest.Storage{Colour: 2, Alpha: 1})),
+	} {
+		for _, edge := range []int{1540, 120} {
+			pg, got := converted(t, data, edge)
+			same(name, pg.How, pg.Blank, got)
+		}
+	}
+	p, err := finishing{edge: 150, orientation: upright}.finish(fullRange(planes))
+	if m, failed := png.Decode(bytes.NewReader(p.bytes)); cmp.Or(err, failed) != nil || !p.byOpacity {
+		t.Error(err, failed)
+	} else {
+		same("lossy WebP", "drawn in black since it is white on a transparent ground", p.blank, m)
+	}
+	want = bilevel(text)
+	pg, got := converted(t, flag.Bytes(), 1540)
+	same("GIF", pg.How, pg.Blank, got)
 }
 
 // TestGrayPagesKeepEveryPixel: as the standard library reads them, whatever is on them, and smaller than it writes

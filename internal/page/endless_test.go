@@ -142,10 +142,10 @@ func TestWithoutDecoderNothingElseRuns(t *testing.T) {
 func TestImpossibleAnswersAreRefused(t *testing.T) {
 	t.Parallel()
 	good := func() sandbox.Message {
-		return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 1, 0, inkUnit / 2, 270}, Data: []byte{1}}
+		return sandbox.Message{Args: []int64{90, 60, 45, 30, 0, 0, 1, 0, inkUnit / 2, 270, 1}, Data: []byte{1}}
 	}
 	if p, err := finishedOf(good(), 60); err != nil || p.kind != "image/png" || p.size.X != 45 || p.stored.Y != 60 ||
-		p.blank || !p.lacksGlyphs || p.damaged || p.print != (print{0.5, 270}) {
+		p.blank || !p.lacksGlyphs || p.damaged || !p.byOpacity || p.print != (print{0.5, 270}) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for name, change := range map[string]func(m *sandbox.Message){
@@ -158,7 +158,7 @@ func TestImpossibleAnswersAreRefused(t *testing.T) {
 		"negative": func(m *sandbox.Message) { m.Args[0] = -1 }, "another kind": func(m *sandbox.Message) {
 			m.Args[4] = 2
 		},
-		"too few": func(m *sandbox.Message) { m.Args = m.Args[:9] }, "too much ink": func(m *sandbox.Message) {
+		"too few": func(m *sandbox.Message) { m.Args = m.Args[:10] }, "too much ink": func(m *sandbox.Message) {
 			m.Args[8] = inkUnit + 1
 		},
 		"no ink at all": func(m *sandbox.Message) { m.Args[8] = -1 }, "askew": func(m *sandbox.Message) {

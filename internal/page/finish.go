@@ -31,6 +31,7 @@ type finished struct {
 	stored, size image.Point // before and after finishing
 	kind         string      // its media type
 	blank        bool
+	byOpacity    bool // drawn black on white as opacity, since all of it is white where it is not transparent
 	print        print
 	lacksGlyphs  bool // some characters could not be drawn
 	damaged      bool // part of the picture was missing
@@ -45,6 +46,14 @@ type scaled struct {
 	image.Image
 	stored image.Point
 }
+
+// laid is a picture that was laid on white while it was decoded. alpha says how opaque it was.
+type laid struct {
+	*image.YCbCr
+	alpha *image.Alpha
+}
+
+func (l laid) Opaque() bool { return l.alpha.Opaque() }
 
 // errNothingLeft reports a picture with too much missing: all white, it would pass for a blank page.
 var errNothingLeft = corrupt("the file is cut off or damaged, and no part of its picture can be read", nil)
@@ -74,7 +83,14 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 	} else {
 		p.stored = img.Bounds().Size()
 		w, h := f.fit(p.stored)
-		img = render(img, w, h, f.orientation)
+		page := render(img, w, h, f.orientation)
+		if isBlank(page) && !p.damaged && !isOpaque(img) {
+			ink := render(opacity{img}, w, h, f.orientation)
+			if p.byOpacity = !isBlank(ink); p.byOpacity {
+				page = ink
+			}
+		}
+		img = page
 	}
 	if p.blank = isBlank(img); p.damaged && p.blank {
 		return p, errNothingLeft
@@ -84,6 +100,12 @@ func (f finishing) finish(img image.Image) (p finished, err error) {
 	p.size = img.Bounds().Size()
 	p.bytes, p.kind, err = encode(img, f.lossy)
 	return p, err
+}
+
+// isOpaque reports whether no pixel of a picture is transparent.
+func isOpaque(img image.Image) bool {
+	m, ok := img.(interface{ Opaque() bool })
+	return ok && m.Opaque()
 }
 
 // leastSide is the least length of a page's side in pixels: the model's patch size. Some servers silently read a
@@ -144,13 +166,13 @@ func (p finished) message() sandbox.Message {
 	return sandbox.Message{Data: p.bytes,
 		Args: []int64{int64(p.stored.X), int64(p.stored.Y), int64(p.size.X), int64(p.size.Y),
 			int64(slices.Index(kinds[:], p.kind)), number(p.blank), number(p.lacksGlyphs), number(p.damaged),
-			int64(p.print.ink * inkUnit), int64(p.print.turn)}}
+			int64(p.print.ink * inkUnit), int64(p.print.turn), number(p.byOpacity)}}
 }
 
 // finishedOf parses an answer. It checks every number, since the process that answers decodes untrusted bytes.
 func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	a := m.Args
-	if len(a) != 10 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
+	if len(a) != 11 || slices.Min(a[:4]) < 1 || max(a[0], a[1]) > 1<<31 || max(a[2], a[3]) > int64(edge) ||
 		a[4] < 0 || a[4] >= int64(len(kinds)) || a[8] < 0 || a[8] > inkUnit ||
 		!slices.Contains([]int64{0, 90, 180, 270}, a[9]) || len(m.Data) == 0 {
 		return finished{}, fmt.Errorf("page: invalid decoder answer %v with %d bytes", a, len(m.Data))
@@ -158,6 +180,6 @@ func finishedOf(m sandbox.Message, edge int) (finished, error) {
 	return finished{stored: image.Pt(int(a[0]), int(a[1])), size: image.Pt(int(a[2]), int(a[3])), kind: kinds[a[4]],
 			blank:       a[5] == 1,
 			lacksGlyphs: a[6] == 1, damaged: a[7] == 1, print: print{float64(a[8]) / inkUnit, int(a[9])},
-			bytes: m.Data},
+			byOpacity: a[10] == 1, bytes: m.Data},
 		nil
 }

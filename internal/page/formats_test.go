@@ -206,8 +206,8 @@ func TestTIFFIsTurnedUpright(t *testing.T) {
 	}
 }
 
-// TestFaxHasTheShapeOfItsPaper: pixels that are not square are stretched, also in a picture that is turned; a ratio that
-// rounding explains, or nothing does, is ignored.
+// TestFaxHasTheShapeOfItsPaper: pixels that are not square are stretched, also in a picture that is turned; a ratio
+// that rounding explains, or nothing does, is ignored.
 func TestFaxHasTheShapeOfItsPaper(t *testing.T) {
 	t.Parallel()
 	coarse, tall := pagetest.Paper(216, 108, 9), pagetest.Paper(100, 300, 9)

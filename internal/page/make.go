@@ -126,6 +126,9 @@ func (o *object) convert(ctx context.Context, pic *picture) (*Page, error) {
 	pg := &Page{Width: p.size.X, Height: p.size.Y, Type: p.kind, Size: int64(len(p.bytes)), Open: opening(p.bytes),
 		Blank: p.blank,
 		Ink:   max(p.print.ink, LeastInk), Turns: p.print.turns(), How: o.how(&pic.header, p.stored)}
+	if p.byOpacity {
+		pg.How += ", drawn in black since it is white on a transparent ground"
+	}
 	if p.damaged {
 		pg.How, pg.Warnings = pg.How+", the missing part left empty", []string{WarnDamaged}
 	}

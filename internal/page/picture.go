@@ -60,12 +60,13 @@ func (h *header) decoding(edge int) int64 {
 }
 
 // peak returns an upper estimate of the bytes needed to make the page: the decoder's, the sums and rows of scaling
-// (shrink: 8 bytes per sample, a row converted to 8 bits, 40 bytes per cell), the small picture and its encoding.
+// (shrink: 8 bytes per sample, a row converted to 8 bits, 40 bytes per cell; for opacity once more, with a row in
+// RGBA), the small picture and its encoding.
 func (h *header) peak(edge int) int64 {
 	w, ht := finishing{edge: edge, shape: h.shape}.fit(image.Pt(h.width, h.height))
 	rows := int64(h.width) * 9
 	if !h.gray {
-		rows *= 3
+		rows = 3*rows + int64(h.width)*13
 	}
 	small := int64(max(w, leastSide)) * int64(max(ht, leastSide)) * 8
 	if h.planar {

@@ -11,8 +11,11 @@ import (
 // is an *image.Gray, an *image.YCbCr (4:2:0, the only ratio that the JPEG encoder writes) or an opaque *image.RGBA, and
 // its bounds begin at the origin.
 func render(img image.Image, w, h int, o orientation) image.Image {
-	if m, ok := img.(*image.YCbCr); ok {
+	switch m := img.(type) {
+	case *image.YCbCr:
 		return renderYCbCr(m, w, h, o)
+	case laid:
+		return renderYCbCr(m.YCbCr, w, h, o)
 	}
 	b := img.Bounds()
 	x, y := lengthwise(b.Dx(), w), lengthwise(b.Dy(), h)

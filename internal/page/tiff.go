@@ -24,7 +24,8 @@ func tiffPages(ctx context.Context, o *object, _ int64) ([]entry, error) {
 	for i, p := range pages {
 		entries[i] = entry{err: tiffComplaint(p.Err),
 			picture: &picture{call: "tiff", args: []int64{p.At}, header: header{
-				width: p.Width, height: p.Height, shape: image.Pt(p.Shape[0], p.Shape[1]), orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy,
+				width: p.Width, height: p.Height, shape: image.Pt(p.Shape[0], p.Shape[1]),
+				orientation: orientation(p.Orientation), gray: p.Gray, lossy: p.Lossy,
 				changes: p.Changes,
 				memory:  p.Memory}}}
 	}

@@ -58,7 +58,7 @@ func fullRange(img image.Image) image.Image {
 	case *image.NYCbCrA:
 		planes.FromVideo(&m.YCbCr)
 		planes.OnWhite(&m.YCbCr, m.Rect, false, func(y int) []byte { return m.A[y*m.AStride:][:m.Rect.Dx()] })
-		return &m.YCbCr
+		return laid{&m.YCbCr, &image.Alpha{Pix: m.A, Stride: m.AStride, Rect: m.Rect}}
 	}
 	return img
 }

@@ -142,13 +142,13 @@ func (p *Picture) readFrame(s Source) error {
 	return nil
 }
 
-// Decode decodes the pixels that follow the part that Read has read. It returns the screen, which is white outside the
-// picture, and how many of all rows of the picture the file has. The error is ctx's.
+// Decode decodes the pixels that follow the part that Read has read. It returns the screen, which is transparent or
+// white outside the picture, and how many of all rows of the picture the file has. The error is ctx's.
 func (p *Picture) Decode(ctx context.Context, pixels []byte) (m *image.Paletted, there, all int, err error) {
-	palette, white := p.colours()
+	palette, paper := p.colours()
 	m = image.NewPaletted(image.Rect(0, 0, p.Width, p.Height), palette)
 	for i := range m.Pix {
-		m.Pix[i] = white
+		m.Pix[i] = paper
 	}
 	w, h := p.frame.Dx(), p.frame.Dy()
 	if w == 0 || h == 0 {
@@ -172,8 +172,8 @@ func (p *Picture) Decode(ctx context.Context, pixels []byte) (m *image.Paletted,
 	return m, y, h, nil
 }
 
-// colours returns the palette to draw with, in which the transparent colour is white, and the index of white or its
-// lightest colour.
+// colours returns the palette to draw with, and the index of its transparent colour or, if it has none, of white or
+// its lightest colour.
 func (p *Picture) colours() (color.Palette, byte) {
 	all := p.palette
 	if all == nil { // a ramp of grays
@@ -186,8 +186,10 @@ func (p *Picture) colours() (color.Palette, byte) {
 		all = append(all, color.Black)
 	}
 	if p.transparent >= 0 {
-		all[p.transparent] = color.White
-	} else if len(all) < 256 && all.Convert(color.White) != color.Color(color.RGBA{255, 255, 255, 255}) {
+		all[p.transparent] = color.Transparent
+		return all, byte(p.transparent)
+	}
+	if len(all) < 256 && all.Convert(color.White) != color.Color(color.RGBA{255, 255, 255, 255}) {
 		for len(all) < min(1<<p.codeSize, 255) { // indices without a colour
 			all = append(all, color.Black)
 		}

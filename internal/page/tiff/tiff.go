@@ -66,8 +66,8 @@ func Pages(ctx context.Context, b []byte, most int) ([]Page, error) {
 // mostCounted bounds the directories that Count follows: no scanner writes so many, but a hostile file may have them.
 const mostCounted = 100_000
 
-// Count returns the number of pages in the file b, without thumbnails and masks: at least 1 and at most 100,000. It reads nothing
-// else of them. The error is ctx's.
+// Count returns the number of pages in the file b, without thumbnails and masks: at least 1 and at most 100,000. It
+// reads nothing else of them. The error is ctx's.
 func Count(ctx context.Context, b []byte) (int, error) {
 	l, at, err := readFileHeader(b)
 	pages, small := 0, 0
