@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"github.com/bucketocr/bucketocr/internal/page/planes"
 )
@@ -121,11 +122,9 @@ func (f *file) info(it *item) (Info, error) {
 	}
 	w, h := first.size()
 	info.coded, info.stream = int64(w)*int64(h), int64(first.length)
-	for n := range it.parts {
-		if part, err := f.part(it, n); err == nil {
-			w, h := part.size()
-			info.coded, info.stream = max(info.coded, int64(w)*int64(h)), max(info.stream, int64(part.length))
-		}
+	for _, part := range f.distinct(it.parts) {
+		w, h := part.size()
+		info.coded, info.stream = max(info.coded, int64(w)*int64(h)), max(info.stream, int64(part.length))
 	}
 	form := first.form()
 	info.Deep, info.half = form.deep, form.half
@@ -205,6 +204,17 @@ func (it *item) colours() (matrix planes.Matrix, full, ok bool) {
 		}
 	}
 	return 0, false, false
+}
+
+// distinct returns the items that have one of the IDs, each once: a hostile file may name an item with most properties
+// most times.
+func (f *file) distinct(ids []int) (all []*item) {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		if it := f.items[id]; it != nil {
+			all = append(all, it)
+		}
+	}
+	return all
 }
 
 // part returns part n of an item.

@@ -124,6 +124,29 @@ func TestOnlySoManyBoxesAreLookedAt(t *testing.T) {
 	}
 }
 
+// TestEachPartIsLookedAtOnce: however often a picture names it.
+func TestEachPartIsLookedAtOnce(t *testing.T) {
+	t.Parallel()
+	const n = 1<<15 - 2 // references
+	file := boxOf("meta", make([]byte, 4), boxOf("pitm", []byte{0, 0, 0, 0, 0, 7}),
+		boxOf("iinf", make([]byte, 6), boxOf("infe", []byte{2, 0, 0, 0, 0, 7, 0, 0}, []byte("iden\x00")),
+			boxOf("infe", []byte{2, 0, 0, 0, 0, 8, 0, 0}, []byte("av01\x00"))),
+		boxOf("iref", make([]byte, 4),
+			boxOf("dimg", []byte{0, 7, n >> 8, n & 0xff}, bytes.Repeat([]byte{0, 8}, n-1), []byte{0, 9})),
+		boxOf("iprp", boxOf("ipco", boxOf("ispe", []byte{0, 0, 0, 0, 0, 0, 1, 0x90, 0, 0, 1, 0x2c})),
+			boxOf("ipma", []byte{0, 0, 0, 0, 0, 0, 0, 2, 0, 7, 1, 1, 0, 8, 1, 1})))
+	f, err := parse(file)
+	if err != nil || len(f.main.parts) != n {
+		t.Fatal(err)
+	}
+	if all := f.distinct(f.main.parts); len(all) != 1 || all[0].id != 8 {
+		t.Errorf("%d parts", len(all))
+	}
+	if info, err := f.info(f.main); err != nil || info.coded != 400*300 {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
 // TestPiecesAreNotCopied: a file whose items all name most of it, in pieces, takes no more memory than one with a few.
 func TestPiecesAreNotCopied(t *testing.T) {
 	const n = 1500

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 )
 
 // Environment variables of a child: variable marks it as one, dataLimit is its limit of memory in bytes.
@@ -46,20 +47,30 @@ func write(w io.Writer, m Message) error {
 	return err
 }
 
-// maxSize bounds the bytes of Data. No file or picture is as large.
-const maxSize = 1 << 30
+// The most bytes of Data. No picture is as large as that of an answer, which comes from a process that may have been
+// taken over; a call comes from the parent, which has limited the size of the file.
+const (
+	mostAnswered = 1 << 30
+	mostCalled   = math.MaxInt
+)
 
-func read(r *bufio.Reader) (m Message, err error) {
+// read receives a message with at most most bytes of Data.
+func read(r *bufio.Reader, most int) (m Message, err error) {
+	if m, err = readHead(r, most); err == nil && m.Size > 0 {
+		m.Data = make([]byte, m.Size)
+		_, err = io.ReadFull(r, m.Data)
+	}
+	return m, err
+}
+
+// readHead receives a message up to its Data.
+func readHead(r *bufio.Reader, most int) (m Message, err error) {
 	line, err := r.ReadSlice('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &m)
 	}
-	if err == nil && (m.Size < 0 || m.Size > maxSize) {
+	if err == nil && (m.Size < 0 || m.Size > most) {
 		err = errors.New("invalid message size")
-	}
-	if err == nil && m.Size > 0 {
-		m.Data = make([]byte, m.Size)
-		_, err = io.ReadFull(r, m.Data)
 	}
 	return m, err
 }

@@ -142,7 +142,7 @@ func (c *Child) call(ctx context.Context, m Message) (Message, error) {
 		err = write(c.in, m)
 	}
 	if err == nil {
-		answer, err = read(c.out)
+		answer, err = read(c.out, mostAnswered)
 	}
 	stop()
 	switch killed := w.stop(); {

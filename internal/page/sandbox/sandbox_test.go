@@ -363,8 +363,19 @@ func TestImpossibleMessagesAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"", "\n", "{}", "null", "{\"size\":5}\nfour", "{\"size\":99999999999}\n",
 		strings.Repeat("x", 1<<20)} {
-		if _, err := read(bufio.NewReader(strings.NewReader(data))); err == nil {
+		if _, err := read(bufio.NewReader(strings.NewReader(data)), mostAnswered); err == nil {
 			t.Errorf("%.20q", data)
+		}
+	}
+}
+
+// TestCallsMayBeLargerThanAnswers: where a file is sent with the call, MAX_BYTES bounds it, up to 4 GiB.
+func TestCallsMayBeLargerThanAnswers(t *testing.T) {
+	t.Parallel()
+	for most, ok := range map[int]bool{mostCalled: true, mostAnswered: false} {
+		m, err := readHead(bufio.NewReader(strings.NewReader("{\"size\":4294967296}\n")), most)
+		if (err == nil) != ok || m.Size != 4<<30 {
+			t.Errorf("at most %d: %d, %v", most, m.Size, err)
 		}
 	}
 }

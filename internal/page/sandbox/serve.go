@@ -52,7 +52,7 @@ func watched(in io.Reader) io.Reader {
 func serve(r io.Reader, w io.Writer, handlers map[string]Handler, code func(error) string) error {
 	in := bufio.NewReader(r)
 	for {
-		m, err := read(in)
+		m, err := read(in, mostCalled)
 		if err == nil && m.Passed {
 			err = m.receive()
 		}
