@@ -149,6 +149,32 @@ func TestListingAnAnimationCopiesNothing(t *testing.T) {
 	}
 }
 
+// TestBytesBehindAWebPDoNotMatter: neither behind its end nor behind its picture.
+func TestBytesBehindAWebPDoNotMatter(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"video-001.lossy.webp", "gopher-doc.4bpp.lossless.webp",
+		"yellow_rose.lossy-with-alpha.webp"} {
+		still := testFile(t, name)
+		for _, file := range [][]byte{still, animated(t, still)} {
+			_, want, err := only(t, newObject(file), wide(100))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, changed := range map[string][]byte{
+				"zeros": append(file[:len(file):len(file)], make([]byte, 9)...),
+				"text":  append(file[:len(file):len(file)], "trailing text"...),
+				"a broken chunk": riff(append(append(file[12:len(file):len(file)], make([]byte, len(file)&1)...),
+					"EXIF\xff\xff\x00\x00II*"...)),
+			} {
+				if pg, got, err := only(t, newObject(changed), wide(100)); err != nil || !bytes.Equal(got, want) ||
+					pg.Warnings != nil {
+					t.Errorf("%s, %s: %+v, %v", name, what, pg, err)
+				}
+			}
+		}
+	}
+}
+
 func TestWebPIsTurnedUpright(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{"", "Exif\x00\x00"} {

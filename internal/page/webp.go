@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"image"
 	"image/color"
+	"slices"
 
 	"golang.org/x/image/webp"
 
@@ -94,24 +95,31 @@ func find(chunks []riffChunk, name string) ([]byte, bool) {
 // webpMost bounds the chunks that are read: a still has fewer, and an animation's first picture comes earlier.
 const webpMost = 64
 
+// webpChunks returns the chunks of the RIFF file at the beginning of b; what follows it does not matter.
 func webpChunks(b []byte) ([]riffChunk, error) {
-	if n := int64(binary.LittleEndian.Uint32(b[4:])); n+8 > int64(len(b)) {
+	end := 8 + int64(binary.LittleEndian.Uint32(b[4:]))
+	if end > int64(len(b)) {
 		return nil, errCut
 	}
-	return riffChunks(b[12:])
+	return riffChunks(b[12:max(12, end)])
 }
 
+// riffChunks returns the chunks in b, those before a broken one if a picture is among them.
 func riffChunks(b []byte) (chunks []riffChunk, err error) {
+	shows := func(c riffChunk) bool { return c.name == "VP8 " || c.name == "VP8L" || c.name == "ANMF" }
 	for len(b) >= 8 && len(chunks) < webpMost {
 		name, n := string(b[:4]), int64(binary.LittleEndian.Uint32(b[4:]))
 		b = b[8:]
 		if n > int64(len(b)) {
-			return chunks, errCut
+			if !slices.ContainsFunc(chunks, shows) {
+				err = errCut
+			}
+			break
 		}
 		chunks = append(chunks, riffChunk{name, b[:n]})
 		b = b[min(n+n&1, int64(len(b))):]
 	}
-	return chunks, nil
+	return chunks, err
 }
 
 // frameHead is the bytes before the chunks of an animation frame: place, size, duration, flags.
