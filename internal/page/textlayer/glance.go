@@ -76,6 +76,23 @@ func spells(chars []Char, s string) bool {
 // bullets begin the items of a list. The private character is Word's, in the font Symbol.
 const bullets = "•◦▪‣●○■□–·∙\uf0b7"
 
+// boxes are those bullets that forms have to be ticked, each filled and empty.
+var boxes = [...]struct{ filled, empty rune }{{'■', '□'}, {'●', '○'}}
+
+// answers returns the boxes that the page has both filled and empty: which one is filled may be an answer.
+func answers(chars []Char) (marks string) {
+	seen := map[rune]bool{}
+	for _, c := range chars {
+		seen[c.Rune] = true
+	}
+	for _, b := range boxes {
+		if seen[b.filled] && seen[b.empty] {
+			marks += string(b.filled) + string(b.empty)
+		}
+	}
+	return marks
+}
+
 const (
 	softHyphen = '\u00ad'
 	marks      = ".,:;!?()[]{}/\\-–—‐‑'\"‘’‚“”„‹›«»*+=<>%&@#§$€£¥©®™°^_~|¡¿†‡…`´·•"

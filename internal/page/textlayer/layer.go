@@ -58,7 +58,7 @@ func Read(p Page, known *Glyphs) (markdown string, doubt Doubt) {
 	if doubt != "" {
 		return "", doubt
 	}
-	if markdown = write(blocks); markdown == "" {
+	if markdown = write(blocks, answers(chars)); markdown == "" {
 		return "", NoText
 	}
 	return markdown, ""

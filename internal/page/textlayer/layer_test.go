@@ -164,7 +164,38 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		if blocks, doubt := ordered(pieces, 90); doubt == "" {
-			write(blocks)
+			write(blocks, "")
 		}
 	})
+}
+
+// TestAnswersAreKept: a bullet is only a bullet, unless another one like it is empty or filled.
+func TestAnswersAreKept(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lines []string
+		want  string
+	}{
+		"a list":            {[]string{"■ Yes", "■ No"}, "- Yes\n- No"},
+		"an empty form":     {[]string{"□ Yes", "□ No"}, "- Yes\n- No"},
+		"boxes":             {[]string{"■ Yes", "□ No"}, "- ■ Yes\n- □ No"},
+		"circles":           {[]string{"○ Yes", "● No"}, "- ○ Yes\n- ● No"},
+		"within a line":     {[]string{"■ Yes □ No"}, "- ■ Yes □ No"},
+		"a list beside":     {[]string{"• One", "■ Yes", "□ No"}, "- One\n- ■ Yes\n- □ No"},
+		"bullets of levels": {[]string{"• One", "◦ Two", "▪ Three"}, "- One\n- Two\n- Three"},
+		"different shapes":  {[]string{"● One", "□ Two"}, "- One\n- Two"},
+	} {
+		var chars []Char
+		for i, line := range c.lines {
+			chars = append(chars, typed(line, nil, 100, 100+30*float64(i))...)
+		}
+		pieces, doubt := piecesOf(chars)
+		if doubt != "" {
+			t.Fatal(name, doubt)
+		}
+		blocks, doubt := ordered(pieces, 1000)
+		if got := write(blocks, answers(chars)); doubt != "" || got != c.want {
+			t.Errorf("%s: %q, want %q, %q", name, got, c.want, doubt)
+		}
+	}
 }

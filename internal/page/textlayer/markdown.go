@@ -22,13 +22,13 @@ func (p *paragraph) chars() (n int) {
 	return n
 }
 
-// write returns blocks as Markdown.
-func write(blocks []block) string {
+// write returns blocks as Markdown. Bullets that are answers are kept.
+func write(blocks []block, answers string) string {
 	var paragraphs []*paragraph
 	for _, b := range blocks {
 		paragraphs = append(paragraphs, paragraphsOf(b)...)
 	}
-	w := writer{words: vocabulary(blocks), sizes: headings(paragraphs)}
+	w := writer{words: vocabulary(blocks), sizes: headings(paragraphs), answers: answers}
 	for _, p := range paragraphs {
 		w.paragraph(p)
 	}
@@ -126,6 +126,8 @@ type writer struct {
 	words map[string]bool
 	sizes []float64 // of headings
 	list  bool      // the last paragraph was a list item
+
+	answers string
 }
 
 const mostLevels = 4
@@ -147,6 +149,9 @@ func (w *writer) paragraph(p *paragraph) {
 	switch {
 	case p.lines[0].bulleted():
 		w.b.WriteString("- ")
+		if strings.Contains(w.answers, mark) {
+			w.b.WriteString(mark + " ")
+		}
 	case mark != "":
 		w.b.WriteString(mark + " ")
 	}
