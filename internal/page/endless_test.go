@@ -171,7 +171,8 @@ func TestImpossibleAnswersAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, args := range [][]int64{nil, {0, 60, 1, 0}, {0, 0, 1, 0, 0, 0}, {0, 60, 9, 0, 0, 0}, {0, 1 << 40, 1, 0, 0, 0},
+	for _, args := range [][]int64{nil, {0, 60, 1, 0},
+		{0, 0, 1, 0, 0, 0}, {0, 60, 9, 0, 0, 0}, {0, 1 << 40, 1, 0, 0, 0},
 		{0, 60, 1, 0, -1, 1}, {0, 60, 1, 0, 1, 1 << 40}} {
 		if _, _, _, err := finishingOf(args); err == nil {
 			t.Error(args)
