@@ -77,6 +77,7 @@ var pictureSentences = map[page.Kind]string{
 	page.Corrupt:     "The file is damaged or truncated.",
 	page.Encrypted:   "The file is protected with a password.",
 	page.Empty:       "The file is empty.",
+	page.TooSlow:     "It takes too long to make an image of this file.",
 }
 
 var (

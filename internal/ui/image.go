@@ -43,10 +43,6 @@ func (s *Server) image(w http.ResponseWriter, r *http.Request) {
 		trouble(s.c.Log, w, r, err)
 		return
 	}
-	if p.contentType != "image/png" && p.contentType != "image/jpeg" {
-		refuse(w, http.StatusUnprocessableEntity, "This file cannot be shown here as an image.")
-		return
-	}
 	w.Header().Set("Content-Type", p.contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(p.bytes)))
 	w.Header().Set("Cache-Control", "private, max-age=3600, immutable")
@@ -120,7 +116,7 @@ func (a *album) make(ctx context.Context, o document.Object, n, turned int) (pic
 
 // picture returns the picture of page n of an open file.
 func (v *volume) picture(ctx context.Context, n, turned int) (picture, error) {
-	makePage := v.pages.Page
+	makePage := v.pages.Decoded // never the file's own bytes, which may hold more than the picture
 	if turned != 0 {
 		makePage = func(ctx context.Context, n int) (*page.Page, time.Duration, error) {
 			return v.pages.Turned(ctx, n, turned)

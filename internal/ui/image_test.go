@@ -3,8 +3,13 @@ package ui
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
+	"image/png"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,5 +86,38 @@ func TestHangingBucketKeepsNoPlace(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// withComment returns a PNG with a text chunk after its header, as a camera writes where a picture was taken.
+func withComment(file []byte, comment string) []byte {
+	const header = 8 + 12 + 13 // signature and IHDR
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(comment)))
+	body := append([]byte("tEXt"), comment...)
+	chunk = binary.BigEndian.AppendUint32(append(chunk, body...), crc32.ChecksumIEEE(body))
+	return slices.Concat(file[:header], chunk, file[header:])
+}
+
+// What a browser gets of a file is only its pixels, also of one that would do as it is; and of one that is cut off, what
+// can be decoded.
+func TestPicturesAreReencoded(t *testing.T) {
+	t.Parallel()
+	const secret = "GPS\x0048.2082 N 16.3738 E"
+	d := newDesk(t)
+	for name, file := range map[string][]byte{
+		"described.png": withComment(dot(40, 30), secret), "cut.png": noise(400, 300)[:9000],
+		"described thumbnail.png": withComment(dot(60, 60), secret),
+	} {
+		d.bucket.PutAs(name, 7, file)
+		id := d.write(name, func(r *document.Record) { r.Bucket = "bucket" })
+		for _, path := range []string{"/pages/1/image", "/thumbnail"} {
+			code, h, body := d.ask("GET", "/api/documents/"+id+path+"?generation=7", "", nil)
+			if _, err := png.Decode(strings.NewReader(body)); code != 200 || err != nil {
+				t.Errorf("%s of %s: %d %v %v", path, name, code, h, err)
+			}
+			if strings.Contains(body, secret) {
+				t.Errorf("%s of %s has the file's comment", path, name)
+			}
+		}
 	}
 }

@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -19,7 +18,6 @@ const (
 	thumbnailBytes  = 32 << 20         // largest object to make one from: the list must not fetch a whole bucket
 	thumbnailPixels = 60e6             // largest page to make one from
 	thumbnailTime   = 20 * time.Second // to make one, including reading the object
-	thumbnailSize   = 256 << 10        // largest one sent, in bytes
 	thumbnailSpace  = 8 << 20          // of all cached ones, in bytes
 	thumbnailCost   = 512              // of a cached one in addition to its bytes: failures are cached too
 )
@@ -114,7 +112,7 @@ func (t *thumbnails) draw(ctx context.Context, o document.Object) (picture, erro
 		return picture{}, err
 	}
 	defer pages.Close()
-	first, _, err := pages.Page(ctx, 1)
+	first, _, err := pages.Decoded(ctx, 1)
 	if err != nil {
 		return picture{}, err
 	}
@@ -123,14 +121,8 @@ func (t *thumbnails) draw(ctx context.Context, o document.Object) (picture, erro
 		return picture{}, err
 	}
 	defer r.Close()
-	b, err := io.ReadAll(io.LimitReader(r, thumbnailSize+1))
-	if err != nil {
-		return picture{}, fmt.Errorf("thumbnail: %w", err)
-	}
-	if len(b) > thumbnailSize || first.Type != "image/png" && first.Type != "image/jpeg" {
-		return picture{}, nil // a tiny picture with large metadata, passed through
-	}
-	return picture{first.Type, b}, nil
+	b, err := io.ReadAll(r)
+	return picture{first.Type, b}, err
 }
 
 func (t *thumbnails) find(o document.Object) (picture, bool) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
-	"image/png"
 	"io"
 	"sync/atomic"
 	"testing"
@@ -122,16 +121,9 @@ func TestThumbnailsAreBounded(t *testing.T) {
 		}
 	})
 
-	var noisy bytes.Buffer // compresses badly
-	m := image.NewGray(image.Rect(0, 0, 100, 100))
-	for i := range m.Pix {
-		m.Pix[i] = byte(i * i * 31)
-	}
-	if err := png.Encode(&noisy, m); err != nil {
-		t.Fatal(err)
-	}
+	noisy := noise(100, 100)
 	synctest.Test(t, func(t *testing.T) {
-		source := &countingImages{Images: stalling{noisy.Bytes(), noisy.Len()}}
+		source := &countingImages{Images: stalling{noisy, len(noisy)}}
 		many := func(made *thumbnails) {
 			done := make(chan error)
 			for i := range 40 {
@@ -159,7 +151,7 @@ func TestThumbnailsAreBounded(t *testing.T) {
 			t.Errorf("20 objects were opened %d times, one %d times", once, each)
 		}
 		made := newThumbnails(source, limits)
-		made.room = 10 * (noisy.Len() + thumbnailCost)
+		made.room = 10 * (len(noisy) + thumbnailCost)
 		many(made)
 		if n := len(made.kept); n == 0 || n > 10 || len(made.order) != n || made.space > made.room {
 			t.Errorf("%d are kept, %d in order, %d bytes of %d", n, len(made.order), made.space, made.room)

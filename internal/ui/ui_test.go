@@ -196,9 +196,20 @@ func (d *desk) ask(method, path, body string, change func(*http.Request)) (int, 
 	return resp.StatusCode, resp.Header, string(b)
 }
 
-func dot(width, height int) []byte {
+func dot(width, height int) []byte { return encoded(image.NewGray(image.Rect(0, 0, width, height))) }
+
+// noise is a picture that compresses badly.
+func noise(width, height int) []byte {
+	m := image.NewGray(image.Rect(0, 0, width, height))
+	for i := range m.Pix {
+		m.Pix[i] = byte(i * i * i >> 7 * 31)
+	}
+	return encoded(m)
+}
+
+func encoded(m image.Image) []byte {
 	var b bytes.Buffer
-	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
+	if err := png.Encode(&b, m); err != nil {
 		panic(err)
 	}
 	return b.Bytes()
@@ -806,7 +817,8 @@ func TestPageIsSmall(t *testing.T) {
 }
 
 func TestTroubleSentences(t *testing.T) {
-	for _, err := range []error{errors.New("x"), &page.Error{Kind: page.Encrypted}, document.ErrObjectGone} {
+	for _, err := range []error{errors.New("x"), &page.Error{Kind: page.Encrypted}, &page.Error{Kind: page.TooSlow},
+		document.ErrObjectGone} {
 		if code, sentence := sentenceOf(fmt.Errorf("wrapped: %w", err)); code < 400 ||
 			!strings.HasSuffix(sentence, ".") {
 			t.Errorf("%v: %d %q", err, code, sentence)
