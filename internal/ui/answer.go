@@ -26,8 +26,8 @@ func refuse(w http.ResponseWriter, status int, sentence string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": sentence})
 }
 
-// trouble sends the status and the sentence for an error of the store, the bucket or an image, and logs unexpected
-// ones.
+// trouble sends the status and the sentence for an error of a change, the store, the bucket or an image, and logs
+// unexpected ones.
 func trouble(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		return // the client has gone
@@ -46,6 +46,10 @@ var sentences = []struct {
 }{
 	{errNoRecord, http.StatusNotFound, "No such document."},
 	{errNoPage, http.StatusNotFound, "No such page."},
+	{document.ErrNotAsSeen, http.StatusConflict, "The document has changed in the meantime: check it again."},
+	{errUnannounced, http.StatusConflict, "Its result has not been announced yet: try again in a few minutes."},
+	{document.ErrNothingToRetry, http.StatusConflict,
+		"There is nothing to retry: the document is being processed, or was deleted."},
 	{document.ErrObjectGone, http.StatusNotFound, "The file no longer exists in this version."},
 	{document.ErrObjectCorrupt, http.StatusUnprocessableEntity, "The file is damaged: it cannot be decompressed."},
 	{document.ErrObjectLocked, http.StatusUnprocessableEntity, "The file is encrypted with a customer-supplied key."},
@@ -65,6 +69,9 @@ func sentenceOf(err error) (int, string) {
 			return s.status, s.sentence
 		}
 	}
+	if r, ok := errors.AsType[Refusal](err); ok {
+		return http.StatusConflict, string(r)
+	}
 	if e, ok := errors.AsType[*page.Error](err); ok {
 		return http.StatusUnprocessableEntity, pictureSentences[e.Kind]
 	}
@@ -81,6 +88,7 @@ var pictureSentences = map[page.Kind]string{
 }
 
 var (
-	errNoRecord = errors.New("no such record")
-	errNoPage   = errors.New("no such page")
+	errNoRecord    = errors.New("no such record")
+	errNoPage      = errors.New("no such page")
+	errUnannounced = errors.New("the record's end is not announced yet")
 )

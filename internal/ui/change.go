@@ -19,6 +19,9 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.changeSeen(w, r, func(seen *document.Stored) error {
+		if seen.Unannounced() {
+			return errUnannounced
+		}
 		return s.c.Retry.Retry(r.Context(), seen, func(p document.Page) bool {
 			return seen.Status == document.StatusDone && len(p.Warnings) > 0
 		})
@@ -44,29 +47,18 @@ func (s *Server) changeSeen(w http.ResponseWriter, r *http.Request, change func(
 	seen, err := s.c.Records.Get(r.Context(), r.PathValue("id"))
 	switch {
 	case err != nil:
-		trouble(s.c.Log, w, r, err)
-		return
 	case seen == nil:
-		trouble(s.c.Log, w, r, errNoRecord)
-		return
+		err = errNoRecord
 	case seen.Write != asked.Version:
 		err = document.ErrNotAsSeen
 	default:
 		err = change(seen)
 	}
-	refusal, refused := errors.AsType[Refusal](err)
-	switch {
-	case errors.Is(err, document.ErrNotAsSeen):
-		refuse(w, http.StatusConflict, "The document has changed in the meantime: check it again.")
-	case errors.Is(err, document.ErrNothingToRetry):
-		refuse(w, http.StatusConflict, "There is nothing to retry: the document is being processed, or was deleted.")
-	case refused:
-		refuse(w, http.StatusConflict, string(refusal))
-	case err != nil:
+	if err != nil {
 		trouble(s.c.Log, w, r, err)
-	default:
-		answer(w, struct{}{})
+		return
 	}
+	answer(w, struct{}{})
 }
 
 // upload stores one file. The query has its name, and the body its content, whose size is limited.

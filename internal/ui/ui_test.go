@@ -362,6 +362,13 @@ func TestRetry(t *testing.T) {
 	if code, _ := post(seen); code != 409 {
 		t.Errorf("a second time: %d", code)
 	}
+	d.write("a.png", func(r *document.Record) {
+		failed(document.CodeCorrupt)(r)
+		r.Notified = new(bool)
+	})
+	if code, body := post(d.store.Record(id).Write); code != 409 || !strings.Contains(body, "not been announced yet") {
+		t.Errorf("not announced yet: %d %s", code, body)
+	}
 	if code, _, _ := d.ask("POST", "/api/documents/"+strings.Repeat("0", 64)+"/retry", `{"version":""}`,
 		nil); code != 404 {
 		t.Errorf("no record: %d", code)
