@@ -376,16 +376,19 @@ func TestSearchInTexts(t *testing.T) {
 	tab.Until(rows + ` === 4 && !document.querySelector('mark')`)
 }
 
-// TestNamesAreSearchedWhereTextsAreNot, and the page says so.
+// TestNamesAreSearchedWhereTextsAreNot, without regard to case, accents and Unicode form, and the page says so.
 func TestNamesAreSearchedWhereTextsAreNot(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.write("in/northern.png", text("x"))
 	d.write("b.png", text("northern"))
+	d.write("Gebu\u0308hr.png", text("x")) // as macOS writes it
+	d.write("Geb\u00fchr 2.png", text("x"))
 	tab := browsertest.New(t, 390, 844)
 	tab.Open(d.url)
-	tab.Until(rows + ` === 2 && document.querySelector('#search').placeholder === 'Search by name' && document.querySelector('#found').hidden`)
-	for query, want := range map[string]int{"NORTH": 1, "gs://scans/": 2, "gs://scans/in/": 1, "gs://other/": 0} {
+	tab.Until(rows + ` === 4 && document.querySelector('#search').placeholder === 'Search by name' && document.querySelector('#found').hidden`)
+	for query, want := range map[string]int{"NORTH": 1, "gs://scans/": 4, "gs://scans/in/": 1, "gs://other/": 0,
+		"geb\u00fchr": 2, "GEBU\u0308HR": 2, "gebuhr": 2, "g\u00e9buhr 2": 1, "gs://scans/geb\u00fc": 2} {
 		browsertest.Eval[any](tab, `(() => { const s = document.querySelector('#search'); s.value = '`+query+
 			`'; s.dispatchEvent(new Event('input')); return null; })()`)
 		tab.Until(fmt.Sprintf(

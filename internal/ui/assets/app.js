@@ -11,7 +11,7 @@ import { Search } from './search.js';
 import { Store, isOrder, newest } from './store.js';
 import { Upload } from './upload.js';
 import { View } from './view.js';
-import { nameParts, statuses } from './words.js';
+import { fold, nameParts, statuses } from './words.js';
 
 const codes = { errors: {}, warnings: {} };
 // idle: why waiting documents are not being processed
@@ -90,7 +90,7 @@ function show(kind) {
 /** filter changes what is shown. The address records it, so that it can be bookmarked, shared and reloaded. */
 function filter(change) {
   Object.assign(store.filter, change);
-  if ('search' in change) store.filter.words = change.search.toLowerCase().split(/\s+/).filter(Boolean);
+  if ('search' in change) store.filter.words = fold(change.search).split(/\s+/).filter(Boolean);
   const { show: kind, reason, search: text, sort } = store.filter;
   for (const [k, { chip }] of chips) chip.setAttribute('aria-pressed', k === kind);
   if (byId('search').value !== text) byId('search').value = text;

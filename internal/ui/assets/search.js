@@ -17,7 +17,7 @@ export class Search {
 
   /** look follows changes of the filter. */
   look() {
-    const query = this.store.filter.words.join(' ');
+    const query = this.store.filter.search.trim();
     if (query === this.query && (this.state || !this.texts)) return;
     this.query = query;
     this.drop();

@@ -1,6 +1,6 @@
 // The documents that the page knows, and the selection and order of those shown.
 
-import { foldName } from './words.js';
+import { fold, sortKey } from './words.js';
 
 /** orders are the sort orders of the list. Each compares two documents, ascending; a minus before its name reverses it.
  * */
@@ -45,8 +45,8 @@ export class Store {
   put(list) {
     for (const d of list) {
       const old = this.documents.get(d.id);
-      d.low = old?.name === d.name ? old.low : d.name.toLowerCase();
-      d.key = old?.name === d.name ? old.key : foldName(d.low);
+      d.folded = old?.name === d.name ? old.folded : fold(d.name);
+      d.key = old?.name === d.name ? old.key : sortKey(d.folded);
       d.at = old?.at ?? this.order.length;
       this.order[d.at] = d;
       this.documents.set(d.id, d);
@@ -109,7 +109,7 @@ export class Store {
 
   named(d) {
     return this.filter.words.every(
-      (w) => d.low.includes(w) || (w.startsWith('gs://') && `gs://${d.bucket}/${d.name}`.toLowerCase().startsWith(w))
+      (w) => d.folded.includes(w) || (w.startsWith('gs://') && fold(`gs://${d.bucket}/${d.name}`).startsWith(w))
     );
   }
 }

@@ -45,8 +45,11 @@ export function nameParts(name) {
   return [shown.slice(0, cut), shown.slice(cut)];
 }
 
-/** foldName returns the sort key of a lower-case name: letter-9 comes before letter-10. */
-export const foldName = (low) => low.replace(/\d+/g, (digits) => digits.padStart(12, '0'));
+/** fold returns a name or word without differences of case, accents and Unicode form. */
+export const fold = (s) => s.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
+
+/** sortKey returns the sort key of a folded name: letter-9 comes before letter-10. */
+export const sortKey = (folded) => folded.replace(/\d+/g, (digits) => digits.padStart(12, '0'));
 
 /** pagesOf formats a document's progress in pages. */
 export function pagesOf(d) {
