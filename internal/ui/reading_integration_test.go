@@ -280,6 +280,31 @@ func TestImageGrows(t *testing.T) {
 	tab.Until(ratio + ` === 1 && ` + at(7))
 }
 
+// TestCopyOverPlainHTTP: also where the browser offers no navigator.clipboard, as over plain http from another machine,
+// a page and the whole text can be copied, the focus stays, and a refusal is a sentence.
+func TestCopyOverPlainHTTP(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.write("a.pdf", func(r *document.Record) { r.Text, r.Pages, r.PagesDone = "one\n\f\ntwo", 2, 2 })
+	tab := browsertest.New(t, 1440, 900)
+	tab.OnNewPage(`Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined });
+		addEventListener('copy', (e) => { window.copied = e.target.value.slice(e.target.selectionStart, e.target.selectionEnd); });`)
+	tab.Open(d.url + "/#" + id)
+	tab.Until(`document.querySelectorAll('.sheet .plain').length === 2`)
+	for act, want := range map[string][2]string{
+		`[data-act="copy"]`:          {"one\n\f\ntwo", "Copied the whole text."},
+		`.sheet:nth-child(2) .plain`: {"two", "Copied the text of page 2."},
+	} {
+		tab.Click(act)
+		tab.Until(fmt.Sprintf(`document.querySelector('#toast').textContent === %q && window.copied === %q`, want[1],
+			want[0]))
+		tab.Until("document.activeElement === document.querySelector(`" + act + "`) && !document.querySelector('textarea')")
+	}
+	browsertest.Eval[any](tab, `(document.execCommand = () => false, null)`)
+	tab.Click(`[data-act="copy"]`)
+	tab.Until(`document.querySelector('#toast').textContent.startsWith('Copying failed: the browser does not allow it')`)
+}
+
 // accessible fails where axe, the checker of the accessibility guidelines (WCAG 2.2 A and AA), finds anything critical
 // or serious.
 func accessible(t *testing.T, tab *browsertest.Tab, state string) {

@@ -129,3 +129,22 @@ export function say(sentence) {
   clearTimeout(timer);
   timer = setTimeout(() => toast.classList.remove('shown'), 3500);
 }
+
+/** copyText copies a text. Browsers offer navigator.clipboard only over https and from the same machine. */
+export async function copyText(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const focused = document.activeElement;
+  const field = make('textarea', { readonly: true, 'aria-hidden': true });
+  field.value = text;
+  field.style.position = 'fixed'; // adding and focusing it scrolls nothing
+  field.style.opacity = '0';
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand('copy');
+  field.remove();
+  focused?.focus({ preventScroll: true });
+  if (!copied) throw new Error('the browser does not allow it here. Download the text instead.');
+}

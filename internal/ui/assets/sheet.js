@@ -1,6 +1,6 @@
 // One page of a document: its image, its text, and the boxes that join the two.
 
-import { fill, icon, make, released, say, settle } from './dom.js';
+import { copyText, fill, icon, make, released, say, settle } from './dom.js';
 import { ask } from './feed.js';
 import { typeset } from './formulas.js';
 
@@ -202,7 +202,7 @@ export class Sheet {
   async copy() {
     try {
       const { text } = await ask(this.view.address(`/pages/${this.entry.page}`));
-      await navigator.clipboard.writeText(text);
+      await copyText(text);
       say(`Copied the text of page ${this.entry.page}.`);
     } catch (error) {
       say(`Copying failed: ${error.message}`);

@@ -1,6 +1,6 @@
 // The view of one document.
 
-import { make, released, say } from './dom.js';
+import { copyText, make, released, say } from './dom.js';
 import { ask, askNow } from './feed.js';
 import { typesetAll } from './formulas.js';
 import { follow, header } from './header.js';
@@ -291,7 +291,7 @@ export class View {
     try {
       const response = await fetch(this.address('/text'));
       if (!response.ok) throw new Error('the text could not be loaded');
-      await navigator.clipboard.writeText(await response.text());
+      await copyText(await response.text());
       say('Copied the whole text.');
     } catch (error) {
       say(`Copying failed: ${error.message}`);
