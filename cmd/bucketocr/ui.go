@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -24,11 +25,13 @@ who has the key and can reach the address can read, retry and delete documents, 
 not encrypted: use --listen with another host only if you want that.
 
 With Firestore, the page listens to the whole collection: each start reads every document once, with
-its text, and each change costs one read; opening a document of several pages reads each of its
-page documents. That is fine for some thousands of documents; for more, --newest N listens to the N
-most recent ones. Thumbnails of the visible rows are made from their objects (up to 32 MiB), which
-are read once for as long as the browser caches the image. Search covers names only with Firestore,
-and texts as well with a folder.
+its text, and each change costs one read, or two for an open document. Opening a document of several
+pages reads each of its page documents. If it stays open while its pages are being read, that is
+repeated, at about ten page documents a second at most, and once when it is finished. That is fine
+for some thousands of documents; for more, --newest N listens to the N most recent ones. Thumbnails
+of the visible rows are made from their objects (up to 32 MiB), which are read once for as long as
+the browser caches the image. Search covers names only with Firestore, and texts as well with a
+folder.
 ` + placeText + `
 Example: GOOGLE_CLOUD_PROJECT=my-project bucketocr ui --newest 2000
 `
@@ -53,6 +56,9 @@ func uiFlags(fs *pflag.FlagSet) action {
 	}
 }
 
+// uiPerPage limits the reads of page documents that a document which is being read costs while it is open.
+const uiPerPage = 100 * time.Millisecond
+
 // serveUI serves the live page of a place until it is stopped.
 func serveUI(ctx context.Context, sys system, p *place, listen string, newest int) int {
 	limits := pageLimits
@@ -66,7 +72,8 @@ func serveUI(ctx context.Context, sys system, p *place, listen string, newest in
 		Idle: p.idle, Operation: p.operation(), Place: p.where, Limits: limits,
 		Log: log,
 	}
-	if cloud, ok := p.records.(*firestore.Store); ok && newest > 0 {
+	if cloud, ok := p.records.(*firestore.Store); ok {
+		c.PerPage = uiPerPage
 		c.Newest = newest
 		c.Watch = func(ctx context.Context, fn func(string, *document.Record) error) error {
 			return cloud.WatchNewest(ctx, newest, fn)

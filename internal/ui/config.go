@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/page"
@@ -16,10 +17,15 @@ type Config struct {
 	Watch   func(ctx context.Context, fn func(id string, r *document.Record) error) error
 	Records Records
 	Images  Images
-	Upload  Uploader // nil: the page accepts no files
-	Retry   Retrier  // nil: the page cannot retry
-	Delete  Deleter  // nil: the page cannot delete
-	Export  Exporter // nil: the page cannot export
+
+	// PerPage is the pace at which the pages of a document that is being read may be read from Records, which costs a
+	// read for each: one that has n pages by then, not before n times PerPage. 0: whenever it has a new one.
+	PerPage time.Duration
+
+	Upload Uploader // nil: the page accepts no files
+	Retry  Retrier  // nil: the page cannot retry
+	Delete Deleter  // nil: the page cannot delete
+	Export Exporter // nil: the page cannot export
 
 	// Search returns at most limit documents whose texts contain all words of a query, as the user typed it, and
 	// reports whether there are more. If it is nil, the page searches only names, and says so.

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/ui/render"
@@ -11,17 +12,25 @@ import (
 // shelfPlaces is the number of opened documents kept, so that not every page requires reading the store again.
 const shelfPlaces = 4
 
-// opened is a document with its pages, in one state of its record.
+// opened is a document in one state of its record, with its pages, which may be older.
 type opened struct {
 	id     string
 	stored *document.Stored
-	pages  []document.Page // by number from 1; Page is 0 for a page that is not stored yet
+	leaves
+}
+
+// leaves are the pages of a document as they were read from the store.
+type leaves struct {
+	pages []document.Page // by number from 1; Page is 0 for a page that was not stored yet
+	done  int             // the record's PagesDone at that time
+	at    time.Time
 }
 
 // shelf reads documents and keeps the last few.
 type shelf struct {
 	records Records
 	render  *render.Renderer
+	perPage time.Duration // see [Config]
 
 	mu   sync.Mutex
 	kept []*opened // last used first
@@ -42,13 +51,28 @@ func (s *shelf) take(ctx context.Context, id, version string) (*opened, error) {
 	if d := s.find(id, stored.Write); d != nil {
 		return d, nil
 	}
-	pages, err := s.pages(ctx, id, stored.Record)
-	if err != nil {
-		return nil, err
+	d := &opened{id: id, stored: stored}
+	if before := s.before(id); before != nil && s.suffices(before, stored.Record) {
+		d.leaves = before.leaves
+	} else {
+		d.done, d.at = stored.PagesDone, time.Now()
+		if d.pages, err = s.pages(ctx, id, stored.Record); err != nil {
+			return nil, err
+		}
 	}
-	d := &opened{id: id, stored: stored, pages: pages}
 	s.keep(d)
 	return d, nil
+}
+
+// suffices reports whether the pages of an earlier state of a document will do for a newer one. A document that is being
+// read changes with each page and each renewal of its lease: reading all its pages each time would cost a multiple of
+// them. Once it has ended, its pages are always read.
+func (s *shelf) suffices(before *opened, r *document.Record) bool {
+	old := before.stored.Record
+	if !old.Open() || !r.Open() || old.Generation != r.Generation || old.Pages != r.Pages {
+		return false
+	}
+	return before.done == r.PagesDone || time.Since(before.at) < time.Duration(before.done)*s.perPage
 }
 
 // pages returns the pages in the store or, if there are none, those of the joined text.
@@ -89,6 +113,18 @@ func (s *shelf) find(id, version string) *opened {
 		if d.id == id && version != "" && d.stored.Write == version {
 			copy(s.kept[1:i+1], s.kept[:i])
 			s.kept[0] = d
+			return d
+		}
+	}
+	return nil
+}
+
+// before returns the state of a document that is kept, if any.
+func (s *shelf) before(id string) *opened {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.kept {
+		if d.id == id {
 			return d
 		}
 	}

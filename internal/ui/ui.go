@@ -66,7 +66,7 @@ func New(c Config) *Server {
 	return &Server{
 		c: c, boot: rand.Text()[:8], token: rand.Text(),
 		feed:       newFeed(),
-		shelf:      &shelf{records: c.Records, render: render.New()},
+		shelf:      &shelf{records: c.Records, render: render.New(), perPage: c.PerPage},
 		album:      newAlbum(c.Images, c.Limits),
 		thumbnails: newThumbnails(c.Images, c.Limits),
 		idle:       idleness{ask: c.Idle, sweep: c.Operation.Sweep, ledger: ledger},
