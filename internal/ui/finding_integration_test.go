@@ -208,6 +208,78 @@ func TestServerBack(t *testing.T) {
 	tab.Until(`document.querySelector('.reading').innerText.includes('word-1') && !document.querySelector('.scan').matches('.loading')`)
 }
 
+// TestPassingFailuresPass: what the server could not provide for a moment, a document, a text, an image or a thumbnail,
+// is asked for again, although nothing else changes.
+func TestPassingFailuresPass(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for i := range 60 {
+		d.write(fmt.Sprintf("letter-%02d.png", i), func(r *document.Record) { r.Text, r.WindowStart = "x", time.Unix(1, 0) })
+	}
+	book := d.book("book.pdf", 2)
+	var document, pages, thumbnails atomic.Bool // whether they fail
+	for _, fails := range []*atomic.Bool{&document, &pages, &thumbnails} {
+		fails.Store(true)
+	}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/thumbnail") && thumbnails.Load():
+			noThumbnail(w, "no-store")
+		case strings.Contains(r.URL.Path, "/pages/") && pages.Load(),
+			r.URL.Path == "/api/documents/"+book && document.Load():
+			refuse(w, http.StatusBadGateway, "It is not responding at the moment.")
+		default:
+			d.server.Handler().ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(func() { web.CloseClientConnections(); web.Close() })
+	tab := browsertest.New(t, 1440, 900)
+	tab.Open(web.URL + "/#" + book)
+	tab.Until(`document.querySelector('.sheets .reason')?.innerText.includes('is not responding') && document.querySelector('#connection').innerText === 'live'`)
+	document.Store(false)
+	tab.Until(`document.querySelector('.reading')?.innerText.includes('is not responding') && document.querySelector('.missing')?.innerText.includes('is not responding')`)
+	pages.Store(false)
+	tab.Until(`document.querySelector('.reading').innerText.includes('word-1') && document.querySelector('.scan img').naturalWidth === 300 &&
+		!document.querySelector('.sheet .missing')`)
+	tab.Until(`document.querySelector('#d-` + book + `').pictured`)
+	thumbnails.Store(false)
+	for _, top := range []string{"1e6", "0"} {
+		browsertest.Eval[any](tab, `(document.querySelector('#list').scrollTop = `+top+`, null)`)
+		tab.Until(`[...document.querySelectorAll('.row')].some((r) => r.ariaPosInSet === '` +
+			map[string]string{"1e6": "61", "0": "1"}[top] + `')`)
+	}
+	tab.Until(`document.querySelector('#d-` + book + ` .thumb img')`)
+}
+
+// TestLateAnswerIsIgnored: an answer that arrives after a newer one does not bring an old state back.
+func TestLateAnswerIsIgnored(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	id := d.write("a.pdf", func(r *document.Record) { r.Text, r.Updated = "before", time.Unix(1e9, 0) })
+	tab := browsertest.New(t, 1440, 900)
+	tab.OnNewPage(`const ask = fetch;
+		window.fetch = async (path, options) => {
+			const response = await ask(path, options);
+			if (!window.deliver && /^.api.documents.[0-9a-f]+([?]|$)/.test(path)) {
+				const body = await response.json();
+				await new Promise((ready) => { window.deliver = ready; });
+				return { ok: true, json: async () => { window.delivered = true; return body; } };
+			}
+			return response;
+		};`)
+	tab.Open(d.url + "/#" + id)
+	tab.Until(`window.deliver && document.querySelector('#d-` + id + `')`)
+	d.write("a.pdf", func(r *document.Record) {
+		r.Text, r.Pages, r.PagesDone, r.Updated = "after\n\f\ntwo", 2, 2, time.Unix(1e9+1, 0)
+	})
+	tab.Until(`document.querySelector('.reading')?.innerText.includes('after')`)
+	browsertest.Eval[any](tab, `(window.deliver(), null)`)
+	tab.Until(`window.delivered`)
+	if n := browsertest.Eval[int](tab, `document.querySelectorAll('.sheet').length`); n != 2 {
+		t.Errorf("%d pages are shown, want the newer state's 2", n)
+	}
+}
+
 // TestFailureOffersWhatHelps: another try is offered where it may help, first only where it does not need another file;
 // another file where that helps; a limit is the one that was met; and where nothing reads what waits, that is said.
 func TestFailureOffersWhatHelps(t *testing.T) {

@@ -71,19 +71,20 @@ export class Feed {
   }
 }
 
-/** ask sends a request and resolves to the JSON of the response; the message of an error is a sentence for the user. */
+/** ask sends a request and resolves to the JSON of the response. The message of an error is a sentence for the user, and
+ * passing is set if a later request may succeed. */
 export async function ask(path, options) {
   let response;
   try {
     response = await fetch(path, options);
   } catch (cause) {
     if (cause.name === 'AbortError') throw cause;
-    throw new Error('bucketocr is not responding: is it still running?');
+    throw Object.assign(new Error('bucketocr is not responding: is it still running?'), { passing: true });
   }
   const body = await response.json().catch(() => ({}));
   if (!response.ok)
     throw Object.assign(new Error(body.error ?? `The server responded with status ${response.status}.`), {
-      status: response.status,
+      status: response.status, passing: response.status >= 500,
     });
   return body;
 }

@@ -88,6 +88,7 @@ export class Sheet {
   /** come loads what is missing. */
   async come() {
     this.near = true;
+    this.recover();
     if (!this.picture.hasAttribute('src') && this.scan.checkVisibility()) this.show();
     if (this.read || !this.entry.ready || this.entry.blank || this.entry.code) return;
     this.read = true;
@@ -98,21 +99,29 @@ export class Sheet {
       this.render(page);
     } catch (error) {
       this.read = false;
-      this.lost ||= error.status === undefined;
+      this.lose(error.passing);
       this.aside(error.message, true);
     }
   }
 
-  /** revive repeats requests that the server did not answer. */
-  revive() {
+  /** lose notes that a request failed, and whether only in passing. */
+  lose(passing) {
+    if (!passing) return;
+    this.lost = true;
+    this.view.reviveLater();
+  }
+
+  /** revive repeats requests that failed in passing. */
+  revive() { if (this.lost && this.near) this.come(); }
+
+  /** recover forgets a picture that failed in passing, so that it is loaded again. */
+  recover() {
     if (!this.lost) return;
     this.lost = false;
-    if (this.picture.classList.contains('wrong')) {
-      this.picture.classList.remove('wrong');
-      this.picture.removeAttribute('src');
-      this.scan.querySelector('.missing')?.remove();
-    }
-    if (this.near) this.come();
+    if (!this.picture.classList.contains('wrong')) return;
+    this.picture.classList.remove('wrong');
+    this.picture.removeAttribute('src');
+    this.scan.querySelector('.missing')?.remove();
   }
 
   show() {
@@ -154,11 +163,12 @@ export class Sheet {
   async missing(address) {
     this.scan.classList.remove('loading');
     this.picture.classList.add('wrong');
-    const sentence = await ask(address).then((answer) => answer.error ?? 'The image cannot be shown.', (error) => {
-      this.lost ||= error.status === undefined;
-      return error.message;
-    });
-    this.scan.append(make('p', { class: 'missing', text: sentence }));
+    const { message, passing } = await ask(address).then(
+      ({ error }) => ({ message: error ?? 'The image cannot be shown.', passing: !error }), // it may be there by now
+      (error) => error
+    );
+    this.scan.append(make('p', { class: 'missing', text: message }));
+    this.lose(passing);
   }
 
   /** complete reports whether all of the page's text is shown. */

@@ -10,7 +10,7 @@ const remembered = 5000;
 export class Thumbnails {
   constructor(rows) {
     this.rows = rows;
-    this.known = new Map(); // by address: whether there is a picture
+    this.known = new Set(); // addresses of pictures; what has none may get one, and browsers remember what never will
     this.running = 0;
     this.moved = 0;
   }
@@ -22,7 +22,7 @@ export class Thumbnails {
     row.picture = address;
     row.pictured = !address || this.known.has(address);
     row.parts.thumb.replaceChildren(icon('page'));
-    if (this.known.get(address)) this.load(row);
+    if (this.known.has(address)) this.load(row);
   }
 
   /** look requests missing pictures once scrolling has stopped. */
@@ -51,8 +51,9 @@ export class Thumbnails {
     const address = row.picture;
     const image = make('img', { alt: '', src: address });
     const there = await image.decode().then(() => true, () => false);
+    if (!there) return;
     if (this.known.size >= remembered) this.known.clear();
-    this.known.set(address, there);
-    if (there && row.picture === address) row.parts.thumb.replaceChildren(image);
+    this.known.add(address);
+    if (row.picture === address) row.parts.thumb.replaceChildren(image);
   }
 }

@@ -10,6 +10,8 @@ import { retryable } from './words.js';
 const sizes = [1, 1.5, 2, 3, 4, 6]; // of an image, relative to the width of its place
 const roomFor2 = 700; // pixels from which image and text fit side by side
 const still = 250; // milliseconds for which a page is shown before the address names it
+const firstWait = 2_000; // milliseconds before what failed in passing is loaded again; doubled each time
+const longestWait = 300_000;
 
 /** View shows a document and follows its changes. The caller decides what is open, by the address, and provides
  * close(), step(by) to another document, has(by), which reports whether there is one, and add() for files. View calls
@@ -34,6 +36,7 @@ export class View {
     }
     this.shut();
     this.id = id;
+    this.wait = firstWait;
     this.wanted = page;
     this.summary = summary;
     this.head = make('header');
@@ -50,8 +53,8 @@ export class View {
   shut() {
     this.watcher.disconnect();
     this.sizes.disconnect();
-    clearTimeout(this.soon);
-    clearTimeout(this.link);
+    for (const timer of [this.soon, this.link, this.again]) clearTimeout(timer);
+    this.again = 0;
     this.element.replaceChildren();
     this.element.hidden = true;
     this.id = this.document = this.summary = this.pinned = this.trouble = null;
@@ -87,7 +90,14 @@ export class View {
     }
   }
 
-  /** revive loads what could not be loaded while the server was unreachable. */
+  /** reviveLater revives after a while what failed in passing. */
+  reviveLater() {
+    if (this.again || !this.id) return;
+    this.again = setTimeout(() => { this.again = 0; this.revive(); }, this.wait);
+    this.wait = Math.min(2 * this.wait, longestWait);
+  }
+
+  /** revive loads what could not be loaded, because the server was unreachable for instance. */
   revive() {
     if (!this.id) return;
     if (this.trouble) this.load();
@@ -104,12 +114,14 @@ export class View {
       await released();
       if (this.id !== id) return;
       this.trouble = null;
+      if (this.document?.updated > found.updated) return; // responses need not arrive in order
       if (this.document && this.document.finished !== found.finished) for (const sheet of this.list) sheet.forget();
       this.document = found;
       if (!this.summary || this.summary.updated < found.updated) this.summary = found;
     } catch (error) {
       if (this.id !== id) return;
       this.trouble = error;
+      if (error.passing) this.reviveLater();
       header(this);
       if (!this.document) this.sheets.replaceChildren(make('p', { class: 'reason', text: error.status === 404
         ? 'There is no document at this address: it was deleted, or the address is incomplete.' : error.message }));
