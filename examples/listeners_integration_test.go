@@ -111,7 +111,7 @@ func (s *stage) put(o document.Object, status document.Status, change func(*docu
 				change(r)
 			}
 			c := &document.Change{Record: r, Stamps: document.StampCreated | document.StampStarted, Pages: pages}
-			if status.Ended() {
+			if status.Ended() && r.Finished.IsZero() {
 				c.Stamps |= document.StampFinished
 			}
 			return c, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/bucketocr/bucketocr/internal/browsertest"
 	"github.com/bucketocr/bucketocr/internal/document"
 	"github.com/bucketocr/bucketocr/internal/freeport"
+	"github.com/bucketocr/bucketocr/internal/gcp/firestore"
 )
 
 // sheet is listener-web in a browser.
@@ -81,6 +82,80 @@ func TestListenerWebIsLiveOnlyWithFirestore(t *testing.T) {
 	tab.Until(live)
 	want := []string{"done a.png 1: 3 bytes, 1 pages, warnings []", "done b.png 2: 3 bytes, 1 pages, warnings []"}
 	if got := w.lines(2); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// TestListenerWebKeepsPlacesApart: what was handled of one collection says nothing about another one, whose results may
+// be older.
+func TestListenerWebKeepsPlacesApart(t *testing.T) {
+	t.Parallel()
+	w := newSheet(t, newTab(t))
+	here := *w.stage
+	here.put(object("a.png", 1), document.StatusDone, text("one"))
+	other := here
+	other.records = firestore.New(firestore.Config{Project: here.project, Collection: "other", Emulator: here.host})
+	t.Cleanup(func() { _ = other.records.Close() })
+	other.put(object("b.png", 2), document.StatusDone, func(r *document.Record) {
+		r.Text, r.Finished = "two", time.Now().Add(-time.Hour)
+	})
+	day := options{since: 24 * time.Hour}
+	w.start(day)
+	w.lines(1)
+	w.stop()
+	w.start(options{collection: "other", since: day.since})
+	w.lines(2)
+	w.stop()
+	w.start(day)
+	here.put(object("c.png", 3), document.StatusDone, text("three"))
+	want := []string{"done a.png 1: 3 bytes, 1 pages, warnings []", "done b.png 2: 3 bytes, 1 pages, warnings []",
+		"done c.png 3: 5 bytes, 1 pages, warnings []"}
+	if got := w.lines(3); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// TestListenerWebForgetsTheOldest: where local storage is full of results, the listener drops old ones and goes on; it
+// keeps few enough, and enough to deliver nothing twice.
+func TestListenerWebForgetsTheOldest(t *testing.T) {
+	t.Parallel()
+	w := newSheet(t, newTab(t))
+	day := options{since: 24 * time.Hour}
+	w.stage.put(object("a.png", 1), document.StatusDone, text("one"))
+	w.start(day)
+	w.lines(1)
+	w.stop()
+	full := browsertest.Eval[int](w.tab, `(() => {
+		const place = Object.keys(localStorage)[0].replace(/[^ ]*$/, '');
+		let n = 0;
+		for (const size of [200, 1]) { // to the last byte
+			try { for (;; n++) localStorage.setItem(place + String(n).padStart(size, '0'), '1@' + n + '.0'); } catch { /* full */ }
+		}
+		return n;
+	})()`)
+	w.stage.put(object("b.png", 2), document.StatusDone, text("two"))
+	w.start(day)
+	kept := browsertest.Eval[int](w.tab, `Object.keys(localStorage).length`)
+	if full < 11_000 || kept < 10_000 || kept > 10_002 {
+		t.Errorf("%d results of %d are kept", kept, full)
+	}
+	w.lines(2)
+	w.stop()
+	browsertest.Eval[any](w.tab, `(() => { // what is not the listener's
+		for (let size = 1 << 20; size >= 1; size >>= 1) {
+			try { for (let n = 0; ; n++) localStorage.setItem('x' + size + '-' + n, 'x'.repeat(size)); } catch { /* full */ }
+		}
+		return null;
+	})()`)
+	w.start(day)
+	w.stage.put(object("c.png", 3), document.StatusDone, text("three"))
+	w.lines(3)
+	w.stop()
+	w.start(day)
+	w.stage.put(object("d.png", 4), document.StatusDone, text("four"))
+	want := []string{"done a.png 1: 3 bytes, 1 pages, warnings []", "done b.png 2: 3 bytes, 1 pages, warnings []",
+		"done c.png 3: 5 bytes, 1 pages, warnings []", "done d.png 4: 4 bytes, 1 pages, warnings []"}
+	if got := w.lines(4); !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
 }

@@ -12,12 +12,14 @@ import { collection, getDocsFromServer, onSnapshot, orderBy, query, Timestamp, w
  * While Firestore cannot be reached, the SDK keeps trying and reports no error. connected(true) is called when the
  * results are known to be Firestore's current ones, and connected(false) when the connection is lost.
  *
- * It starts shortly before the last handled result, or at since (a Date) if none is recorded. Deleted objects are noticed
- * for a week, as long as their markers exist. If owner, a user's ID, is set, it queries only that user's documents, as
+ * It starts shortly before the last handled result, or at since (a Date) if none is recorded; each project, database,
+ * collection and owner has its own. Deleted objects are noticed for a week, as long as their markers exist, if the
+ * result is still recorded: beyond 10,000 of them, or if the memory is full, the oldest are dropped. If owner, a user's ID, is set, it queries only that user's documents, as
  * the rules for owners require; Firestore then needs an index on owner and finished.
  */
 export function listen({ database, name, owner, since, memory, handler, connected = () => {}, problem }) {
   const documents = collection(database, name);
+  const log = new Log(memory, [...placeOf(database), name, owner ?? '']);
   const own = owner ? [where('owner', '==', owner)] : [];
   let turn = Promise.resolve(); // handles changes one after the other, in order
   let over = false;
@@ -29,7 +31,7 @@ export function listen({ database, name, owner, since, memory, handler, connecte
     for (const stop of stops) stop();
   };
   const stops = [
-    query(documents, ...own, where('finished', '>=', beginning(memory, since)), orderBy('finished')),
+    query(documents, ...own, where('finished', '>=', beginning(log, since)), orderBy('finished')),
     query(documents, ...own, where('status', '==', 'deleted')),
   ].map((q, i) => onSnapshot(q, { includeMetadataChanges: true }, (snapshot) => {
     current[i] = !snapshot.metadata.fromCache;
@@ -39,35 +41,84 @@ export function listen({ database, name, owner, since, memory, handler, connecte
     }
     for (const change of snapshot.docChanges()) {
       // A document that leaves the results is being read again, or its marker has expired: it is not deleted.
-      if (change.type !== 'removed') turn = turn.then(() => over || react(change.doc, memory, handler)).catch(end);
+      if (change.type !== 'removed') turn = turn.then(() => over || react(change.doc, log, handler)).catch(end);
     }
   }, end));
   return () => end();
 }
 
+/** placeOf returns the names of a database and its project. */
+function placeOf(database) {
+  const { projectId, database: name } = database.toJSON().databaseId;
+  return [projectId, name];
+}
+
 const prefix = 'bucketocr ';
+
+/** most results of one place are recorded after a start. */
+const most = 10_000;
+
+/** Log records the last result of each document of one place, as 'generation@time', in a memory that it shares. */
+class Log {
+  constructor(memory, place) {
+    this.memory = memory;
+    this.prefix = `${prefix}${place.map(encodeURIComponent).join('/')} `;
+    const recorded = this.recorded(this.prefix);
+    const last = recorded.at(-1)?.seconds;
+    // Those within the overlap would be delivered again.
+    this.drop(recorded.slice(0, -most).filter((r) => r.seconds < last - overlap));
+    this.last = last;
+  }
+
+  get(id) { return this.memory.getItem(this.prefix + id); }
+
+  remove(id) { this.memory.removeItem(this.prefix + id); }
+
+  /** set records a result. If the memory is full, it drops the oldest tenth, whatever their place. */
+  set(id, key) {
+    for (;;) {
+      try {
+        this.memory.setItem(this.prefix + id, key);
+        return;
+      } catch (error) {
+        const recorded = this.recorded(prefix);
+        if (error.name !== 'QuotaExceededError' || recorded.length === 0) throw error;
+        this.drop(recorded.slice(0, Math.ceil(recorded.length / 10)));
+      }
+    }
+  }
+
+  /** recorded returns the results whose names begin with a prefix, oldest first: {name, seconds}. */
+  recorded(prefix) {
+    return Object.keys(this.memory)
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => ({ name, seconds: Number(this.memory.getItem(name).split('@')[1]?.split('.')[0]) }))
+      .filter((r) => Number.isFinite(r.seconds))
+      .sort((a, b) => a.seconds - b.seconds);
+  }
+
+  drop(results) {
+    for (const { name } of results) this.memory.removeItem(name);
+  }
+}
 
 /** overlap, in seconds: results need not arrive in the order of their times. */
 const overlap = 600;
 
 /** beginning returns the time from which to deliver results. */
-function beginning(memory, since) {
-  const seconds = Object.keys(memory)
-    .filter((k) => k.startsWith(prefix))
-    .map((k) => Number(memory.getItem(k).split('@')[1]?.split('.')[0]));
-  const last = Math.max(...seconds.filter(Number.isFinite));
-  return Number.isFinite(last) ? new Timestamp(last - overlap, 0) : Timestamp.fromDate(since);
+function beginning({ last }, since) {
+  return last === undefined ? Timestamp.fromDate(since) : new Timestamp(last - overlap, 0);
 }
 
-async function react(doc, memory, handler) {
+async function react(doc, log, handler) {
   const { id } = doc;
   const document = doc.data();
   if (document.status === 'deleted') {
-    await once(memory, id, 'gone', async () => { await handler.gone(id); });
+    await once(log, id, 'gone', async () => { await handler.gone(id); });
   } else if (document.status === 'failed') {
-    await once(memory, id, key(document), async () => { await handler.failed(id, document); });
+    await once(log, id, key(document), async () => { await handler.failed(id, document); });
   } else if (document.status === 'done') {
-    await once(memory, id, key(document), async () => {
+    await once(log, id, key(document), async () => {
       const text = document.textInPages ? await pagesText(doc.ref, document) : document.text;
       if (text === null) return false;
       await handler.done(id, document, text);
@@ -82,12 +133,12 @@ function key({ generation, finished }) {
 }
 
 /** once handles a result unless it is recorded, and records it afterwards. It returns false if the result was not handled. */
-async function once(memory, id, key, action) {
-  const last = memory.getItem(prefix + id);
+async function once(log, id, key, action) {
+  const last = log.get(id);
   if (last === key || (key === 'gone' && last === null)) return;
   if (await action() === false) return;
-  if (key === 'gone') memory.removeItem(prefix + id);
-  else memory.setItem(prefix + id, key);
+  if (key === 'gone') log.remove(id);
+  else log.set(id, key);
 }
 
 /**
