@@ -13,9 +13,10 @@ import { collection, getDocsFromServer, onSnapshot, orderBy, query, Timestamp, w
  * results are known to be Firestore's current ones, and connected(false) when the connection is lost.
  *
  * It starts shortly before the last handled result, or at since (a Date) if none is recorded; each project, database,
- * collection and owner has its own. Deleted objects are noticed for a week, as long as their markers exist, if the
- * result is still recorded: beyond 10,000 of them, or if the memory is full, the oldest are dropped. If owner, a user's ID, is set, it queries only that user's documents, as
- * the rules for owners require; Firestore then needs an index on owner and finished.
+ * collection and owner has its own. Deleted objects are noticed for a week, as long as their markers exist, if their
+ * results are still recorded: beyond 10,000, or if the memory is full, the oldest are dropped. If owner, a user's ID, is
+ * set, it queries only that user's documents, as the rules for owners require; Firestore then needs an index on owner
+ * and finished.
  */
 export function listen({ database, name, owner, since, memory, handler, connected = () => {}, problem }) {
   const documents = collection(database, name);
@@ -47,6 +48,9 @@ export function listen({ database, name, owner, since, memory, handler, connecte
   return () => end();
 }
 
+/** overlap, in seconds: results need not arrive in the order of their times. */
+const overlap = 600;
+
 /** placeOf returns the names of a database and its project. */
 function placeOf(database) {
   const { projectId, database: name } = database.toJSON().databaseId;
@@ -64,10 +68,9 @@ class Log {
     this.memory = memory;
     this.prefix = `${prefix}${place.map(encodeURIComponent).join('/')} `;
     const recorded = this.recorded(this.prefix);
-    const last = recorded.at(-1)?.seconds;
+    this.last = recorded.at(-1)?.seconds; // when the last result was finished, if there is one
     // Those within the overlap would be delivered again.
-    this.drop(recorded.slice(0, -most).filter((r) => r.seconds < last - overlap));
-    this.last = last;
+    this.drop(recorded.slice(0, -most).filter((r) => r.seconds < this.last - overlap));
   }
 
   get(id) { return this.memory.getItem(this.prefix + id); }
@@ -101,9 +104,6 @@ class Log {
     for (const { name } of results) this.memory.removeItem(name);
   }
 }
-
-/** overlap, in seconds: results need not arrive in the order of their times. */
-const overlap = 600;
 
 /** beginning returns the time from which to deliver results. */
 function beginning({ last }, since) {

@@ -18,8 +18,8 @@ type Config struct {
 	Records Records
 	Images  Images
 
-	// PerPage is the pace at which the pages of a document that is being read may be read from Records, which costs a
-	// read for each: one that has n pages by then, not before n times PerPage. 0: whenever it has a new one.
+	// PerPage spares a store whose reads cost. While an open document is being read, its pages are read from Records
+	// again only after PerPage for each page that it had the last time. 0: whenever it has a new page.
 	PerPage time.Duration
 
 	Upload Uploader // nil: the page accepts no files

@@ -214,7 +214,9 @@ func TestPassingFailuresPass(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	for i := range 60 {
-		d.write(fmt.Sprintf("letter-%02d.png", i), func(r *document.Record) { r.Text, r.WindowStart = "x", time.Unix(1, 0) })
+		d.write(fmt.Sprintf("letter-%02d.png", i), func(r *document.Record) {
+			r.Text, r.WindowStart = "x", time.Unix(1, 0)
+		})
 	}
 	book := d.book("book.pdf", 2)
 	var document, pages, thumbnails atomic.Bool // whether they fail

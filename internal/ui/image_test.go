@@ -98,8 +98,8 @@ func withComment(file []byte, comment string) []byte {
 	return slices.Concat(file[:header], chunk, file[header:])
 }
 
-// What a browser gets of a file is only its pixels, also of one that would do as it is; and of one that is cut off, what
-// can be decoded.
+// What a browser gets of a file is only its pixels, also of one that would do as it is; and of one that is cut off,
+// what can be decoded.
 func TestPicturesAreReencoded(t *testing.T) {
 	t.Parallel()
 	const secret = "GPS\x0048.2082 N 16.3738 E"

@@ -298,7 +298,8 @@ func TestCopyOverPlainHTTP(t *testing.T) {
 		tab.Click(act)
 		tab.Until(fmt.Sprintf(`document.querySelector('#toast').textContent === %q && window.copied === %q`, want[1],
 			want[0]))
-		tab.Until("document.activeElement === document.querySelector(`" + act + "`) && !document.querySelector('textarea')")
+		tab.Until("document.activeElement === document.querySelector(`" + act +
+			"`) && !document.querySelector('textarea')")
 	}
 	browsertest.Eval[any](tab, `(document.execCommand = () => false, null)`)
 	tab.Click(`[data-act="copy"]`)

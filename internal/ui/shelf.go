@@ -64,9 +64,9 @@ func (s *shelf) take(ctx context.Context, id, version string) (*opened, error) {
 	return d, nil
 }
 
-// suffices reports whether the pages of an earlier state of a document will do for a newer one. A document that is being
-// read changes with each page and each renewal of its lease: reading all its pages each time would cost a multiple of
-// them. Once it has ended, its pages are always read.
+// suffices reports whether the pages of an earlier state of a document will do for a newer one. A document that is
+// being read changes with each page and each renewal of its lease: reading all its pages each time would cost a
+// multiple of them. Once it has ended, its pages are always read.
 func (s *shelf) suffices(before *opened, r *document.Record) bool {
 	old := before.stored.Record
 	if !old.Open() || !r.Open() || old.Generation != r.Generation || old.Pages != r.Pages {
