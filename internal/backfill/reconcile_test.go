@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/bucketocr/bucketocr/internal/document"
-	"github.com/bucketocr/bucketocr/internal/event"
 	"github.com/bucketocr/bucketocr/internal/document/documenttest"
+	"github.com/bucketocr/bucketocr/internal/event"
 )
 
 // room is a changing bucket, a function for it, and the store of its pass.
