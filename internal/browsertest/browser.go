@@ -21,8 +21,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is the time within which a page must reach the state that a test expects.
-const patience = 30 * time.Second
+// patience is the time within which a page must reach the state that a test expects: long, since a busy machine may be
+// slow, and only a failing test waits that long.
+const patience = 3 * time.Minute
 
 // Tab is a browser tab. Exceptions in the page and violations of its policy fail the test when the tab is closed,
 // unless they are allowed; error responses of the server do not. A Tab must not be used concurrently.
@@ -165,7 +166,7 @@ func (t *Tab) Until(expression string) {
 
 // shown returns the text on the page, for failed tests.
 func (t *Tab) shown() string {
-	ctx, cancel := context.WithTimeout(t.ctx, patience/6)
+	ctx, cancel := context.WithTimeout(t.ctx, patience/18)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
 	if err != nil {

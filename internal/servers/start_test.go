@@ -174,7 +174,7 @@ func (p *process) metric(t *testing.T, name string) float64 {
 // reading waits until the server reads that many pages.
 func (p *process) reading(t *testing.T, pages float64) {
 	t.Helper()
-	for limit := time.Now().Add(time.Minute); p.metric(t,
+	for limit := time.Now().Add(patience); p.metric(t,
 		"vllm:num_requests_running") != pages; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("the server reads %v pages, not %v", p.metric(t, "vllm:num_requests_running"), pages)

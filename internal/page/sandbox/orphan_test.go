@@ -64,7 +64,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Minute))
 	lines, pid := bufio.NewReader(conn), 0
 	if _, err := fmt.Fscanln(lines, &pid); err != nil {
 		t.Fatal(err)
