@@ -174,3 +174,21 @@ func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
 		t.Errorf("a subscription that keeps its own times: exit %d: %s", out.code, out.stderr)
 	}
 }
+
+// TestKeyOfAnEarlierServer: a run without OCR_API_KEY_SECRET takes the key of an earlier run from the function, which
+// would send it to the next OCR_URL.
+func TestKeyOfAnEarlierServer(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	for _, tt := range []struct{ url, secret, want string }{
+		{"https://one.example.com", "ocr-key:3", "OCR_API_KEY=ocr-key:3"},
+		{"https://one.example.com", "ocr-key:4", "OCR_API_KEY=ocr-key:4"},
+		{"https://two.example.com", "", ""},
+	} {
+		out, _ := f.run(t, "OCR_URL="+tt.url, "OCR_API_KEY_SECRET="+tt.secret)
+		service := f.things(t)["run services bucketocr"]
+		if has := service[strings.LastIndex(service, "|")+1:]; out.code != 0 || has != tt.want {
+			t.Errorf("%s with %q: exit %d, it has %q, want %q: %s", tt.url, tt.secret, out.code, has, tt.want, out.stderr)
+		}
+	}
+}

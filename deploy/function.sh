@@ -18,6 +18,9 @@ make_function() {
   if [ -n "$OCR_API_KEY_SECRET" ]; then
     grant_secret "${OCR_API_KEY_SECRET%%:*}" "$FUNCTION_ACCOUNT" roles/secretmanager.secretAccessor
     flags+=(--set-secrets="OCR_API_KEY=$OCR_API_KEY_SECRET")
+  else
+    # --set-env-vars keeps variables from secrets: the next OCR_URL would be sent the last one's key
+    flags+=(--clear-secrets)
   fi
   INPUT=$(sources) deploy_service "$FUNCTION" "${flags[@]}"
   serve_latest

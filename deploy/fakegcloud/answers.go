@@ -201,6 +201,7 @@ var answers = []struct {
 			return describe("run services", func(_, mark string) string {
 				_, env, _ := strings.Cut(mark, "|")
 				_, env, _ = strings.Cut(env, "|")
+				env, _, _ = strings.Cut(env, "|")
 				return strings.ReplaceAll(env, "##", "\n")
 			})(s, c)
 		default:

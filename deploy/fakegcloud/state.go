@@ -96,12 +96,24 @@ func (s *state) write(c command) bool {
 		s.each(key, func(condition, _ string) { appendTo(s.file, key+condition+"\t"+gone) })
 		return true
 	}
+	if c.is("run deploy") {
+		mark += "|" + s.secrets(c)
+	}
 	if c.has("delete") {
 		mark = gone
 	}
 	appendTo(s.file, key+"\t"+mark)
 	appendTo(s.file+".times", fmt.Sprintf("%s\t%d", key, s.now))
 	return true
+}
+
+// secrets returns the variables from secrets that a service has after a deploy, which keeps them unless told otherwise.
+func (s *state) secrets(c command) string {
+	if _, clear := c.flags["--clear-secrets"]; clear {
+		return ""
+	}
+	before := s.things[c.key()]
+	return cmp(c.flags["--set-secrets"], before[strings.LastIndex(before, "|")+1:])
 }
 
 // upload records the time of a sample's upload; the index of an upload is its generation.
