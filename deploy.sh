@@ -7,8 +7,8 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 fi
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-for file in command settings access services accounts bucket database gpu function trigger notify backfill sweep metrics alerts dashboard smoke \
-  summary order rules pipeline check destroy; do
+for file in command settings access services accounts bucket database gpu function trigger notify backfill sweep metrics alerts dashboard sample \
+  smoke summary order rules pipeline check destroy; do
   # shellcheck source=/dev/null # each is checked separately
   . "deploy/$file.sh"
 done

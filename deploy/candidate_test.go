@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,11 +13,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/bucketocr/bucketocr/internal/page"
 )
 
 // stub is a gcloud for candidate.sh: it answers from files and records other commands.
 const stub = `#!/usr/bin/env bash
 case "$*" in
+  'run revisions describe '*) cat "$STUB/env-of-$4" ;;
   *'--flatten=status.traffic[]'*) cat "$STUB/traffic" ;;
   *'containers[0].env[]'*) cat "$STUB/env" ;;
   *'value(status.url)'*) echo https://bucketocr.example ;;
@@ -33,6 +37,7 @@ type candidate struct {
 	answers []string // of the candidate to the events it is sent: code and body
 	events  []http.Header
 	bodies  []object
+	samples []string // uploaded
 	url     string
 }
 
@@ -61,7 +66,9 @@ func (c *candidate) serve(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "no token", http.StatusUnauthorized)
 			return
 		}
-		fmt.Fprintf(w, "{\n  \"name\": %q,\n  \"generation\": \"42\"\n}\n", r.URL.Query().Get("name"))
+		c.samples = append(c.samples, string(body))
+		fmt.Fprintf(w, "{\n  \"name\": %q,\n  \"generation\": \"%d\"\n}\n", r.URL.Query().Get("name"),
+			41+len(c.samples))
 		return
 	}
 	c.events = append(c.events, r.Header)
@@ -98,23 +105,30 @@ func (c *candidate) calls(t *testing.T) string {
 
 func TestCandidateDeploy(t *testing.T) {
 	need(t, "bash")
-	for _, tt := range []struct{ name, traffic, env, tag, exclude string }{
-		{"after deploy.sh", "100,bucketocr-00001,,\n",
-			"OCR_URL=https://x\nEXCLUDE=tmp/**,bucketocr-smoke/blue/**,bucketocr-smoke/green/**\n",
-			"blue", "tmp/**,bucketocr-smoke/green/**"},
-		{"blue serves", "100,bucketocr-b-11111111,,\n,bucketocr-b-11111111,blue,https://b\n",
-			"EXCLUDE=bucketocr-smoke/green/**\n",
-			"green", "bucketocr-smoke/blue/**"},
-		{"blue serves, its tag on the same target", "100,bucketocr-b-11111111,blue,https://b\n",
-			"EXCLUDE=bucketocr-smoke/green/**\n",
-			"green", "bucketocr-smoke/blue/**"},
+	const blue, green = "bucketocr-smoke/blue/**", "bucketocr-smoke/green/**"
+	for _, tt := range []struct {
+		name, traffic, env string
+		serving            map[string]string // EXCLUDE of the revisions with traffic
+		tag, exclude       string
+	}{
+		{"after deploy.sh", "100,r-1,,\n", "OCR_URL=https://x\nEXCLUDE=tmp/**," + blue + "," + green + "\n",
+			map[string]string{"r-1": "tmp/**," + blue + "," + green}, "blue", "tmp/**," + green},
+		{"blue serves", "100,r-b,,\n,r-b,blue,https://b\n", "EXCLUDE=" + green + "\n",
+			map[string]string{"r-b": green}, "green", blue},
+		{"blue serves, its tag on the same target", "100,r-b,blue,https://b\n", "EXCLUDE=" + green + "\n",
+			map[string]string{"r-b": green}, "green", blue},
 		{"green serves, blue failed", "100,r-g,,\n,r-b,blue,https://b\n,r-g,green,https://g\n",
-			"EXCLUDE=a,bucketocr-smoke/green/**,b\n",
-			"blue", "a,b,bucketocr-smoke/green/**"},
+			"EXCLUDE=a," + green + ",b\n", map[string]string{"r-g": "a," + blue + ",b"}, "blue", "a,b," + green},
+		{"rolled back by two builds, to a blue one that lost its tag",
+			"100,r-b1,,\n,r-b3,blue,https://b\n,r-g2,green,https://g\n", "EXCLUDE=" + green + "\n",
+			map[string]string{"r-b1": green}, "green", blue},
+		{"two serve", "50,r-b,blue,https://b\n50,r-1,,\n", "EXCLUDE=" + green + "\n",
+			map[string]string{"r-b": green, "r-1": blue + "," + green}, "green", blue},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCandidate(t, tt.traffic, tt.env)
+			c.serving(t, tt.serving)
 			out := c.run(t, "deploy")
 			calls := c.calls(t)
 			if out.code != 0 {
@@ -132,6 +146,35 @@ func TestCandidateDeploy(t *testing.T) {
 	}
 }
 
+// serving says what the revisions with traffic exclude.
+func (c *candidate) serving(t *testing.T, exclude map[string]string) {
+	t.Helper()
+	for revision, globs := range exclude {
+		if err := os.WriteFile(filepath.Join(c.dir, "env-of-"+revision), []byte("EXCLUDE="+globs+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestNoColourIsLeft: no candidate is deployed if the revisions with traffic would read its sample, or if what they
+// exclude is unknown.
+func TestNoColourIsLeft(t *testing.T) {
+	need(t, "bash")
+	for name, exclude := range map[string]map[string]string{
+		"two of both colours": {"r-b": "bucketocr-smoke/green/**", "r-g": "bucketocr-smoke/blue/**"},
+		"one without":         {"r-b": "bucketocr-smoke/green/**", "r-g": "tmp/**"},
+		"an unknown one":      {"r-b": "bucketocr-smoke/green/**"},
+	} {
+		c := newCandidate(t, "50,r-b,,\n50,r-g,,\n", "")
+		c.serving(t, exclude)
+		out := c.run(t, "deploy")
+		said := strings.Contains(out.stderr, "(r-b, r-g) would read a candidate's sample itself")
+		if calls := c.calls(t); out.code != 1 || calls != "" || said == (name == "an unknown one") {
+			t.Errorf("%s: exit %d, called %q: %s", name, out.code, calls, out.stderr)
+		}
+	}
+}
+
 func TestCandidateTry(t *testing.T) {
 	need(t, "bash", "curl")
 	const traffic = "100,bucketocr-00001,,\n,bucketocr-b-abcdef01,blue,URL/tagged\n"
@@ -142,6 +185,7 @@ func TestCandidateTry(t *testing.T) {
 	}{
 		{"done", traffic, []string{"200 done"}, 0},
 		{"a sleeping GPU", traffic, []string{"503 retry", "503 busy", "200 done"}, 0},
+		{"another revision was faster", traffic, []string{"503 busy", "200 duplicate", "200 done"}, 0},
 		{"failed", traffic, []string{"200 failed"}, 1},
 		{"filtered", traffic, []string{"200 filtered"}, 1},
 		{"refused", traffic, []string{"403 forbidden"}, 1},
@@ -164,6 +208,12 @@ func TestCandidateTry(t *testing.T) {
 			}
 			if len(c.events) == 0 {
 				return
+			}
+			uploads := 1 + strings.Count(strings.Join(tt.answers, ","), "duplicate")
+			last := c.bodies[len(c.bodies)-1]
+			if len(c.samples) != uploads || last["generation"] != fmt.Sprint(41+uploads) ||
+				last["size"] != fmt.Sprint(len(c.samples[uploads-1])) {
+				t.Errorf("uploaded %d times, want %d; the last event is %v", len(c.samples), uploads, last)
 			}
 			h := c.events[0]
 			got := []string{
@@ -190,4 +240,70 @@ func TestCandidatePromote(t *testing.T) {
 			"--region=europe-west4 --to-revisions=bucketocr-b-abcdef01=100 ") {
 		t.Errorf("exit %d: %s", out.code, c.calls(t))
 	}
+}
+
+// TestSamplesHaveNewBytes: no run of the smoke test or of a build uploads bytes that an earlier one did, whose text
+// REUSE=same-bytes would copy; and they are the sample, whole.
+func TestSamplesHaveNewBytes(t *testing.T) {
+	need(t, "bash", "curl")
+	c := newCandidate(t, "100,bucketocr-00001,,\n,bucketocr-b-abcdef01,blue,URL/tagged\n", "",
+		"200 duplicate", "200 done")
+	for range 2 {
+		if out := c.run(t, "try"); out.code != 0 {
+			t.Fatal(out.stderr)
+		}
+	}
+	f := newFake(t)
+	for range 2 {
+		if out, _ := f.command(t, nil, "all"); out.code != 0 {
+			t.Fatal(out.stderr)
+		}
+	}
+	copies, err := filepath.Glob(f.state + ".sample-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range copies {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.samples = append(c.samples, string(text))
+	}
+	slices.Sort(c.samples)
+	if n := len(slices.Compact(slices.Clone(c.samples))); n != 5 || len(c.samples) != 5 {
+		t.Errorf("%d uploads of %d different ones, want 5 of each", len(c.samples), n)
+	}
+	want := pageOf(t, read(t, "examples/samples/patent-2004.png"))
+	for _, sample := range c.samples {
+		if pageOf(t, sample) != want {
+			t.Error("its page is not the sample's")
+		}
+	}
+}
+
+// pageOf returns the page of an intact image, as it is sent to the OCR service.
+func pageOf(t *testing.T, image string) string {
+	t.Helper()
+	pages, err := page.Split(t.Context(), page.Source{Open: func(context.Context) (io.ReadCloser, int64, error) {
+		return io.NopCloser(strings.NewReader(image)), int64(len(image)), nil
+	}}, page.Limits{Edge: 1540, MaxBytes: 1 << 20, MaxPixels: 60e6, MaxPages: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pages.Close()
+	pg, _, err := pages.Page(t.Context(), 1)
+	if err != nil || len(pg.Warnings) > 0 {
+		t.Fatal(pg, err)
+	}
+	r, err := pg.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	bytes, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(bytes)
 }

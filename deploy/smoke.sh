@@ -2,7 +2,6 @@
 # The smoke test: it sends one sample through the whole system, from the bucket to the text.
 
 GENERATIONS='' # of the sample, uploaded by this run
-SAMPLE=examples/samples/patent-2004.png
 
 # smoke_test fails, but does not end the run, if the sample is not read: the rest of the deploy is still useful.
 smoke_test() {
@@ -17,7 +16,8 @@ smoke_test() {
 # upload_sample OBJECT adds the new generation to GENERATIONS; any of these counts.
 upload_sample() {
   local generation
-  change gcloud storage cp "$SAMPLE" "gs://$BUCKET/$1" || return 1
+  fresh_sample
+  change gcloud storage cp "$FRESH" "gs://$BUCKET/$1" || return 1
   generation=$(look 1 gcloud storage objects describe "gs://$BUCKET/$1" '--format=value(generation)') || return 1
   GENERATIONS+=" $generation "
 }

@@ -41,7 +41,7 @@ func main() {
 		fail(why)
 	}
 	if c.is("storage cp") {
-		s.upload()
+		s.upload(c.words[2])
 		return
 	}
 	if c.reads() {

@@ -116,8 +116,17 @@ func (s *state) secrets(c command) string {
 	return cmp(c.flags["--set-secrets"], before[strings.LastIndex(before, "|")+1:])
 }
 
-// upload records the time of a sample's upload; the index of an upload is its generation.
-func (s *state) upload() { appendTo(s.file+".uploads", strconv.Itoa(s.now)) }
+// upload keeps a sample and the time of its upload; the index of an upload is its generation.
+func (s *state) upload(sample string) {
+	bytes, err := os.ReadFile(sample)
+	if err != nil {
+		fail(err.Error())
+	}
+	appendTo(s.file+".uploads", strconv.Itoa(s.now))
+	if err := os.WriteFile(fmt.Sprintf("%s.sample-%d", s.file, len(lines(s.file+".uploads"))), bytes, 0o600); err != nil {
+		fail(err.Error())
+	}
+}
 
 // each calls f for the resources whose keys begin with prefix, in order.
 func (s *state) each(prefix string, f func(rest, mark string)) {
