@@ -150,7 +150,8 @@ func TestCandidateDeploy(t *testing.T) {
 func (c *candidate) serving(t *testing.T, exclude map[string]string) {
 	t.Helper()
 	for revision, globs := range exclude {
-		if err := os.WriteFile(filepath.Join(c.dir, "env-of-"+revision), []byte("EXCLUDE="+globs+"\n"), 0o600); err != nil {
+		file := filepath.Join(c.dir, "env-of-"+revision)
+		if err := os.WriteFile(file, []byte("EXCLUDE="+globs+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

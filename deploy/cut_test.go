@@ -188,7 +188,8 @@ func TestKeyOfAnEarlierServer(t *testing.T) {
 		out, _ := f.run(t, "OCR_URL="+tt.url, "OCR_API_KEY_SECRET="+tt.secret)
 		service := f.things(t)["run services bucketocr"]
 		if has := service[strings.LastIndex(service, "|")+1:]; out.code != 0 || has != tt.want {
-			t.Errorf("%s with %q: exit %d, it has %q, want %q: %s", tt.url, tt.secret, out.code, has, tt.want, out.stderr)
+			t.Errorf("%s with %q: exit %d, it has %q, want %q: %s", tt.url, tt.secret, out.code, has, tt.want,
+				out.stderr)
 		}
 	}
 }

@@ -30,11 +30,18 @@ make_function() {
   grant_service "$FUNCTION" "$SWEEP_ACCOUNT" roles/run.invoker
 }
 
-# find_ocr_service sets FOUND_OCR_URL to OCR_URL or the address of our OCR service.
+# find_ocr_service sets FOUND_OCR_URL to OCR_URL or the address of our OCR service, and GPU_LEAST to the instances that
+# the latter always has; with OCR_URL an earlier run may have left it, otherwise GPU_LEAST stays empty.
 find_ocr_service() {
-  FOUND_OCR_URL=${FOUND_OCR_URL:-$OCR_URL}
   [ -z "$FOUND_OCR_URL" ] || return 0
   step "the OCR service's address"
+  GPU_LEAST=$GPU_MIN_INSTANCES
+  if [ -n "$OCR_URL" ]; then
+    FOUND_OCR_URL=$OCR_URL GPU_LEAST=''
+    ! found gcloud run services describe "$GPU" --project="$PROJECT_ID" --region="$REGION" \
+      '--format=value(spec.template.metadata.annotations["autoscaling.knative.dev/minScale"])' || GPU_LEAST=${ANSWER:-0}
+    return
+  fi
   FOUND_OCR_URL=$(look "https://$GPU-$PROJECT_NUMBER.$REGION.run.app" gcloud run services list --project="$PROJECT_ID" \
     --region="$REGION" --filter="metadata.name=$GPU" '--format=value(status.url)')
   [ -n "$FOUND_OCR_URL" ] || die "service $GPU does not exist in $REGION: run ./deploy.sh gpu first, or set OCR_URL"
@@ -61,16 +68,34 @@ function_environment() {
 }
 
 # refuse_other_documents ends the run, before it creates anything, if the function has its documents elsewhere: they
-# would stay behind, and objects that were read would be read again.
+# would stay behind, and objects that were read would be read again. The documents of a new function must not be another
+# installation's.
 refuse_other_documents() {
   local name there
-  found gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" \
+  if ! found gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" \
     '--flatten=spec.template.spec.containers[0].env[]' \
-    '--format=value[separator="="](spec.template.spec.containers.env.name,spec.template.spec.containers.env.value)' || return 0
+    '--format=value[separator="="](spec.template.spec.containers.env.name,spec.template.spec.containers.env.value)'; then
+    refuse_shared_documents
+    return
+  fi
   for name in FIRESTORE_DATABASE FIRESTORE_COLLECTION; do
     there=$(sed -n "s/^$name=//p" <<<"$ANSWER")
     [ -z "$there" ] || [ "$there" = "${!name}" ] ||
-      die "the documents of $FUNCTION are in $name=$there, not in ${!name}: set $name as before, remove the installation with ./deploy.sh destroy, or install under another NAME"
+      die "the documents of $FUNCTION are in $name=$there, not in ${!name}: set $name as before, remove the installation with ./deploy.sh destroy, or $SECOND"
+  done
+}
+
+# refuse_shared_documents ends the run if another installation of the project, in any region, has its documents in the
+# same collection: the sweep of each would process the records of both, with its own account and settings.
+refuse_shared_documents() {
+  local there others other
+  there=$(look '' gcloud run services list --project="$PROJECT_ID" --filter=metadata.labels.bucketocr_input:* \
+    '--flatten=spec.template.spec.containers[0].env[]' \
+    '--format=value[separator=" "](metadata.name,spec.template.spec.containers.env.name,spec.template.spec.containers.env.value)')
+  others=$(sed -n "s/^\([^ ]*\) FIRESTORE_COLLECTION $FIRESTORE_COLLECTION\$/\1/p" <<<"$there")
+  for other in $others; do
+    [ "$other" = "$FUNCTION" ] || ! grep -Fxq "$other FIRESTORE_DATABASE $FIRESTORE_DATABASE" <<<"$there" ||
+      die "the installation $other has its documents in $FIRESTORE_COLLECTION of the database $FIRESTORE_DATABASE, too: $SECOND"
   done
 }
 

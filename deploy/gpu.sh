@@ -52,12 +52,21 @@ make_repository() {
     --location="$REGION" --policy=deploy/gpu/cleanup.json --no-dry-run --format=none
 }
 
+# WEIGHTS makes gcloud print "MODEL,COMMIT" of the last image, the model as its mark.
+WEIGHTS='--format=value[separator=","](labels.bucketocr_model,labels.bucketocr_revision)'
+
+# weights_mark prints a mark of OCR_MODEL that fits a label.
+weights_mark() {
+  local mark
+  mark=$(fingerprint "$OCR_MODEL")
+  echo "${mark:0:16}"
+}
+
 # choose_revision chooses the commit of the weights: the one that was set, otherwise the recorded one, so that a later
 # run installs the same, otherwise the newest, which is recorded before anything is built.
 choose_revision() {
   local model
-  model=$(fingerprint "$OCR_MODEL")
-  model=${model:0:16}
+  model=$(weights_mark)
   if [ -z "$MODEL_REVISION" ] && [ "${RECORDED%%,*}" = "$model" ]; then
     MODEL_REVISION=${RECORDED#*,}
   fi
@@ -103,6 +112,19 @@ refuse_other_limits() {
   wanted="GPU_MAX_INSTANCES=$GPU_MAX_INSTANCES GPU_MAX_NUM_SEQS=$GPU_MAX_NUM_SEQS GPU_TIMEOUT=$GPU_TIMEOUT GPU_MIN_INSTANCES=$GPU_MIN_INSTANCES"
   [ "$there" = "$wanted" ] ||
     die "service $GPU has $there, and this command does not change it to $wanted: set what it has, or run ./deploy.sh all"
+}
+
+# refuse_other_weights ends a run that does not build the OCR service's image if that has other weights than are set. The
+# labels of the repository tell, unless the image is another's.
+refuse_other_weights() {
+  [ -z "$OCR_URL$GPU_IMAGE" ] || return 0
+  found gcloud artifacts repositories describe "$NAME" --project="$PROJECT_ID" --location="$REGION" "$WEIGHTS" || return 0
+  local model revision
+  IFS=, read -r model revision <<<"$ANSWER"
+  [ -z "$model" ] || [ "$model" = "$(weights_mark)" ] ||
+    die "the image of $GPU has another model than OCR_MODEL=$OCR_MODEL, and this command does not build it: set the one it has, or run ./deploy.sh all"
+  [ -z "$revision" ] || [ -z "$MODEL_REVISION" ] || [ "$revision" = "$MODEL_REVISION" ] ||
+    die "the image of $GPU has MODEL_REVISION=$revision, and this command does not build one with $MODEL_REVISION: set what it has, or run ./deploy.sh all"
 }
 
 # deploy_service SERVICE FLAGS... deploys unless the service was deployed with the same FLAGS and INPUT (inputs other

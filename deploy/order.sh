@@ -26,6 +26,7 @@ deploy_function() {
   enable_services
   find_ocr_service
   refuse_other_limits
+  refuse_other_weights
   prepare "$FUNCTION_ACCOUNT" "$TRIGGER_ACCOUNT" "$SWEEP_ACCOUNT" "$BUILDER_ACCOUNT"
   finish
 }

@@ -49,8 +49,12 @@ func TestRealGcloud(t *testing.T) {
 			t.Errorf("%s: exit %d: %s", refused, out.code, out.stderr)
 		}
 	}
+	if out := g.deploy(t, append(env, "NAME=second", "BUCKET=second"), "all"); out.code != 1 ||
+		!strings.Contains(out.stderr, "the installation bucketocr has its documents in ocr_documents") {
+		t.Errorf("a second installation: exit %d: %s", out.code, out.stderr)
+	}
 	if len(g.changes) > 0 {
-		t.Errorf("the function alone changed %v", g.changes)
+		t.Errorf("these changed %v", g.changes)
 	}
 
 	outdated(t, g, env)

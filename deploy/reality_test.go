@@ -274,8 +274,34 @@ func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 		!strings.Contains(out.stderr, "watches another bucket than gs://others: set BUCKET as before") {
 		t.Errorf("exit %d, changed %v: %s", out.code, changed, out.stderr)
 	}
-	if out, _ := f.run(t, "BUCKET=others", "NAME=second"); out.code != 0 {
-		t.Errorf("a second installation: exit %d: %s", out.code, out.stderr)
+}
+
+// TestSecondInstallation: it is refused, before anything is created, as long as it would share the documents of the
+// first one, whose sweep would process its records.
+func TestSecondInstallation(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	const url = "OCR_URL=https://ocr.example.com"
+	if out, _ := f.run(t, url); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	second := []string{url, "BUCKET=others", "REGION=us-central1", "NAME=second"}
+	for _, command := range []string{"all", "function"} {
+		out, changed := f.command(t, second, "--no-smoke", command)
+		if out.code != 1 || len(changed) > 0 || !strings.Contains(out.stderr,
+			"the installation bucketocr has its documents in ocr_documents of the database (default), too: install a second one with another NAME") {
+			t.Errorf("exit %d, changed %v: %s", out.code, changed, out.stderr)
+		}
+	}
+	for _, own := range [][]string{{"FIRESTORE_COLLECTION=others"}, {"FIRESTORE_DATABASE=others", "NAME=third"}} {
+		if out, _ := f.run(t, slices.Concat(second, own)...); out.code != 0 {
+			t.Errorf("%v: exit %d: %s", own, out.code, out.stderr)
+		}
+	}
+	// the first one, and one that was installed before this was refused, can still be deployed
+	f.given(t, "run services fourth\tx|x|FIRESTORE_DATABASE=(default)##FIRESTORE_COLLECTION=ocr_documents|")
+	if out, _ := f.run(t, url); out.code != 0 {
+		t.Errorf("exit %d: %s", out.code, out.stderr)
 	}
 }
 
@@ -357,6 +383,25 @@ func TestFunctionDoesNotChangeTheOCRService(t *testing.T) {
 		if out.code != 1 || len(changed) > 0 || !strings.Contains(out.stderr, has) ||
 			!strings.Contains(out.stderr, "set what it has, or run ./deploy.sh all") {
 			t.Errorf("%v: exit %d, changed %v: %s", env, out.code, changed, out.stderr)
+		}
+	}
+	model := "OCR_MODEL=lightonai/LightOnOCR-3-1B"
+	for _, tt := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{model}, "the image of bucketocr-gpu has another model than " + model},
+		{[]string{"MODEL_REVISION=" + strings.Repeat("c", 40)},
+			"the image of bucketocr-gpu has MODEL_REVISION=" + strings.Repeat("b", 40)},
+	} {
+		out, changed := f.command(t, tt.env, "--no-smoke", "function")
+		if out.code != 1 || len(changed) > 0 || !strings.Contains(out.stderr, tt.want) {
+			t.Errorf("%v: exit %d, changed %v: %s", tt.env, out.code, changed, out.stderr)
+		}
+	}
+	for _, env := range [][]string{{"MODEL_REVISION="}, {model, "GPU_IMAGE=example.com/ocr:1"}} {
+		if out, _ := f.command(t, env, "--no-smoke", "function"); out.code != 0 {
+			t.Errorf("%v: exit %d: %s", env, out.code, out.stderr)
 		}
 	}
 	for _, command := range []string{"all", "function"} {
@@ -594,7 +639,8 @@ func TestSummary(t *testing.T) {
 		"https://bucketocr-gpu-1.example.run.app", "dashboards/builder/bucketocr?project=my-project",
 		"firestore/databases/-default-/data/panel/ocr_documents",
 		"2678400 s of the OCR service", "(price: gpuSecond in deploy/figures.json, not filled in)", "8928 sweeps",
-		"./deploy.sh destroy",
+		"./deploy.sh destroy", " 31 document reads, for each object in my-scans, by the nightly reconciliation (price: ",
+		" 2 job(s) of",
 	} {
 		if !strings.Contains(out.stderr, want) {
 			t.Errorf("%q is not in %s", want, out.stderr)
@@ -606,11 +652,42 @@ func TestSummary(t *testing.T) {
 	const channel = "projects/my-project/notificationChannels/1"
 	out, _ = newFake(t).command(t, []string{"OCR_URL=https://api.example.com", "NOTIFICATION_CHANNELS=" + channel},
 		"--no-smoke", "all")
-	if out.code != 0 || strings.Contains(out.stderr, "gpuSecond") {
+	if out.code != 0 || strings.Contains(out.stderr, "gpuSecond") || strings.Contains(out.stderr, "Not needed") {
 		t.Errorf("a GPU that was not made is in the sum: %s", out.stderr)
 	}
 	if !strings.Contains(out.stderr, "Alerts          "+channel+"\n") {
 		t.Errorf("it does not say whom alerts notify: %s", out.stderr)
+	}
+}
+
+// TestSummaryWithoutReconciliation: where there is none, its reads and its job are not in the sum.
+func TestSummaryWithoutReconciliation(t *testing.T) {
+	need(t, "bash")
+	out, _ := newFake(t).run(t, "OCR_URL=https://api.example.com", "RECONCILE_BUCKETS=none")
+	if out.code != 0 || strings.Contains(out.stderr, "nightly") || !strings.Contains(out.stderr, " 1 job(s) of") {
+		t.Errorf("exit %d: %s", out.code, out.stderr)
+	}
+}
+
+// TestOCRServiceThatIsNotNeeded: after a change to a server of one's own, the summary names our OCR service, which goes
+// on costing what its minimum of instances costs, and the command that deletes it.
+func TestOCRServiceThatIsNotNeeded(t *testing.T) {
+	need(t, "bash")
+	f := newFake(t)
+	if out, _ := f.run(t, "GPU_MIN_INSTANCES=1"); out.code != 0 {
+		t.Fatal(out.stderr)
+	}
+	for _, command := range []string{"all", "function"} {
+		out, _ := f.command(t, []string{"OCR_URL=https://ocr.example.com"}, "--no-smoke", command)
+		for _, want := range []string{
+			"OCR service     https://ocr.example.com\nNot needed      bucketocr-gpu: an earlier run made it, with GPU_MIN_INSTANCES=1",
+			" gcloud run services delete bucketocr-gpu --project=my-project --region=europe-west4\n",
+			"2678400 s of the OCR service bucketocr-gpu",
+		} {
+			if out.code != 0 || !strings.Contains(out.stderr, want) {
+				t.Errorf("exit %d, %q is not in %s", out.code, want, out.stderr)
+			}
+		}
 	}
 }
 

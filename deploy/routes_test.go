@@ -112,6 +112,10 @@ var routes = []route{
 
 	// Cloud Run
 	{"GET", "/apis/serving.knative.dev/v1/namespaces/[^/]+/services", list("items")},
+	{"GET", "/v1/projects/([^/]+)/locations/-/services",
+		func(g *google, _ *http.Request, args []string, _ object) (int, any) {
+			return 200, object{"items": g.under("/apis/serving.knative.dev/v1/namespaces/" + args[0] + "/services")}
+		}},
 	{"GET", "/apis/serving.knative.dev/v1/namespaces/[^/]+/services/[^/]+", get},
 	{"POST", "/apis/serving.knative.dev/v1/namespaces/[^/]+/services", runService},
 	{"PUT", "/apis/serving.knative.dev/v1/namespaces/[^/]+/services/[^/]+", runService},

@@ -7,13 +7,15 @@ Settings, all from the environment of each run: what is not set has its default,
   PROJECT_ID           required: the Google Cloud project
   REGION               required: region of function and OCR service (with GPUs, for our OCR service): europe-west1, us-central1
   BUCKET               PROJECT_ID-scans: the bucket of the images; created if it does not exist
-  NAME                 bucketocr: first part of every name, for a second installation in the project
+  NAME                 bucketocr: first part of every name. A second installation in the project needs another one, and another
+                       BUCKET and FIRESTORE_COLLECTION (or FIRESTORE_DATABASE)
   BUCKET_LOCATION      REGION: location of a new bucket; an existing one is asked
   FIRESTORE_LOCATION   REGION: location of a new database
   BUILD_REGION         REGION: where the OCR service's image is built
   NOTIFICATION_CHANNELS  none: alerts notify no one; names of channels, separated by commas (docs/deploy.md, Alerts)
 
-  The OCR service (all and gpu apply those that begin with GPU_, function does not)
+  The OCR service (all and gpu apply these; function does not apply those that begin with GPU_, OCR_MODEL, VLLM_DIGEST,
+  MODEL_REVISION and HF_TOKEN_SECRET)
   OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family
   VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as pinned by others; not verified here
   MODEL_REVISION       the installed one, or at the first build the model's newest: commit of its weights, 40 hex digits
@@ -61,6 +63,8 @@ PASSED_ON=(
   OTEL_TRACES_EXPORTER OTEL_METRICS_EXPORTER OTEL_SDK_DISABLED OTEL_SERVICE_NAME OTEL_RESOURCE_ATTRIBUTES
   OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG
 )
+
+SECOND='install a second one with another NAME, BUCKET and FIRESTORE_COLLECTION (or FIRESTORE_DATABASE)'
 
 # SMOKE_PREFIX is the prefix of the smoke tests' samples; the colours below it belong to candidates of cloudbuild.yaml.
 SMOKE_PREFIX=bucketocr-smoke
@@ -245,6 +249,7 @@ derive() {
   PROJECT_NUMBER=${PROJECT_NUMBER:-123456789012} # for a dry run; a real one asks for it
   FUNCTION_URL=''
   FOUND_OCR_URL=''
+  GPU_LEAST=''
   BUCKET_PLACE=''
   default_auth
   # a user's token has no quota project unless one is named, and some APIs then refuse it

@@ -13,7 +13,7 @@ Dashboard       $console/monitoring/dashboards/builder/$NAME$query
 Alerts          ${NOTIFICATION_CHANNELS:-notify no one: set NOTIFICATION_CHANNELS (docs/deploy.md, Alerts)}
 Logs            $console/run/detail/$REGION/$FUNCTION/logs$query
 Function        $FUNCTION_URL
-OCR service     $FOUND_OCR_URL
+OCR service     $FOUND_OCR_URL$(unneeded)
 Clients         cannot read documents yet: deploy/firestore.rules, then ./deploy.sh rules
 Made            $(made)
 
@@ -31,6 +31,13 @@ reader() {
   echo "$variables"
 }
 
+# unneeded prints the command that deletes our OCR service if the function uses another.
+unneeded() {
+  [ -n "$OCR_URL" ] && [ -n "$GPU_LEAST" ] || return 0
+  printf '\nNot needed      %s: an earlier run made it, with GPU_MIN_INSTANCES=%d. Unless others use it:\n' "$GPU" "$GPU_LEAST"
+  printf '                gcloud run services delete %s --project=%s --region=%s' "$GPU" "$PROJECT_ID" "$REGION"
+}
+
 made() {
   local all="service $FUNCTION"
   [ -n "$OCR_URL" ] || all="services $FUNCTION and $GPU"
@@ -40,15 +47,19 @@ made() {
 
 # idle_month prints the billed units of a month without uploads, with prices as far as figures.json has them.
 idle_month() {
-  local sweeps=8928 # one every 5 minutes, in 31 days
+  local jobs=1 sweeps=8928 # one every 5 minutes, in 31 days
   echo 'A month without uploads:'
-  if [ -z "$OCR_URL" ]; then
-    unit "$((GPU_MIN_INSTANCES * 2678400))" gpuSecond 's of the OCR service (some 600 s more each time it was woken)'
+  if [ -n "$GPU_LEAST" ]; then
+    unit "$((GPU_LEAST * 2678400))" gpuSecond "s of the OCR service $GPU (some 600 s more each time it was woken)"
     unit 20 '' 'GiB or so of its newest two images in Artifact Registry'
   fi
   unit "$sweeps" '' 'sweeps: requests to the function'
   unit "$sweeps" firestoreReads 'or more document reads by them'
-  unit 2 '' 'jobs of Cloud Scheduler; metrics and alerts by their number'
+  if [ -n "$RECONCILE_BUCKETS" ]; then # every night
+    unit 31 firestoreReads "document reads, for each object in $RECONCILE_BUCKETS, by the nightly reconciliation"
+    jobs=2
+  fi
+  unit "$jobs" '' 'job(s) of Cloud Scheduler; metrics and alerts by their number'
 }
 
 # unit COUNT FIGURE WHAT prints a line, with the figure's price if it is filled in.

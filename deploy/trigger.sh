@@ -22,7 +22,7 @@ refuse_other_bucket() {
 }
 
 watches_another() { # watches_another TRIGGER
-  die "the trigger $1 watches another bucket than gs://$BUCKET: set BUCKET as before, remove the installation with ./deploy.sh destroy, or install under another NAME"
+  die "the trigger $1 watches another bucket than gs://$BUCKET: set BUCKET as before, remove the installation with ./deploy.sh destroy, or $SECOND"
 }
 
 make_triggers() {

@@ -75,7 +75,7 @@ func documented() map[string]covered {
 		"gcloud storage cp scan.png gs://my-project-scans/": notRun(
 			"it is an upload to the real Cloud Storage"),
 		"docker build --file deploy/container/Dockerfile --tag bucketocr .": notRun("it needs Docker and its registry"),
-		"docker run --rm -p 8080:8080 -e OCR_URL=https://... -e GOOGLE_CLOUD_PROJECT=... bucketocr": notRun(
+		"docker run --rm -p 127.0.0.1:8080:8080 -e OCR_URL=https://... -e GOOGLE_CLOUD_PROJECT=... bucketocr": notRun(
 			"it needs Docker; what runs in it is bucketocr serve"),
 
 		// README: operate
@@ -120,6 +120,10 @@ func documented() map[string]covered {
 			"deploy: TestDocumentedRemoval"),
 		`gcloud firestore bulk-delete --project="$PROJECT_ID" --database='(default)' ` +
 			`--collection-ids=ocr_documents,ocr_pages,ocr_documents_turns`: by("deploy: TestDocumentedRemoval"),
+		`firebase firestore:delete ocr_documents --recursive --project="$PROJECT_ID" --database='(default)'`: notRun(
+			"it needs Firebase's command line"),
+		`firebase firestore:delete ocr_documents_turns --recursive --project="$PROJECT_ID" --database='(default)'`: notRun(
+			"it needs Firebase's command line"),
 
 		// docs/operations.md
 		`export FUNCTION_URL=$(gcloud run services describe bucketocr --project="$PROJECT_ID" --region="$REGION" ` +
@@ -142,6 +146,8 @@ func documented() map[string]covered {
 			"deploy: TestDocumentedGcloud"),
 		`gcloud scheduler jobs resume bucketocr-reconcile --project="$PROJECT_ID" --location="$REGION"`: by(
 			"deploy: TestDocumentedGcloud"),
+		`gcloud scheduler jobs update http bucketocr-reconcile --project="$PROJECT_ID" --location="$REGION" ` +
+			`--update-headers=ce-since=2026-01-01T00:00:00Z`: by("deploy: TestDocumentedGcloud"),
 		"./deploy.sh function":                                by("deploy: TestStopAndStartAgain TestFunctionNeedsTheOCRService"),
 		"export ID_TOKEN=$(gcloud auth print-identity-token)": settings("its token"),
 		"set -a; . ./settings.env; set +a":                    settings("your settings"),

@@ -146,6 +146,9 @@ var answers = []struct {
 			if c.flags["--format"] == "value(labels.bucketocr_made)" {
 				return made
 			}
+			if !strings.Contains(c.flags["--format"], "(format,") {
+				return cmp(s.things["recorded "+name], ",")
+			}
 			return format + "," + made + "," + cmp(s.things["recorded "+name], ",")
 		})(s, c)
 	}},
@@ -187,8 +190,18 @@ var answers = []struct {
 		return 0
 	}},
 	{"logging read", always("ERROR: failed: could not fetch the source\nFETCHSOURCE")},
-	{"run services list",
-		list("run services bucketocr-gpu", func(string, string) string { return web("bucketocr-gpu") })},
+	{"run services list", func(s *state, c command) int {
+		if c.flags["--filter"] == "metadata.name=bucketocr-gpu" {
+			s.each("run services bucketocr-gpu", func(string, string) { fmt.Println(web("bucketocr-gpu")) })
+			return 0
+		}
+		s.each("run services ", func(name, mark string) {
+			for _, variable := range strings.Split(environment(mark), "##") {
+				fmt.Println(name, strings.Replace(variable, "=", " ", 1))
+			}
+		})
+		return 0
+	}},
 	{"run services describe", func(s *state, c command) int {
 		switch format := c.flags["--format"]; {
 		case strings.Contains(format, "status.traffic"):
@@ -197,12 +210,13 @@ var answers = []struct {
 			return describe("run services", func(name, _ string) string { return web(name) })(s, c)
 		case strings.Contains(format, "containerConcurrency"):
 			return describe("run services", func(_, mark string) string { return strings.Split(mark, "|")[1] })(s, c)
+		case strings.Contains(format, "minScale"):
+			return describe("run services", func(_, mark string) string {
+				return strings.Fields(strings.Split(mark, "|")[1])[3]
+			})(s, c)
 		case strings.Contains(format, "containers.env"):
 			return describe("run services", func(_, mark string) string {
-				_, env, _ := strings.Cut(mark, "|")
-				_, env, _ = strings.Cut(env, "|")
-				env, _, _ = strings.Cut(env, "|")
-				return strings.ReplaceAll(env, "##", "\n")
+				return strings.ReplaceAll(environment(mark), "##", "\n")
 			})(s, c)
 		default:
 			return describe("run services", func(name, mark string) string {
@@ -272,6 +286,9 @@ var answers = []struct {
 		return 0
 	}},
 }
+
+// environment returns the variables of a service, from its mark.
+func environment(mark string) string { return strings.Split(mark, "|")[2] }
 
 func cmp(text, otherwise string) string {
 	if text == "" {

@@ -123,7 +123,8 @@ func (s *state) upload(sample string) {
 		fail(err.Error())
 	}
 	appendTo(s.file+".uploads", strconv.Itoa(s.now))
-	if err := os.WriteFile(fmt.Sprintf("%s.sample-%d", s.file, len(lines(s.file+".uploads"))), bytes, 0o600); err != nil {
+	file := fmt.Sprintf("%s.sample-%d", s.file, len(lines(s.file+".uploads")))
+	if err := os.WriteFile(file, bytes, 0o600); err != nil {
 		fail(err.Error())
 	}
 }
