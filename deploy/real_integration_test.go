@@ -3,6 +3,7 @@
 package deploytest
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,7 @@ func TestRealGcloud(t *testing.T) {
 		t.Errorf("these changed %v", g.changes)
 	}
 
+	earlierKey(t, g, env)
 	outdated(t, g, env)
 	g.mustRun(t, env, "build")
 	g.changes = nil
@@ -95,6 +97,22 @@ func firstMinutes(g *google) {
 	g.things["/storage/v1/b/"+bucket+"#iam"] = object{"version": 3, "etag": "BwX0",
 		"bindings": []any{object{"role": "roles/storage.objectUser",
 			"members": []any{"user:a@example.com"}, "condition": object{"title": "theirs", "expression": "true"}}}}
+}
+
+// earlierKey checks that a run without OCR_API_KEY_SECRET takes the key of an earlier run from the function.
+func earlierKey(t *testing.T, g *google, env []string) {
+	t.Helper()
+	const path = "/apis/serving.knative.dev/v1/namespaces/" + project + "/services/bucketocr"
+	service := g.things[path]
+	service["metadata"].(object)["labels"].(object)["bucketocr_input"] = "old"
+	container := service["spec"].(object)["template"].(object)["spec"].(object)["containers"].([]any)[0].(object)
+	container["env"] = append(container["env"].([]any), object{"name": "OCR_API_KEY",
+		"valueFrom": object{"secretKeyRef": object{"name": "ocr-key", "key": "1"}}})
+	g.mustRun(t, env, "--no-smoke", "function")
+	if text, err := json.Marshal(g.things[path]); err != nil || strings.Contains(string(text), "OCR_API_KEY") ||
+		!strings.Contains(string(text), "FIRESTORE_COLLECTION") {
+		t.Errorf("%v: the function is %s", err, text)
+	}
 }
 
 // outdated checks that a metric and a dashboard of an older version are updated, and nothing else is touched.

@@ -14,8 +14,8 @@ Settings, all from the environment of each run: what is not set has its default,
   BUILD_REGION         REGION: where the OCR service's image is built
   NOTIFICATION_CHANNELS  none: alerts notify no one; names of channels, separated by commas (docs/deploy.md, Alerts)
 
-  The OCR service (all and gpu apply these; function does not apply those that begin with GPU_, OCR_MODEL, VLLM_DIGEST,
-  MODEL_REVISION and HF_TOKEN_SECRET)
+  The OCR service. all and gpu apply these; function applies neither GPU_... nor what the image is built from: OCR_MODEL,
+  VLLM_DIGEST, MODEL_REVISION, HF_TOKEN_SECRET
   OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family
   VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as pinned by others; not verified here
   MODEL_REVISION       the installed one, or at the first build the model's newest: commit of its weights, 40 hex digits
