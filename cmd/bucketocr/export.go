@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/bucketocr/bucketocr/internal/document"
 )
@@ -54,6 +55,7 @@ type exported struct {
 
 	mu              sync.Mutex
 	out             sink
+	names           map[string]string // ID by folded entry
 	written, before int64
 }
 
@@ -160,7 +162,24 @@ func exportedText(ctx context.Context, records document.Store, id string) (*docu
 	return r.Record, text, err
 }
 
-func (x *exported) entry(r *document.Record) string { return exportEntry(x.p.bucket, r) }
+// entry returns the document's file name in this export. The caller holds mu. Of names that some systems do not tell
+// apart, since they differ only in case or Unicode form, the first one keeps its own.
+func (x *exported) entry(r *document.Record) string {
+	entry, id := exportEntry(x.p.bucket, r), r.Object().ID()
+	folded := strings.ToLower(norm.NFC.String(entry))
+	if x.names == nil {
+		x.names = map[string]string{}
+	}
+	if x.names[folded] == "" {
+		x.names[folded] = id
+	}
+	if x.names[folded] != id {
+		return entryByID(id)
+	}
+	return entry
+}
+
+func entryByID(id string) string { return ".by-id/" + id + ".md" }
 
 // exportEntry returns the slash-separated file name of a document's text; bucket is the folder's, empty if there may be
 // several. No two documents share a file, and no document's file is another's folder. A document whose name is not
@@ -183,7 +202,7 @@ func exportEntry(bucket string, r *document.Record) string {
 			strings.ContainsFunc(s, obeyed) || s != strings.TrimRight(s, " .")
 	}
 	if slices.ContainsFunc(segments, odd) || !filepath.IsLocal(filepath.FromSlash(name)) {
-		return ".by-id/" + r.Object().ID() + ".md"
+		return entryByID(r.Object().ID())
 	}
 	return strings.Join(segments, "/")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/bucketocr/bucketocr/internal/app/apptest"
 	"github.com/bucketocr/bucketocr/internal/document"
@@ -152,6 +155,31 @@ func TestDeleteAsks(t *testing.T) {
 			(code == exitGood) != deleted ||
 			!strings.HasPrefix(errs.String(), "Delete 1 document and the text in it from folder ") {
 			t.Errorf("%q: exit %d, %s\n%s", answer, code, status, errs.String())
+		}
+	}
+}
+
+// TestExportKeepsNamesApart: also those that macOS and Windows take for the same.
+func TestExportKeepsNamesApart(t *testing.T) {
+	t.Parallel()
+	o := folderOffice(t)
+	for i, name := range []string{"scan.png", "SCAN.png", "b\u00fc.png", "bu\u0308.png", "B\u00dc.PNG"} {
+		o.write(o.record(name, document.StatusDone, func(r *document.Record) { r.Text = fmt.Sprint("text ", i) }))
+	}
+	dir := t.TempDir()
+	for name, read := range map[string]func(t *testing.T, path string) map[string]string{
+		"tree": tree, "texts.zip": archive} {
+		path := filepath.Join(dir, name)
+		for _, said := range []string{"5 documents written, 0 already", "0 documents written, 5 already"} {
+			o.want(exitGood, []string{said}, "export", path)
+			folded := map[string]bool{}
+			texts := map[string]bool{}
+			for name, text := range read(t, path) {
+				folded[strings.ToLower(norm.NFC.String(name))], texts[text] = true, true
+			}
+			if len(folded) != 5 || len(texts) != 5 {
+				t.Errorf("%s: %d names for %d texts", name, len(folded), len(texts))
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -385,6 +386,37 @@ func TestUpReadsAgain(t *testing.T) {
 		t.Errorf("the next run: %d\n%s", c, out)
 	}
 	texts("newest\n")
+}
+
+// TestUpWritesTextsLater: a text that cannot be written is written as soon as that is possible, and a copy in --out goes
+// with the text.
+func TestUpWritesTextsLater(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
+	d.ocr.For(apptest.PNG(50), ocrtest.Text("text"))
+	dir := filepath.Join(t.TempDir(), "texts")
+	there := filepath.Join(dir, "a.png.md")
+	if err := os.MkdirAll(filepath.Join(there, "in the way"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancelCause(t.Context())
+	out, code := newOutput(), make(chan int)
+	go func() { code <- d.upTo(ctx, out, "--out", dir) }()
+	out.until(t, "  done        a.png  ")
+	if err := os.RemoveAll(there); err != nil {
+		t.Fatal(err)
+	}
+	out.until(t, "  written     a.png → ")
+	if b, err := os.ReadFile(there); err != nil || string(b) != "text\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	d.drop("a.png", []byte("this is a text that calls itself a picture"))
+	out.until(t, "  failed      a.png  ")
+	if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the text of the earlier file is still there: %v", err)
+	}
+	stop(signaled{os.Interrupt})
+	<-code
 }
 
 // TestUpKilled: what a killed run left is taken up by the next one at once.
