@@ -388,8 +388,8 @@ func TestUpReadsAgain(t *testing.T) {
 	texts("newest\n")
 }
 
-// TestUpWritesTextsLater: a text that cannot be written is written as soon as that is possible, and a copy in --out goes
-// with the text.
+// TestUpWritesTextsLater: a text that cannot be written is written as soon as that is possible, and its copy in --out
+// goes when the text goes.
 func TestUpWritesTextsLater(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
