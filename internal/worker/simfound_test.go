@@ -577,8 +577,8 @@ type publishing struct {
 	faults int // left
 }
 
-func (p *publishing) Commit(ctx context.Context, id string, from *document.Stored, c *document.Change) (*document.Stored,
-	error) {
+func (p *publishing) Commit(ctx context.Context, id string, from *document.Stored,
+	c *document.Change) (*document.Stored, error) {
 	if p.faults > 0 && c.Record.Rereading != nil && len(c.Pages) > 0 && c.Pages[0].Generation > 0 {
 		p.faults--
 		return nil, document.ErrStoreUnavailable
