@@ -181,7 +181,7 @@ func testStats(t *testing.T, o *office) {
 	o.want(exitGood, []string{"done", "0"}, "stats")
 	for i := range 3 {
 		o.write(o.record(fmt.Sprint("done", i), document.StatusDone, func(r *document.Record) {
-			r.Pages, r.PagesDone = 4, 4
+			r.Pages, r.PagesDone = 4+100*i, 4 // the others are skipped
 		}))
 		o.write(o.record(fmt.Sprint("failed", i), document.StatusFailed))
 	}
