@@ -153,6 +153,39 @@ func remove(t *testing.T, dir, name string) {
 	}
 }
 
+// TestUpIsPatientWithProgress: RETRY_WINDOW, which is short where someone waits, begins again with each page read.
+func TestUpIsPatientWithProgress(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, map[string][]byte{"book.tiff": apptest.TIFF(2)})
+	d.env["OCR_CONCURRENCY"] = "1"
+	gate := ocrtest.NewGate()
+	d.ocr.Next(ocrtest.Text("one"), ocrtest.Hold(gate, ocrtest.Text("two")))
+	out, code := newOutput(), make(chan int)
+	go func() { code <- d.upTo(t.Context(), out, "--once") }()
+	if err := gate.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	records, _, err := local.OpenBeside(d.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer records.Close()
+	for read := 0; read == 0; time.Sleep(10 * time.Millisecond) {
+		r, err := records.Get(t.Context(), document.Object{Bucket: records.Bucket(), Name: "book.tiff"}.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		read = r.PagesDone
+	}
+	gate.Open()
+	if c := <-code; c != exitGood {
+		t.Errorf("exit code %d\n%s", c, out)
+	}
+	if r := d.document("book.tiff"); !r.WindowStart.After(r.Started) {
+		t.Errorf("the window began at %v, and the attempt at %v", r.WindowStart, r.Started)
+	}
+}
+
 // TestUpScansWhileFilesWait: the folder is compared with its documents also while more files wait than are read at
 // once, so that a file that changes meanwhile is read in its last state.
 func TestUpScansWhileFilesWait(t *testing.T) {
