@@ -30,7 +30,7 @@ const (
 // arguments.
 type Rules struct {
 	MaxAttempts int           // strikes at which a page fails
-	RetryWindow time.Duration // from windowStart; afterwards any fault but the function's own fails the record
+	RetryWindow time.Duration // from windowStart; afterwards any fault fails the record that Last does not except
 	// FromProgress lets the window begin again whenever a page has been read: someone waits for the rest.
 	FromProgress bool
 	// RetryDelay returns how long after the release of the n-th attempt the sweep may take the record.
@@ -272,9 +272,10 @@ func Complete(old *Record, d Contents) *Change {
 }
 
 // Last reports whether a fault ends the record: it is final, or the window is over. Faults of the function itself never
-// do.
+// do, nor do the store's: it has the pages that are read and paid for.
 func (r Rules) Last(rec *Record, f Fault, now time.Time) bool {
-	return f.Class == ClassFinal || f.Class != ClassOurs && now.Sub(rec.WindowStart) >= r.RetryWindow
+	patient := f.Class == ClassOurs || f.Code == CodeStoreUnavailable || f.Code == CodeStoreMisconfigured
+	return f.Class == ClassFinal || !patient && now.Sub(rec.WindowStart) >= r.RetryWindow
 }
 
 // Release releases a record after a fault: it becomes failed if the fault ends it, and retrying otherwise. A fault

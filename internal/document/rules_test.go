@@ -560,3 +560,28 @@ func TestReleaseIsDueAfterTheDelay(t *testing.T) {
 		}
 	}
 }
+
+// TestLast: what ends a record, in its window and afterwards.
+func TestLast(t *testing.T) {
+	rules := Rules{RetryWindow: time.Hour}
+	for _, c := range []struct {
+		fault         Fault
+		before, after bool
+	}{
+		{Fault{Code: CodeCorrupt, Class: ClassFinal}, true, true},
+		{Fault{Code: CodeStoreRejected, Class: ClassFinal}, true, true},
+		{Fault{Code: CodeOCRTimeout, Class: ClassSuspect}, false, true},
+		{Fault{Code: CodeOCRUnavailable, Class: ClassService}, false, true},
+		{Fault{Code: CodeStorageUnavailable, Class: ClassService}, false, true},
+		{Fault{Code: CodeStoreUnavailable, Class: ClassService}, false, false},
+		{Fault{Code: CodeStoreMisconfigured, Class: ClassService}, false, false},
+		{Fault{Code: CodeDeadline, Class: ClassOurs}, false, false},
+	} {
+		rec := &Record{WindowStart: now}
+		before, after := rules.Last(rec, c.fault, now.Add(time.Hour-1)), rules.Last(rec, c.fault, now.Add(time.Hour))
+		if before != c.before || after != c.after {
+			t.Errorf("%s: %v in the window and %v after it, want %v and %v", c.fault.Code, before, after, c.before,
+				c.after)
+		}
+	}
+}

@@ -7,9 +7,8 @@ import (
 )
 
 // render returns the picture upright and in its final size: w x h before it is turned, at most that of img unless its
-// pixels are oblong. The result
-// is an *image.Gray, an *image.YCbCr (4:2:0, the only ratio that the JPEG encoder writes) or an opaque *image.RGBA, and
-// its bounds begin at the origin.
+// pixels are oblong. The result is an *image.Gray, an *image.YCbCr (4:2:0, the only ratio that the JPEG encoder writes)
+// or an opaque *image.RGBA, and its bounds begin at the origin.
 func render(img image.Image, w, h int, o orientation) image.Image {
 	switch m := img.(type) {
 	case *image.YCbCr:

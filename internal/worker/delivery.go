@@ -496,9 +496,6 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 		return d.conclude(ctx, pages, ended.fault, res)
 	}
 	f := faultOf(ctx, err)
-	if !pages.loaded {
-		f = unending(f) // it is not known what earlier attempts have read
-	}
 	// only the object explains it
 	if _, ofPage := errors.AsType[*pageError](err); f.Class == document.ClassSuspect && !ofPage {
 		more := d.charge(0, f)
@@ -518,8 +515,8 @@ func (d *delivery) settle(work context.Context, err error) (res Result) {
 }
 
 // conclude ends the record with its finished pages: the others fail with the fault or, once the window is over, with
-// what they are suspected of.
-// A rereading that stops before all pages were tried has failed, and the document stays as it was.
+// what they are suspected of. A rereading that stops before all pages were tried has failed, and the document stays as
+// it was.
 func (d *delivery) conclude(ctx context.Context, pages pageSet, f document.Fault, res Result) Result {
 	for _, n := range pages.left() {
 		own := f
@@ -551,7 +548,7 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 	}
 	unsaved, err := d.saveAllButLast(ctx, pages)
 	if err != nil {
-		res.Fault = unending(faultOf(ctx, err))
+		res.Fault = faultOf(ctx, err)
 		return d.release(ctx, pages, res)
 	}
 	contents := d.sum(pages)
@@ -561,15 +558,6 @@ func (d *delivery) publish(ctx context.Context, pages pageSet, res Result) Resul
 		contents.Unsaved = []document.Page{only}
 	}
 	return d.finishWith(ctx, pages, contents, res)
-}
-
-// unending returns a fault at loading or storing pages that are read and paid for: unless it is final, it does not end
-// the record, not even after RETRY_WINDOW.
-func unending(f document.Fault) document.Fault {
-	if f.Class != document.ClassFinal {
-		f.Class = document.ClassOurs
-	}
-	return f
 }
 
 // finishWith ends the record with its text, or fails it if the store rejects that.

@@ -91,7 +91,7 @@ func (d *delivery) publishRereading(ctx context.Context, pages pageSet, res Resu
 				c.Pages = batch
 				return c
 			}); err != nil {
-				res.Fault = unending(faultOf(ctx, err))
+				res.Fault = faultOf(ctx, err)
 				return d.release(ctx, staged, res) // the next attempt publishes them
 			}
 		}
