@@ -160,7 +160,7 @@ func TestFunctionGo(t *testing.T) {
 		t.Helper()
 		data := fmt.Sprintf(`{"id":%q,"file":"gs://%s/%s","generation":%d,"status":"done","warnings":[],"pages":1}`,
 			o.ID(), o.Bucket, o.Name, o.Generation)
-		for late := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		for late := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:"+port,
 				strings.NewReader(data))
 			if err != nil {

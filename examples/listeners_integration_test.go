@@ -21,6 +21,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(gcptest.Main(m)) }
 
+// patience ends the wait for something that does not come, even on a busy machine.
+const patience = 3 * time.Minute
+
 // subject is a listener under test.
 type subject interface {
 	// lines waits until the listener has printed the given number of results and returns all of them since the test

@@ -253,7 +253,7 @@ func (w *sheet) shown() []string {
 func (w *sheet) rounded() string { return "000" }
 
 func (w *sheet) lines(n int) []string {
-	for late := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for late := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		lines := append(append([]string(nil), w.told...), w.shown()...)
 		state := browsertest.Eval[string](w.tab, `document.querySelector('#state').textContent`)
 		if len(lines) >= n || time.Now().After(late) || strings.HasPrefix(state, "stopped") {

@@ -185,7 +185,7 @@ func (p *process) reading(t *testing.T, pages float64) {
 // closed waits until the server no longer accepts connections.
 func (p *process) closed(t *testing.T) {
 	t.Helper()
-	for limit := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for limit := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 		if err != nil {
 			return

@@ -149,7 +149,7 @@ func (d *desk) write(name string, change func(*document.Record), pages ...docume
 // known waits until the page's server has the current record.
 func (d *desk) known(id string) {
 	d.t.Helper()
-	for late := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for late := time.Now().Add(3 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		d.server.feed.mu.Lock()
 		version := d.server.feed.entries[id].version
 		d.server.feed.mu.Unlock()

@@ -96,7 +96,7 @@ func do(t testing.TB, method, url, body string, headers ...string) (*http.Respon
 
 // soon returns a context that ends a test that would otherwise hang for ever if the code were broken.
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

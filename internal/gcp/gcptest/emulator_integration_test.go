@@ -82,7 +82,7 @@ func TestEmulatorIsNotLeftBehind(t *testing.T) {
 // awaitGone waits until nothing listens at host.
 func awaitGone(t *testing.T, host string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", host)
 		if err != nil {
 			return
