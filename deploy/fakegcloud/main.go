@@ -2,6 +2,8 @@
 // knows the few answers that deploy.sh reads, keeps created resources in a file of lines, and records every change.
 // Called as sleep it lets time pass without waiting, called as curl it answers for Firestore and Hugging Face.
 //
+// Files, in reading order:
+//
 //	main.go     the command line, simulated failures, dispatch
 //	curl.go     the three APIs that deploy.sh calls without gcloud
 //	answers.go  answers about created resources

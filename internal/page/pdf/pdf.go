@@ -1,7 +1,7 @@
 // Package pdf draws the pages of PDF files with PDFium, compiled to WebAssembly.
 //
-// Files, in reading order: layer.go the text layer that replaces reading a drawn page, known.go the letters that it is
-// compared with, pdf.go the engine, text.go the characters of a page, unseen.go what a blank page holds, fonts.go
+// Files, in reading order: unseen.go what a blank page holds, layer.go the text layer that replaces reading a drawn
+// page, known.go the letters that it is compared with, pdf.go the engine, text.go the characters of a page, fonts.go
 // substitutes for fonts that are not embedded, lenient.go files that viewers accept and PDFium does not, writer.go
 // writing PDFs, errors.go errors.
 package pdf
