@@ -26,8 +26,8 @@ process that is running there.
 Objects whose documents are finished or in progress are skipped; the sweep takes care of the
 latter. Objects created after the run began are left to their own events. When the function
 refuses an event, all deliveries pause and are then retried one at a time; a dozen refusals in a
-row, about seven minutes if they come at once, end the run. Ctrl-C ends it too: run it again, or
-continue after the name that it prints (--after). In no case is anything read twice.
+row, about seven minutes if each comes immediately, end the run. Ctrl-C ends it too: run it again,
+or continue after the name that it prints (--after). In no case is anything read twice.
 
 A POST takes until its object has been processed, so --in-flight, 8 by default, should not exceed
 what the function can take: FUNCTION_MAX_INSTANCES × FUNCTION_CONCURRENCY, 4 × 8 by default. For

@@ -17,9 +17,9 @@ const readHelp = `Reads images and PDFs and writes their text to standard output
 images and PDFs are read, or - for standard input. Nothing is stored: no folder becomes a bucket
 and no document is written. Progress and failures go to standard error.
 
-OCR_URL names the OCR service. If it is not set, localocr is built and started, as by bucketocr
-up. The other variables of bucketocr serve that concern reading apply as well; RETRY_WINDOW
-defaults to 5m.
+OCR_URL names the OCR service. If it is not set, localocr is started, as by bucketocr up (in a
+checkout it is built first; otherwise an earlier build or the one on PATH is used). The other
+variables of bucketocr serve that concern reading apply as well; RETRY_WINDOW defaults to 5m.
 
 The texts of several files are printed in order, each below a line ==> NAME <==; pages are
 separated by a line with a form feed. --json writes one line per file instead: file, status,

@@ -15,9 +15,9 @@ objects without a document and, with --erase, for documents whose object is gone
 does the same for a folder, through the bucketocr up process that is running there.
 
 The deployed function does this every day (RECONCILE_BUCKETS) for objects since the first
-deployment; this command does it at once, or shows what it would find (--dry-run), for all objects
-or those that --newer-than, --include and --exclude leave. Those younger than an hour are left to
-their own events.
+deployment; this command does it at once, or shows what it would find (--dry-run), for all objects,
+or only those that --newer-than, --include and --exclude select. Those younger than an hour are left
+to their own events.
 The function decides: it ignores names that INCLUDE and EXCLUDE leave out, and it erases only with
 ON_DELETE=erase, answering "filtered" otherwise. Before a document is erased, its object is looked
 up once more; the document of an object that was uploaded meanwhile is kept.

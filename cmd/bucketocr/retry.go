@@ -22,8 +22,9 @@ import (
 	"github.com/bucketocr/bucketocr/internal/document"
 )
 
-const retryHelp = `Schedules objects for another try: their documents become retrying with fresh budgets, due now,
-and the next sweep processes them. Pages that have been read are kept and not paid for again.
+const retryHelp = `Schedules objects for another try: their documents become retrying, without strikes and with a new
+RETRY_WINDOW, due now, and the next sweep processes them. Pages that have been read are kept and not
+paid for again.
 
 Without a selection all failed objects are retried, which needs --all or confirmation on a
 terminal. To retry certain objects only, name them (gs://BUCKET/NAME, a document's ID or, with

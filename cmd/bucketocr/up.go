@@ -37,13 +37,14 @@ written to DIR/.bucketocr/text/NAME.md and, with --out, to that folder too. Prog
 standard error, one line per finished object; with --once, the first lines of each text go to
 standard output.
 
-Ctrl-C stops it, and so does closing the terminal: pages that are being read are finished, no new
-ones are started, and the next run continues with the rest. A second Ctrl-C quits at once. No run
-repeats work that is finished.
+Ctrl-C stops it, and so does closing the terminal: pages that are being read have 15 s to finish,
+no new ones are started, and the next run continues with the rest. A second Ctrl-C quits at once. No
+run repeats work that is finished.
 
-OCR_URL names the OCR service. If it is not set, localocr is built and started: Tesseract, which
-stands in for the model on a laptop (English, plain text, no layout). Documents are stored in an
-embedded database in DIR/.bucketocr, or in Firestore's emulator if FIRESTORE_EMULATOR_HOST is set.
+OCR_URL names the OCR service. If it is not set, localocr is started (in a checkout it is built
+first; otherwise an earlier build or the one on PATH is used): Tesseract, which stands in for the
+model on a laptop (English, plain text, no layout). Documents are stored in an embedded database in
+DIR/.bucketocr, or in Firestore's emulator if FIRESTORE_EMULATOR_HOST is set.
 The other variables of bucketocr serve apply as well; with --once, RETRY_WINDOW defaults to 5m. An
 image that failed is retried when its file changes (touch it), or on bucketocr retry --local DIR.
 

@@ -40,7 +40,7 @@ type Config struct {
 	MemoryBudget int64         // bytes of decoded pages in flight; default half of the instance's memory, or 512 MiB
 	Memory       int64         // the instance's memory in bytes, read from its cgroup; 0 if there is no limit
 	MaxAttempts  int           // strikes with which a page fails; default 3
-	RetryWindow  time.Duration // from the first claim until any fault is final; default 24 h
+	RetryWindow  time.Duration // from the first claim until a fault ends the record (document.Rules.Last); default 24 h
 
 	ProcessTimeout time.Duration // one delivery; default 480 s, less than ServiceTimeout
 	ServiceTimeout time.Duration // the platform's limit for one request, less than 600 s; default 540 s

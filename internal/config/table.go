@@ -83,7 +83,7 @@ func (c *Config) sections() []section {
 	const (
 		collector = "http or https URL without user, query or fragment"
 		protocol  = "the only one supported"
-		fallback  = "otlp alone sends to http://localhost:4318"
+		fallback  = "otlp without an address sends to http://localhost:4318"
 		bySDK     = "; read by OpenTelemetry's SDK"
 	)
 	var (
@@ -106,12 +106,12 @@ func (c *Config) sections() []section {
 			{"OCR_MODEL", ocr.DefaultModel, false,
 				"model to ask for; a server that does not have it uses its only one", token(&c.OCRModel)},
 			{"OCR_PROFILE", "from the model's name", true,
-				"edge, sampling, longest answer and layout of a model; to be set if its name is an alias",
+				"image size, sampling, answer length and layout support of a model family; set it if OCR_MODEL is an alias",
 				oneOf(&c.OCRProfile, ocr.ProfileNames()...)},
-			{"OCR_MODE", ocr.ModePlain, false, "text alone, or with blocks and their place (LightOnOCR-3)",
+			{"OCR_MODE", ocr.ModePlain, false, "plain text, or text with blocks and their positions (LightOnOCR-3)",
 				oneOf(&c.OCRMode, ocr.ModePlain, ocr.ModeLayout)},
 			{"OCR_TIMEOUT", inSeconds(ocr.DefaultTimeout), false,
-				"one try, connect to last byte; less than 15/16 of PROCESS_TIMEOUT",
+				"limit for one try, from connecting to the last byte; less than 15/16 of PROCESS_TIMEOUT",
 				duration(&c.OCRTimeout, "100ms", "598s")},
 			{"OCR_MAX_TOKENS", "by the profile", true,
 				"longest answer for one page: 4096, with LightOnOCR-3 12288; less if the context is too short",
@@ -119,7 +119,7 @@ func (c *Config) sections() []section {
 			{"OCR_CONCURRENCY", "4", false, "pages in flight for one object",
 				number(&c.OCRConcurrency, "pages", "1", "64")},
 			{"OCR_INSTANCE_CONCURRENCY", "8", false,
-				"pages in flight for all objects of one instance; no less than its concurrency",
+				"pages in flight for all objects of one instance; at least the instance's concurrency (FUNCTION_CONCURRENCY)",
 				number(&c.OCRInstanceConcurrency, "pages", "1", "1000")},
 		}},
 		{"Objects", []setting{
@@ -163,12 +163,13 @@ func (c *Config) sections() []section {
 		}},
 		{"Retries, time and memory", []setting{
 			{"MAX_ATTEMPTS", "3", false,
-				"with so many failures that only the page explains (strikes) the page fails; outages do not count",
+				"strikes (failures that only the page explains) with which a page fails; outages do not count",
 				number(&c.MaxAttempts, "strikes", "1", "1000")},
-			{"RETRY_WINDOW", "24h", false, "how long an object is retried after its first attempt, whatever the fault",
+			{"RETRY_WINDOW", "24h", false,
+				"how long an object is retried after its first attempt; faults of Firestore or of the function itself never fail it",
 				duration(&c.RetryWindow, "60s", "720h")},
 			{"PROCESS_TIMEOUT", "480s", false,
-				"one delivery; together with the 45 s before it, less than the service's time-out",
+				"limit for one delivery; with the 45 s before it, less than the service's time-out",
 				duration(&c.ProcessTimeout, "1s", "598s")},
 			{"CLOUD_RUN_TIMEOUT_SECONDS", "540", false,
 				"the service's time-out, set by the platform; less than the 600 s after which the event is sent again",

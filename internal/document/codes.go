@@ -7,8 +7,9 @@ type Class string
 const (
 	ClassFinal   Class = "final"   // caused by the page or the object: it fails at once
 	ClassSuspect Class = "suspect" // may be caused by the page: retried alone, and failed after MAX_ATTEMPTS strikes
-	ClassService Class = "service" // caused by another service: retried until RETRY_WINDOW is over
-	ClassOurs    Class = "ours"    // caused by this function itself: retried, and never makes a record fail
+	// caused by another service: retried until RETRY_WINDOW is over (the store's faults never end a record)
+	ClassService Class = "service"
+	ClassOurs    Class = "ours" // caused by this function itself: retried, and never makes a record fail
 )
 
 // The codes of a document's error. Append-only: listeners and dashboards rely on them.
