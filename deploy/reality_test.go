@@ -639,8 +639,8 @@ func TestSummary(t *testing.T) {
 		"https://bucketocr-gpu-1.example.run.app", "dashboards/builder/bucketocr?project=my-project",
 		"firestore/databases/-default-/data/panel/ocr_documents",
 		"2678400 s of the OCR service", "(price: gpuSecond in deploy/figures.json, not filled in)", "8928 sweeps",
-		"./deploy.sh destroy", " 31 document reads, for each object in my-scans, by the nightly reconciliation (price: ",
-		" 2 job(s) of",
+		"./deploy.sh destroy", " 2 job(s) of",
+		" 31 document reads, for each object in my-scans uploaded since the first deployment, by the nightly reconciliation (price: ",
 	} {
 		if !strings.Contains(out.stderr, want) {
 			t.Errorf("%q is not in %s", want, out.stderr)

@@ -9,7 +9,7 @@ Settings, all from the environment of each run: what is not set has its default,
   BUCKET               PROJECT_ID-scans: the bucket of the images; created if it does not exist
   NAME                 bucketocr: first part of every name. A second installation in the project needs another one, and another
                        BUCKET and FIRESTORE_COLLECTION (or FIRESTORE_DATABASE)
-  BUCKET_LOCATION      REGION: location of a new bucket; an existing one is asked
+  BUCKET_LOCATION      REGION: location of a new bucket; an existing bucket keeps its own
   FIRESTORE_LOCATION   REGION: location of a new database
   BUILD_REGION         REGION: where the OCR service's image is built
   NOTIFICATION_CHANNELS  none: alerts notify no one; names of channels, separated by commas (docs/deploy.md, Alerts)
@@ -17,7 +17,7 @@ Settings, all from the environment of each run: what is not set has its default,
   The OCR service. all and gpu apply these; function applies neither GPU_... nor what the image is built from: OCR_MODEL,
   VLLM_DIGEST, MODEL_REVISION, HF_TOKEN_SECRET
   OCR_MODEL            lightonai/LightOnOCR-2-1B: any of the LightOnOCR family
-  VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as pinned by others; not verified here
+  VLLM_DIGEST          digest of vllm/vllm-openai:v0.30.0 as pinned by other projects; not verified
   MODEL_REVISION       the installed one, or at the first build the model's newest: commit of its weights, 40 hex digits
   HF_TOKEN_SECRET      none: SECRET:VERSION in Secret Manager of a Hugging Face token, for weights that need one
   GPU_IMAGE            none: an existing image; then nothing is built
@@ -32,7 +32,7 @@ Settings, all from the environment of each run: what is not set has its default,
   OCR_URL              none: an existing OCR service to use; all then creates nothing with a GPU
 
   The function
-  FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 8: instances, and objects in work at once per instance
+  FUNCTION_MAX_INSTANCES, FUNCTION_CONCURRENCY   4, 8: instances, and objects processed concurrently per instance
   OCR_INSTANCE_CONCURRENCY   8: pages in flight per instance; times instances never more than the GPUs take
   FUNCTION_CPU, FUNCTION_MEMORY   2, 2Gi
   FUNCTION_INGRESS     all; or internal, internal-and-cloud-load-balancing
@@ -149,7 +149,7 @@ read_settings() {
 # gpu_documented reports whether the documentation names the region for the GPU; NO_GPU explains the consequence if not.
 gpu_documented() {
   NO_GPU="Cloud Run is documented to have it in ${GPU_REGIONS[*]}; elsewhere the OCR service may be refused"
-  [ "$GPU_TYPE" = nvidia-l4 ] || NO_GPU='the regions with this GPU are not known here; the OCR service may be refused'
+  [ "$GPU_TYPE" = nvidia-l4 ] || NO_GPU='deploy.sh does not know the regions with this GPU; the OCR service may be refused'
   [ "$GPU_TYPE" = nvidia-l4 ] && [[ " ${GPU_REGIONS[*]} " == *" $REGION "* ]]
 }
 

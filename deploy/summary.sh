@@ -56,7 +56,7 @@ idle_month() {
   unit "$sweeps" '' 'sweeps: requests to the function'
   unit "$sweeps" firestoreReads 'or more document reads by them'
   if [ -n "$RECONCILE_BUCKETS" ]; then # every night
-    unit 31 firestoreReads "document reads, for each object in $RECONCILE_BUCKETS, by the nightly reconciliation"
+    unit 31 firestoreReads "document reads, for each object in $RECONCILE_BUCKETS uploaded since the first deployment, by the nightly reconciliation"
     jobs=2
   fi
   unit "$jobs" '' 'job(s) of Cloud Scheduler; metrics and alerts by their number'
