@@ -74,7 +74,7 @@ vulncheck: ## known vulnerabilities, where the database can be reached
 generate: ## the reference tables in docs, from the code
 	go generate ./docs
 
-bench: ## the measurements of docs/performance.md, the quick ones: some six minutes (Linux)
+bench: ## the measurements of docs/performance.md, the quick ones: some fifteen minutes (Linux)
 	go run -C bench . --quick
 
 ci: ## all that CI runs; installs what it lacks

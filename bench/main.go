@@ -1,7 +1,7 @@
 // Command bench compares bucketocr's function with a naive baseline, the yardstick. Both run as separate processes
 // against the same stand-ins, in the same run and in turns. docs/performance.md explains the figures.
 //
-//	go run -C bench . --quick        # some two minutes
+//	go run -C bench . --quick        # all tables except peers: some fifteen minutes
 //	go run -C bench . latency memory # some of the tables
 //
 // Files, in reading order:
