@@ -120,7 +120,7 @@ const (
 )
 
 // better returns the answer with more of the page: a complete one unless it has lost the page, else the one with more
-// text, else the earlier one.
+// text, else the earlier one. A page whose lines run sideways may well have less text than a loop.
 func better(a, b answer) answer {
 	if (a.ending == complete) != (b.ending == complete) {
 		whole, other := a, b
@@ -128,7 +128,8 @@ func better(a, b answer) answer {
 			whole, other = b, a
 		}
 		rest := len(other.unique())
-		if whole.turned == other.turned && rest > floorBytes && len(whole.text)*floorShare < rest || whole.empty() &&
+		upright := (whole.turned-other.turned)%180 == 0 // or upside down, which is tried without a sign of it
+		if upright && rest > floorBytes && len(whole.text)*floorShare < rest || whole.empty() &&
 			!other.empty() {
 			return other
 		}

@@ -8,8 +8,10 @@ import (
 
 var (
 	// closable matches constructs that would swallow the rest of a document if left open: tags of tables and lists,
-	// fences, and display formulas.
-	closable = regexp.MustCompile("(?m)^[ \t]*(?:```|~~~|\\$\\$)|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
+	// fences, and display formulas. Fences begin a line, perhaps after the mark of a block or of a list.
+	closable = regexp.MustCompile("(?m)^(?:!\\[[^][(<$\n]{1,24}\\]\\([0-9., ]{1,48}\\)|[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*)[ \t]*" +
+		"(?:```|~~~|\\$\\$)" +
+		"|\\\\[\\\\$]|\\$\\$|</?(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)\\b[^<>]*>")
 
 	// halfTag matches an incomplete tag at the end of a text.
 	halfTag = regexp.MustCompile(`</?[a-z]{0,8}$|<(?:table|thead|tbody|tfoot|tr|td|th|caption|ul|ol|li)[ \t][^<>]*$`)
@@ -27,7 +29,11 @@ func closeOpen(text string) string {
 	var open []string // closing marks of what is open
 	for _, at := range closable.FindAllStringIndex(text, -1) {
 		m := text[at[0]:at[1]]
-		fence := strings.TrimSpace(m)
+		fence := strings.Trim(m, " \t>") // an end has nothing else before it
+		begun := fence[max(0, len(fence)-3):]
+		if strings.HasSuffix(begun, "$$") {
+			begun = "$$"
+		}
 		last := ""
 		if len(open) > 0 {
 			last = open[len(open)-1]
@@ -38,11 +44,11 @@ func closeOpen(text string) string {
 				open = open[:len(open)-1]
 			}
 		case last == "$$":
-			if fence == "$$" {
+			if begun == "$$" {
 				open = open[:len(open)-1]
 			}
-		case fence == "```", fence == "~~~", fence == "$$" && (at[0] == 0 || text[at[0]-1] == '\n'):
-			open = append(open, fence)
+		case begun == "```", begun == "~~~", begun == "$$" && beginsFormula(text, at[0], at[1]):
+			open = append(open, begun)
 		case m[0] != '<': // dollars within a line
 		case strings.HasPrefix(m, "</"):
 			if i := slices.Index(open, m); i >= 0 { // it also closes what is open inside
@@ -74,4 +80,16 @@ func closeOpen(text string) string {
 		out.WriteString(end)
 	}
 	return out.String()
+}
+
+// beginsFormula reports whether dollars at these bytes begin a display formula: they begin a line, or end one and its
+// next lines, up to other dollars or to the end of the text, are one paragraph.
+func beginsFormula(text string, from, to int) bool {
+	if from == 0 || text[from-1] == '\n' {
+		return true
+	}
+	line := text[strings.LastIndexByte(text[:from], '\n')+1 : from]
+	formula, _, _ := strings.Cut(text[to:], "$$")
+	rest, _, more := strings.Cut(formula, "\n")
+	return more && strings.TrimSpace(rest) == "" && strings.Count(line, "$$")%2 == 0 && !blankLine.MatchString(formula)
 }

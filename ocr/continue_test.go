@@ -225,16 +225,28 @@ func TestLoopInAContinuationIsCutAtItsFirstPiece(t *testing.T) {
 	for _, copies := range []int{0, 2, 4} { // before the cut: too few to recognise a loop
 		s := ocrtest.New(t)
 		s.Next(ocrtest.Finish("length", whole+strings.Repeat(overleaf, copies)),
-			ocrtest.Finish("length", strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
+			ocrtest.Finish("length", "\n"+strings.Repeat(overleaf, 90)), ocrtest.EngineFailed(""))
 		r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
 		want := whole + strings.TrimSpace(overleaf)
-		if copies == 0 {
-			want = strings.TrimSpace(whole) + strings.TrimSpace(overleaf)
-		}
 		if err != nil || r.Text != want || !slices.Equal(r.Warnings, []string{"repetition"}) {
 			t.Errorf("%d copies: %q, want %q; %v, %v", copies, r.Text[max(0, len(r.Text)-100):], want[len(want)-100:],
 				r.Warnings, err)
 		}
+	}
+}
+
+// A text that was continued counts, as any other answer, where two agree on what is on the page.
+func TestContinuedAnswerCountsWhereTwoAgree(t *testing.T) {
+	t.Parallel()
+	whole := loops(50)
+	cut := loops(3)
+	s := ocrtest.New(t)
+	s.Next(ocrtest.Finish("length", cut), ocrtest.Text(whole[len(cut)-1:]), ocrtest.Text(whole))
+	s.Default(ocrtest.EngineFailed("asked too often"))
+	r, err := newClient(t, s).ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+	if err != nil || strings.TrimSpace(r.Text) != strings.TrimSpace(whole) || s.Counts().Requests != 3 ||
+		len(r.Warnings) != 0 {
+		t.Errorf("%d of %d bytes, %d requests, %v, %v", len(r.Text), len(whole), s.Counts().Requests, r.Warnings, err)
 	}
 }
 

@@ -48,7 +48,8 @@
 // cut off and no page can hold them. Tables and other constructs that a cut leaves open are closed.
 //
 // A further answer never makes a result worse. It is a single request, made only if the context leaves enough time for
-// it, and it does not replace a better answer if it is empty or has lost most of the page. A page costs at most three
+// it, and it does not replace a better answer if it is empty or, unless the page lies on its side, has lost most of the
+// page. A page costs at most three
 // answers, or four if it is rotated: after a loop, an empty answer, or only a few words on a page with much ink, the
 // client calls Image.Look to find out whether the page seems to lie on its side. If the answer for a page with ink is
 // empty, the client asks once more; if it is empty again, the result has the warning "no_text" and is not blank.

@@ -17,17 +17,17 @@ import (
 type Kind string
 
 const (
-	// not a PNG or JPEG, or the server cannot read this image (400, 501); other pages may succeed
+	// not a PNG or JPEG, or the server cannot read this image (400); other pages may succeed
 	KindBadImage Kind = "bad_image"
 	// larger than the platform (413) or the server accepts; a smaller image may succeed
 	KindTooLarge Kind = "too_large"
-	// any other 4xx: the server's configuration rejects every page
+	// any other 4xx, or 501: the server's configuration rejects every page
 	KindBadRequest      Kind = "bad_request"
 	KindUnauthenticated Kind = "unauthenticated" // 401 even with a fresh token, or the server's own key is wrong
 	KindForbidden       Kind = "forbidden"       // 403: no token was sent, or its identity may not call the service
 	// 404 from the server itself, or 400 from a gateway: it serves other models
 	KindWrongModel Kind = "wrong_model"
-	// 404 or 405 from something else, a redirect, or a certificate for another name
+	// 404, 405 or 501 from something else, a redirect, or a certificate for another name
 	KindWrongAddress Kind = "wrong_address"
 	KindToken        Kind = "token"      // an ID token could not be obtained
 	KindOverloaded   Kind = "overloaded" // 429, or an immediate 503

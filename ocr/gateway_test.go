@@ -137,7 +137,7 @@ func TestGatewayChangesNoKind(t *testing.T) {
 		"validation": {ocrtest.Error(400, "Bad Request", "body.messages", longInput), ocr.KindBadRequest, 1,
 			"1 validation error"},
 		"not base64": {ocrtest.Error(501, "NotImplementedError", "",
-			"Only base64 data URLs are supported for now."), ocr.KindBadImage, 1, "Only base64"},
+			"Only base64 data URLs are supported for now."), ocr.KindBadRequest, 1, "Only base64"},
 		"unknown path": {ocrtest.Detail(404, "Not Found"), ocr.KindWrongAddress, 1, "Not Found"},
 		"llama-server's": {ocrtest.LlamaError(404, "not_found_error", "File Not Found"), ocr.KindWrongAddress, 1,
 			"File Not Found"},

@@ -250,6 +250,7 @@ func (r *reading) goOn(ctx context.Context) bool {
 		a.usage = Usage{cut.usage.PromptTokens, cut.usage.CompletionTokens + a.usage.CompletionTokens}
 		a.asked.begun, a.asked.maxTokens = "", cut.asked.maxTokens+q.maxTokens
 		a = a.examine()
+		r.answers[len(r.answers)-1] = a
 	default:
 		k.client.refused.Or(uint32(fieldContinue))
 	}
@@ -295,13 +296,19 @@ func splice(begun, next string) (string, bool) {
 	if top := opening(begun); top != "" && opening(next) == top {
 		return "", false
 	}
+	overlap := 0
 	for n := min(overlapMost, len(begun), len(next)); n >= overlapLeast; n-- {
-		// A text that occurs more than once may well occur again.
-		if again := next[:n]; strings.HasSuffix(begun, again) && strings.Index(begun, again) == len(begun)-n {
-			return begun + next[n:], true
+		again := next[:n]
+		if !strings.HasSuffix(begun, again) {
+			continue
 		}
+		// A text that occurs more than once, or repeats itself, may well occur again.
+		if overlap > 0 || strings.Index(begun, again) < len(begun)-n {
+			return begun + next, true
+		}
+		overlap = n
 	}
-	return begun + next, true
+	return begun + next[overlap:], true
 }
 
 func (r *reading) hotter() float64 {

@@ -377,8 +377,10 @@ func classify(status int, r refusal) Kind {
 		return KindTooLarge
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		return KindOverloaded
+	case status == http.StatusNotImplemented && r.json: // it does not serve chat completions
+		return KindBadRequest
 	case status == http.StatusNotImplemented:
-		return KindBadImage
+		return KindWrongAddress
 	case status == http.StatusGatewayTimeout, status == cloudflareTimeout:
 		return KindTimeout
 	case status == http.StatusInternalServerError && unreachable(r):
@@ -403,7 +405,7 @@ func classify(status int, r refusal) Kind {
 // validation messages repeat their input later on.
 func classifyBadRequest(r refusal) Kind {
 	start := strings.ToLower(clip(r.message, 200))
-	for _, sign := range []string{"failed to load", "failed to apply", "cannot identify image"} {
+	for _, sign := range []string{"failed to load image", "failed to apply", "cannot identify image"} {
 		if strings.Contains(start, sign) {
 			return KindBadImage
 		}

@@ -20,6 +20,8 @@ func TestSeamHolds(t *testing.T) {
 		{"less of its end than tells", page, "and then the rest", page + "and then the rest"},
 		{"rows that are equal", "<tr>\n" + strings.Repeat(row, 9), strings.Repeat(row, 3) + "</tr>",
 			"<tr>\n" + strings.Repeat(row, 12) + "</tr>"},
+		{"lines that are equal", "Nein" + strings.Repeat("\nNein, danke", 10), strings.Repeat("\nNein, danke", 50),
+			"Nein" + strings.Repeat("\nNein, danke", 60)},
 		{"nothing", page, "", page},
 	} {
 		if got, ok := splice(test.begun, test.next); !ok || got != test.want {

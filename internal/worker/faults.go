@@ -153,9 +153,6 @@ func ocrFault(e *ocr.Error) (string, document.Class) {
 	switch {
 	case !ok:
 		return document.CodeInternal, document.ClassSuspect
-	case e.Status == http.StatusNotImplemented:
-		// The client's data URIs are valid, so this server lacks the chat endpoint and would refuse every page.
-		return document.CodeOCRMisconfigured, document.ClassService
 	case e.Status == http.StatusRequestEntityTooLarge && e.Platform:
 		return f.code, document.ClassSuspect // something in front of the server has a limit below a page's size
 	case e.Kind == ocr.KindTimeout && e.Phase < ocr.PhaseWait:

@@ -340,7 +340,7 @@ func TestFaultDecidesRecordAndDelivery(t *testing.T) {
 		{"lost", nil, &ocr.Error{Kind: ocr.KindLost}, document.StatusRetrying, "ocr_failed"},
 		{"too large for a proxy", nil, &ocr.Error{Kind: ocr.KindTooLarge, Status: 413, Platform: true},
 			document.StatusRetrying, "too_large"},
-		{"server without chat", nil, &ocr.Error{Kind: ocr.KindBadImage, Status: 501}, document.StatusRetrying,
+		{"server without chat", nil, &ocr.Error{Kind: ocr.KindBadRequest, Status: 501}, document.StatusRetrying,
 			"ocr_misconfigured"},
 		{"engine", nil, &ocr.Error{Kind: ocr.KindBackendFailed}, document.StatusRetrying, "ocr_failed"},
 		{"unreadable", nil, &ocr.Error{Kind: ocr.KindBadResponse}, document.StatusRetrying, "ocr_bad_response"},
