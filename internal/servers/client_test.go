@@ -24,8 +24,8 @@ type reading struct {
 var longCount = reading{"green", 0, ocr.WarningRepetition, 3, 4096 + 2*6002}
 
 // slowPage is how long one try may take on a busy machine: the text of a page that has not ended by then would be kept
-// as truncated. It is about the most that the program takes as OCR_TIMEOUT.
-const slowPage = 9 * time.Minute
+// as truncated. The program takes little more as OCR_TIMEOUT.
+const slowPage = 7 * time.Minute
 
 // clientReads checks the client's results for answers that are cut, that count, and that loop.
 func clientReads(t *testing.T, cfg ocr.Config, dialect string) {

@@ -107,7 +107,7 @@ func folderIsRead(t *testing.T, env ...string) {
 	}
 	pages["strip"] = encode(t, strip())
 	answers["strip"] = answers["white"] // which it is laid on
-	env = append(env, "OCR_TIMEOUT="+slowPage.String(), "PROCESS_TIMEOUT=598s")
+	env = append(env, "OCR_TIMEOUT="+slowPage.String(), "PROCESS_TIMEOUT=494s")
 	for colour, got := range readFolder(t, program(t), env, pages).texts(t) {
 		want := strings.TrimSpace(strings.Join(answers[colour].Tokens, ""))
 		if got != want && (colour != "red" || !strings.HasPrefix(got, want) || strings.Count(got, "round") > 2) {
