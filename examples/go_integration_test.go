@@ -44,6 +44,16 @@ func TestListenerGo(t *testing.T) {
 	}
 }
 
+// TestListenerGoItself runs the example's own tests, those with Firestore among them.
+func TestListenerGoItself(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "test", "-C", "listener-go", "-count=1", ".")
+	cmd.Env = append(os.Environ(), "FIRESTORE_EMULATOR_HOST="+gcptest.Firestore(t))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // TestListenerGoWarnsWithoutFirestore: while it has no snapshot, it says what to check, once and nothing else. It says
 // that it listens as soon as it has one.
 func TestListenerGoWarnsWithoutFirestore(t *testing.T) {

@@ -53,40 +53,62 @@ type listener struct {
 	since     time.Duration // how far back to start if no result is recorded
 	seen      *seen
 	handler   handler
-	newest    map[string]time.Time // by ID: when the newest state that arrived was written
+	renew     <-chan time.Time     // when to query again
+	newest    map[string]time.Time // by ID: when the newest state that these queries sent was written
 }
 
 // overlap is the time before the last handled result from which to start, since results need not arrive in the order of
 // their times.
 const overlap = 10 * time.Minute
 
+// renewal is how often to query again: the client keeps all results of a query in memory.
+const renewal = time.Hour
+
 // patience is how long Firestore may take to answer before a warning is logged.
 const patience = 10 * time.Second
 
-// listen delivers results until ctx ends, starting with those that it missed while not running. It reads only the
-// documents of the last few minutes twice. Deleted objects are noticed for a week, as long as their markers exist.
+// listen delivers results until ctx ends, starting with those that it missed while not running. Deleted objects are
+// noticed for a week, as long as their markers exist.
 //
 // While Firestore cannot be reached, the client keeps trying and returns no error. That is why it says that it is
 // listening only after the first snapshot.
 func (l *listener) listen(ctx context.Context) error {
-	begin := time.Now().Add(-l.since)
-	if last := l.seen.latest(); !last.IsZero() {
-		begin = last.Add(-overlap)
-	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	late := time.AfterFunc(patience, func() { log.Print("no answer from Firestore yet: ", whatToCheck()) })
 	defer late.Stop()
 	listening := sync.OnceFunc(func() {
 		late.Stop()
 		log.Print("listening to ", l.documents.Path)
 	})
+	return l.queries(ctx, listening)
+}
+
+// queries delivers results until ctx ends. Whenever it is time, it queries again. It calls answered after each snapshot.
+func (l *listener) queries(ctx context.Context, answered func()) error {
+	start := time.Now().Add(-l.since)
+	for ctx.Err() == nil {
+		begin := start
+		if last := l.seen.latest(); !last.IsZero() {
+			begin = last.Add(-overlap)
+		}
+		if err := l.query(ctx, begin, answered); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// query delivers results that were finished since begin, and erasures, until ctx ends or it is time to query again. It
+// reads only the documents of the last few minutes twice.
+func (l *listener) query(ctx context.Context, begin time.Time, answered func()) error {
+	l.newest = map[string]time.Time{}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	changes := make(chan firestore.DocumentChange)
 	for _, q := range []firestore.Query{
 		l.documents.Where("finished", ">=", begin).OrderBy("finished", firestore.Asc),
 		l.documents.Where("status", "==", "deleted"),
 	} {
-		go func() { stop(follow(ctx, q, listening, changes)) }()
+		go func() { stop(follow(ctx, q, answered, changes)) }()
 	}
 	for {
 		select {
@@ -94,6 +116,8 @@ func (l *listener) listen(ctx context.Context) error {
 			if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 				return inWords(err)
 			}
+			return nil
+		case <-l.renew:
 			return nil
 		case change := <-changes:
 			if err := l.react(ctx, change); err != nil {
@@ -136,7 +160,7 @@ func follow(ctx context.Context, q firestore.Query, answered func(), changes cha
 			return err
 		}
 		answered()
-		for _, change := range snapshot.Changes {
+		for _, change := range inOrder(snapshot.Changes) {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -144,6 +168,19 @@ func follow(ctx context.Context, q firestore.Query, answered func(), changes cha
 			}
 		}
 	}
+}
+
+// inOrder returns changes in the order in which their results were finished. The client sends new documents before
+// modified ones, whatever their times: if the listening ended in between, the next start would be after results that
+// were not handled yet.
+func inOrder(changes []firestore.DocumentChange) []firestore.DocumentChange {
+	finished := func(c firestore.DocumentChange) time.Time {
+		t, _ := c.Doc.Data()["finished"].(time.Time)
+		return t // zero for a marker
+	}
+	return slices.SortedStableFunc(slices.Values(changes), func(a, b firestore.DocumentChange) int {
+		return finished(a).Compare(finished(b))
+	})
 }
 
 // react handles one change. A document that leaves the query's results is being read again, or its marker has expired:

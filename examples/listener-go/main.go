@@ -43,7 +43,7 @@ func run(ctx context.Context, database, collection, path string, since time.Dura
 	}
 	defer seen.Close()
 	l := &listener{documents: client.Collection(collection), since: since, seen: seen, handler: printer{},
-		newest: map[string]time.Time{}}
+		renew: time.Tick(renewal)}
 	return l.listen(ctx)
 }
 

@@ -17,6 +17,9 @@ import { collection, getDocsFromServer, onSnapshot, orderBy, query, Timestamp, w
  * results are still recorded: beyond 10,000, or if the memory is full, the oldest are dropped. If owner, a user's ID, is
  * set, it queries only that user's documents, as the rules for owners require; Firestore then needs an index on owner
  * and finished.
+ *
+ * The SDK keeps all results since the start in memory: in a page that stays open for days, end the listening and start
+ * it again once a day.
  */
 export function listen({ database, name, owner, since, memory, handler, connected = () => {}, problem }) {
   const documents = collection(database, name);
@@ -40,12 +43,22 @@ export function listen({ database, name, owner, since, memory, handler, connecte
       live = !live;
       connected(live);
     }
-    for (const change of snapshot.docChanges()) {
+    for (const change of inOrder(snapshot.docChanges())) {
       // A document that leaves the results is being read again, or its marker has expired: it is not deleted.
       if (change.type !== 'removed') turn = turn.then(() => over || react(change.doc, log, handler)).catch(end);
     }
   }, end));
   return () => end();
+}
+
+/**
+ * inOrder returns changes in the order in which their results were finished. The SDK sends new documents before modified
+ * ones, whatever their times: if the listening ended in between, the next start would be after results that were not
+ * handled yet.
+ */
+function inOrder(changes) {
+  const finished = ({ doc }) => doc.get('finished')?.toMillis() ?? 0; // a marker has none
+  return [...changes].sort((a, b) => finished(a) - finished(b));
 }
 
 /** overlap, in seconds: results need not arrive in the order of their times. */
