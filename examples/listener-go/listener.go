@@ -82,7 +82,7 @@ func (l *listener) listen(ctx context.Context) error {
 	return l.queries(ctx, listening)
 }
 
-// queries delivers results until ctx ends. Whenever it is time, it queries again. It calls answered after each snapshot.
+// queries delivers results until ctx ends, and queries again when it is time. It calls answered after each snapshot.
 func (l *listener) queries(ctx context.Context, answered func()) error {
 	start := time.Now().Add(-l.since)
 	for ctx.Err() == nil {
