@@ -30,9 +30,9 @@ func closeOpen(text string) string {
 	for _, at := range closable.FindAllStringIndex(text, -1) {
 		m := text[at[0]:at[1]]
 		fence := strings.Trim(m, " \t>") // an end has nothing else before it
-		begun := fence[max(0, len(fence)-3):]
-		if strings.HasSuffix(begun, "$$") {
-			begun = "$$"
+		mark := fence[max(0, len(fence)-3):]
+		if strings.HasSuffix(mark, "$$") {
+			mark = "$$"
 		}
 		last := ""
 		if len(open) > 0 {
@@ -44,11 +44,11 @@ func closeOpen(text string) string {
 				open = open[:len(open)-1]
 			}
 		case last == "$$":
-			if begun == "$$" {
+			if mark == "$$" {
 				open = open[:len(open)-1]
 			}
-		case begun == "```", begun == "~~~", begun == "$$" && beginsFormula(text, at[0], at[1]):
-			open = append(open, begun)
+		case mark == "```", mark == "~~~", mark == "$$" && beginsFormula(text, at[0], at[1]):
+			open = append(open, mark)
 		case m[0] != '<': // dollars within a line
 		case strings.HasPrefix(m, "</"):
 			if i := slices.Index(open, m); i >= 0 { // it also closes what is open inside
@@ -88,8 +88,11 @@ func beginsFormula(text string, from, to int) bool {
 	if from == 0 || text[from-1] == '\n' {
 		return true
 	}
-	line := text[strings.LastIndexByte(text[:from], '\n')+1 : from]
 	formula, _, _ := strings.Cut(text[to:], "$$")
 	rest, _, more := strings.Cut(formula, "\n")
-	return more && strings.TrimSpace(rest) == "" && strings.Count(line, "$$")%2 == 0 && !blankLine.MatchString(formula)
+	if !more || strings.TrimSpace(rest) != "" || blankLine.MatchString(formula) {
+		return false
+	}
+	line := text[strings.LastIndexByte(text[:from], '\n')+1 : from]
+	return strings.Count(line, "$$")%2 == 0 // otherwise they end a formula within the line
 }
