@@ -303,7 +303,7 @@ func splice(begun, next string) (string, bool) {
 			continue
 		}
 		// A text that occurs more than once, or repeats itself, may well occur again.
-		if overlap > 0 || strings.Index(begun, again) < len(begun)-n {
+		if strings.Index(begun, again) < len(begun)-n {
 			return begun + next, true
 		}
 		overlap = n
