@@ -30,7 +30,7 @@ func TestLogMetricsAgreeWithDocuments(t *testing.T) {
 	once := deliver("one.png", apptest.PNG(41), "done")
 	deliver("three.tiff", apptest.TIFF(3), "done")
 	deliver("none.png", []byte("no picture at all, whatever its name says"), "failed")
-	c.OCR.Next(ocrtest.Scaling(), ocrtest.Platform(403))
+	c.OCR.Next(ocrtest.Platform(429), ocrtest.Platform(403))
 	deliver("later.png", apptest.PNG(42), "retry")
 	if _, got := f.Post(c.Encode(once)); got != "duplicate" {
 		t.Fatalf("again: %q", got)

@@ -123,7 +123,7 @@ func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 // try makes one request for the page and records it.
 func (k *call) try(ctx context.Context, img Image, q question) (answer, error) {
 	x := &exchange{server: k.client.server, caller: ctx}
-	t := Try{Number: len(k.tries) + 1, Start: time.Now(), Model: q.target.model}
+	t := Try{Number: len(k.tries) + 1, Start: k.client.cfg.hooks.now(), Model: q.target.model}
 	a, err := x.run(img, q)
 	t.Phases, t.Usage = x.spent, a.usage
 	if x.body != nil {

@@ -78,6 +78,7 @@ type hooks struct {
 	// returns after the duration, or earlier with the context's error
 	sleep func(context.Context, time.Duration) error
 	rand  func() float64 // in [0, 1)
+	now   func() time.Time
 }
 
 // Client reads pages with one server. It is safe for concurrent use. It keeps idle connections for only a few seconds,
@@ -172,6 +173,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.hooks.rand == nil {
 		cfg.hooks.rand = rand.Float64
+	}
+	if cfg.hooks.now == nil {
+		cfg.hooks.now = time.Now
 	}
 	return cfg
 }

@@ -70,10 +70,13 @@ func (s *sleeps) all() []time.Duration {
 	return append([]time.Duration(nil), s.waits...)
 }
 
-// newClient returns a client of the server that does not really wait between tries.
+// newClient returns a client of the server that does not really wait between tries. Its clock stands still: a reply
+// that is meant to be immediate may take more than a second on a busy machine.
 func newClient(t testing.TB, s *ocrtest.Server, change ...func(*ocr.Config)) *ocr.Client {
 	t.Helper()
-	return newClientAt(t, s.URL, change...)
+	start := time.Now()
+	still := func(cfg *ocr.Config) { cfg.SetNow(func() time.Time { return start }) }
+	return newClientAt(t, s.URL, append([]func(*ocr.Config){still}, change...)...)
 }
 
 func newClientAt(t testing.TB, url string, change ...func(*ocr.Config)) *ocr.Client {

@@ -60,7 +60,7 @@ type exchange struct {
 
 // run sends the page once and reads the answer, without retries.
 func (x *exchange) run(img Image, q question) (answer, error) {
-	x.since = time.Now()
+	x.since = x.server.cfg.hooks.now()
 	x.reach(PhaseToken)
 	defer x.end()
 	if x.caller.Err() != nil {
@@ -107,7 +107,7 @@ func (x *exchange) end() {
 
 // settle adds the time since the last change to the current phase. The caller must hold mu.
 func (x *exchange) settle() {
-	now := time.Now()
+	now := x.server.cfg.hooks.now()
 	x.spent[x.reached] += now.Sub(x.since)
 	x.since = now
 }

@@ -85,10 +85,10 @@ var deliveries = []delivery{
 	{
 		name: "asked again",
 		prepare: func(_ *testing.T, c *apptest.Cloud, _ *apptest.Function) (cloudevents.Event, document.Object) {
-			c.OCR.Next(ocrtest.Scaling(), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
+			c.OCR.Next(ocrtest.Platform(429), ocrtest.Finish("repetition", "la la"), ocrtest.Text("la"))
 			return put(c, "again.png", apptest.PNG(42))
 		},
-		status: 200, outcome: "done", tries: []string{"503 overloaded", "200 ", "200 "},
+		status: 200, outcome: "done", tries: []string{"429 overloaded", "200 ", "200 "},
 	},
 	{
 		name: "failed",
@@ -100,10 +100,10 @@ var deliveries = []delivery{
 	{
 		name: "retry",
 		prepare: func(_ *testing.T, c *apptest.Cloud, _ *apptest.Function) (cloudevents.Event, document.Object) {
-			c.OCR.Next(ocrtest.Scaling(), ocrtest.StringError(403, "the key "+c.Settings["OCR_API_KEY"]+" may not"))
+			c.OCR.Next(ocrtest.Platform(429), ocrtest.StringError(403, "the key "+c.Settings["OCR_API_KEY"]+" may not"))
 			return put(c, "retry.png", apptest.PNG(43))
 		},
-		status: 503, outcome: "retry", code: "ocr_misconfigured", tries: []string{"503 overloaded", "403 forbidden"},
+		status: 503, outcome: "retry", code: "ocr_misconfigured", tries: []string{"429 overloaded", "403 forbidden"},
 	},
 	{
 		name: "duplicate",
