@@ -330,3 +330,26 @@ func TestContinuationFitsAContextThatIsLearned(t *testing.T) {
 		t.Errorf("max_tokens %d, want %d", last.MaxTokens, want)
 	}
 }
+
+// A text may have more tokens when it is sent back than when it was written. If it then exceeds the context, the whole
+// answer is requested instead, but answers for other pages are continued as before.
+func TestContinuationThatExceedsTheContextIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	half := strings.TrimSpace(prose)
+	s := ocrtest.New(t)
+	for range 2 {
+		s.Next(ocrtest.FinishAt("length", half, 4096), ocrtest.Error(400, "BadRequestError", "input_text",
+			"This model's maximum context length is 16384 tokens."), ocrtest.Text(half+" And more."))
+	}
+	c := newClient(t, s)
+	for range 2 {
+		r, err := c.ExtractText(patience(t), ocr.Bytes(pngPage(t)))
+		if err != nil || r.Text != half+" And more." || r.Warnings != nil {
+			t.Fatalf("%q, %v, %v", r.Text, r.Warnings, err)
+		}
+	}
+	want := []string{"4096", "4096+", "all", "4096", "4096+", "all"}
+	if asked := askedFor(s); !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+}

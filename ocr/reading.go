@@ -234,7 +234,9 @@ func (r *reading) goOn(ctx context.Context) bool {
 	a, err := k.ask(ctx, r.seen, q, 0)
 	switch {
 	case err != nil && asError(err).Kind == KindBadRequest:
-		k.client.refused.Or(uint32(fieldContinue))
+		if asError(err).context == 0 { // otherwise only this answer is too long to be sent back
+			k.client.refused.Or(uint32(fieldContinue))
+		}
 		return true
 	case err != nil:
 		r.limit = len(r.answers) // as after any failed further request
