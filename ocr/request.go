@@ -582,7 +582,7 @@ func imageSize(head []byte) (width, height int64) {
 }
 
 func checkPixels(width, height int64) error {
-	if width*height > maxPixels {
+	if width > 0 && height > maxPixels/width { // the product may overflow
 		return imageError(KindTooLarge, "%d×%d pixels are more than the %d that the server reads", width, height,
 			maxPixels)
 	}

@@ -155,6 +155,8 @@ func TestImageThatNoServerReadsIsNotSent(t *testing.T) {
 	t.Parallel()
 	huge := append([]byte{}, tinyPNG...)
 	copy(huge[16:], "\x00\x01\x00\x00\x00\x01\x00\x00")
+	hugest := append([]byte{}, tinyPNG...)
+	copy(hugest[16:], "\xff\xff\xff\xff\xff\xff\xff\xff")
 	opened := false
 	sized := func(n int64) ocr.Image {
 		img := ocr.Bytes(tinyPNG)
@@ -174,6 +176,7 @@ func TestImageThatNoServerReadsIsNotSent(t *testing.T) {
 		{"far over it", sized(1 << 62), ocr.KindTooLarge},
 		{"largest number", sized(1<<63 - 1), ocr.KindTooLarge},
 		{"PNG of four billion pixels", ocr.Bytes(huge), ocr.KindTooLarge},
+		{"PNG of more pixels than an int64 holds", ocr.Bytes(hugest), ocr.KindTooLarge},
 		{"JPEG of four billion pixels", ocr.Bytes(frame(5000, 65535, 65535)), ocr.KindTooLarge},
 	}
 	for _, test := range tests {
