@@ -73,8 +73,8 @@ COLOURS=(blue green)
 # RESTRICTED_BUILDS are the regions in which a project with restricted quotas, such as a new one, may build.
 RESTRICTED_BUILDS=(us-central1 us-west2 europe-west1 asia-east1 australia-southeast1 southamerica-east1)
 
-# GPU_REGIONS are the regions with an L4 on Cloud Run according to its documentation of 2025; the page for the RTX PRO
-# 6000 could not be read here. Regions may have been added since, so none is refused.
+# GPU_REGIONS are the regions with an L4 on Cloud Run according to its documentation of 2025; those with an RTX PRO 6000
+# are not listed. Regions may have been added since, so none is refused.
 GPU_REGIONS=(asia-south1 asia-southeast1 europe-west1 europe-west4 us-central1 us-east4)
 
 # VLLM_0_30_0 is the manifest list of vllm/vllm-openai:v0.30.0 as pinned by other public projects. It was not compared

@@ -48,9 +48,9 @@ const (
 type copies struct{ cut, ended, sure int }
 
 // Limits for each kind of piece, by what a page can hold. A line needs some 12 pixels, so there are at most 128, in up
-// to four columns if they are short; no legible row has 64 cells. Pieces with counters are never sure to be a loop,
-// since no two are equal. Texts that the model ended are doubted earlier where such a page is rare, since the next
-// answer decides.
+// to four columns if they are short; no legible row has 64 cells. Short pieces whose numbers grow evenly are never
+// sure to be a loop, since a page may count. Texts that the model ended are doubted earlier where such a page is rare,
+// since the next answer decides.
 var (
 	copiesOfBlock = copies{3, 4, 8} // in bytes and letters, see above
 	// sheets have up to 80 labels, written punishments 100 lines: answers for them agree
