@@ -160,12 +160,13 @@ func baseURL(p *string) kind {
 	}
 }
 
-// collectionID reads an id by Firestore's rules, except the id of the pages' collection.
+// collectionID reads an id by Firestore's rules, which limit it to 1,500 bytes: less the suffix of the collection of
+// turns, and except the id of the pages' collection.
 func collectionID(p *string) kind {
-	limit := "1 to 1500 bytes of UTF-8 without a slash; not . or .. or ocr_pages, not __between__ double underscores"
+	limit := "1 to 1494 bytes of UTF-8 without a slash; not . or .. or ocr_pages, not __between__ double underscores"
 	return kind{limit: limit, set: func(value string) error {
 		reserved := len(value) >= 4 && strings.HasPrefix(value, "__") && strings.HasSuffix(value, "__")
-		if reserved || len(value) > 1500 || strings.Contains(value, "/") || !utf8.ValidString(value) ||
+		if reserved || len(value) > 1494 || strings.Contains(value, "/") || !utf8.ValidString(value) ||
 			slices.Contains([]string{".", "..", "ocr_pages"}, value) {
 			return errors.New("is not a valid collection ID")
 		}
