@@ -194,14 +194,21 @@ func TestPagesOnTheirWayAreWaitedFor(t *testing.T) {
 
 // TestWhatIsNoEndIsIgnored: it would be no better the next time.
 func TestWhatIsNoEndIsIgnored(t *testing.T) {
-	for kind, data := range map[string]string{
-		"another.type": message, "bucketocr.document.v1.ended": `{"id":""}`,
-		"google.cloud.pubsub.topic.v1.messagePublished": `{"message":{"data":"e30="}}`,
+	const ended = "bucketocr.document.v1.ended"
+	longest := strings.Repeat("n", maxName-len("scans/.json"))
+	for _, c := range []struct {
+		kind, data string
+		files      int
+	}{
+		{"another.type", message, 0}, {ended, `{"id":""}`, 0},
+		{"google.cloud.pubsub.topic.v1.messagePublished", `{"message":{"data":"e30="}}`, 0},
+		{ended, strings.Replace(message, "in/a.png", longest, 1), 2},
+		{ended, strings.Replace(message, "in/a.png", longest+"n", 1), 0}, // no file can have its name
 	} {
 		d := newDesk()
 		d.document = done(5, "text")
-		if code := d.post(t, kind, data); code != 200 || len(d.files) > 0 {
-			t.Errorf("%s: answered %d, kept %v", kind, code, d.files)
+		if code := d.post(t, c.kind, c.data); code != 200 || len(d.files) != c.files {
+			t.Errorf("%s of %d bytes: answered %d, kept %d files", c.kind, len(c.data), code, len(d.files))
 		}
 	}
 }

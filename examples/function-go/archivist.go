@@ -26,6 +26,12 @@ type Document struct {
 	Texts []string `firestore:"-" json:"texts,omitempty"` // texts of its pages
 }
 
+// A file is named after the document's object and bucket. Cloud Storage limits names to maxName bytes.
+const (
+	textSuffix, aboutSuffix = ".md", ".json"
+	maxName                 = 1024
+)
+
 // pageBreak separates the pages in a document's text.
 const pageBreak = "\n\f\n"
 
@@ -62,7 +68,7 @@ func (a *archivist) keep(ctx context.Context, end End) error {
 	if source == a.bucket {
 		return fmt.Errorf("ARCHIVE_BUCKET is the bucket of the images: its files would be taken for images")
 	}
-	markdown, about := source+"/"+name+".md", source+"/"+name+".json"
+	markdown, about := source+"/"+name+textSuffix, source+"/"+name+aboutSuffix
 	textVersion, err := a.files.Version(ctx, markdown)
 	if err != nil {
 		return err

@@ -122,5 +122,8 @@ func received(r *http.Request) (end End, err error) {
 	if end.ID == "" || !strings.HasPrefix(end.File, "gs://") {
 		return end, errors.New("the message names no document")
 	}
+	if name := strings.TrimPrefix(end.File, "gs://") + aboutSuffix; len(name) > maxName {
+		return end, fmt.Errorf("%s would be the name of a file, but has more than %d bytes", name, maxName)
+	}
 	return end, nil
 }
