@@ -3,7 +3,7 @@
 # gcloud refuses to guess if another binding of the policy has one.
 
 # holds FILTERED-POLICY ROLE MEMBER: the policy's lines are "role member condition"; a conditional grant does not count.
-holds() { grep -Fxq "$2 serviceAccount:$3" <<<"$1"; }
+holds() { has_line "$1" "$2 serviceAccount:$3"; }
 
 # BINDINGS makes gcloud print a policy as "role member condition" lines.
 BINDINGS=('--flatten=bindings[].members[]'
@@ -40,7 +40,7 @@ grant_database() {
   fi
   project_policy
   local title=bucketocr-$FIRESTORE_DATABASE
-  ! grep -Fxq "roles/datastore.user serviceAccount:$1 $title" <<<"$PROJECT_POLICY" || return 0
+  ! has_line "$PROJECT_POLICY" "roles/datastore.user serviceAccount:$1 $title" || return 0
   change gcloud projects add-iam-policy-binding "$PROJECT_ID" --member="serviceAccount:$1" --role=roles/datastore.user \
     --condition="expression=resource.name==\"projects/$PROJECT_ID/databases/$FIRESTORE_DATABASE\",title=$title" --format=none
 }

@@ -11,7 +11,7 @@ make_accounts() { # make_accounts ADDRESS...
     [[ $MADE != *" $address "* ]] || continue
     MADE+="$address "
     # one that an interrupted run has just created may not be in the list yet
-    grep -Fxq "$address" <<<"$there" || MAY_EXIST=yes change gcloud iam service-accounts create "${address%%@*}" \
+    has_line "$there" "$address" || MAY_EXIST=yes change gcloud iam service-accounts create "${address%%@*}" \
       --project="$PROJECT_ID" --display-name="bucketocr: $(purpose "$address")" --format=none
     grant_own_roles "$address"
   done

@@ -15,7 +15,8 @@ make_alerts() {
 
 make_policy() { # make_policy FILE "the list of policies"
   local alert policy mark id old
-  alert=$(basename "$1" .json)
+  alert=${1##*/}
+  alert=${alert%.json}
   policy=$(filled_in "$1")
   mark=$(fingerprint "$policy" "$NOTIFICATION_CHANNELS")
   policy=${policy//@INPUT@/$mark}

@@ -37,7 +37,7 @@ colour_of() {
       sed -n 's/^EXCLUDE=//p' | tr ',' '\n') || exit 1
     left=()
     for colour in "${colours[@]}"; do
-      ! grep -Fxq "$SMOKE_PREFIX/$colour/**" <<<"$ignored" || left+=("$colour")
+      ! has_line "$ignored" "$SMOKE_PREFIX/$colour/**" || left+=("$colour")
     done
     colours=("${left[@]}")
   done

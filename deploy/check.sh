@@ -190,7 +190,7 @@ place() { # place WHAT LOCATION COMMAND...
   shift 2
   if ! tell "$@"; then
     unknown "$what in $location" "$ANSWER"
-  elif grep -Fxq "$location" <<<"$ANSWER"; then
+  elif has_line "$ANSWER" "$location"; then
     good "$what in $location"
   else
     lacks "$what in $location" "choose one of these: $(tr '\n' ' ' <<<"$ANSWER")"

@@ -232,6 +232,9 @@ ask() {
   [ "$given" = "$expected" ] || die "cancelled: nothing was changed"
 }
 
+# has_line TEXT LINE reports whether the text has exactly this line.
+has_line() { [[ $'\n'$1$'\n' == *$'\n'"$2"$'\n'* ]]; }
+
 # fingerprint prints a hash of its arguments, 40 hex digits: the mark by which the next run recognises an unchanged
 # resource.
 fingerprint() {

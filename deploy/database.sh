@@ -74,7 +74,7 @@ make_composite() {
   in_database ocr_documents
   there=$(look '' gcloud firestore indexes composite list --project="$PROJECT_ID" --database="$FIRESTORE_DATABASE" \
     --filter="name~/collectionGroups/$FIRESTORE_COLLECTION/" '--format=value[separator=" "](fields[0].fieldPath,fields[1].fieldPath)')
-  grep -Fxq 'status finished' <<<"$there" ||
+  has_line "$there" 'status finished' ||
     change gcloud firestore indexes composite create "${PLACE[@]}" --query-scope=collection \
       --field-config=field-path=status,order=ascending --field-config=field-path=finished,order=descending --async --format=none
 }

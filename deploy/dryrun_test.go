@@ -45,9 +45,8 @@ var toolFolder = sync.OnceValues(func() (string, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err
 	}
-	for _, name := range []string{"bash", "cat", "tr", "cut", "sed", "grep", "basename", "dirname", "sha256sum",
-		"mktemp", "rm",
-		"sort", "cksum", "head", "sleep", "tee"} {
+	for _, name := range []string{"bash", "cat", "tr", "cut", "sed", "grep", "dirname", "sha256sum",
+		"mktemp", "rm", "sort", "cksum", "head", "sleep", "tee"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			return "", err

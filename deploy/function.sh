@@ -94,7 +94,7 @@ refuse_shared_documents() {
     '--format=value[separator=" "](metadata.name,spec.template.spec.containers.env.name,spec.template.spec.containers.env.value)')
   others=$(sed -n "s/^\([^ ]*\) FIRESTORE_COLLECTION $FIRESTORE_COLLECTION\$/\1/p" <<<"$there")
   for other in $others; do
-    [ "$other" = "$FUNCTION" ] || ! grep -Fxq "$other FIRESTORE_DATABASE $FIRESTORE_DATABASE" <<<"$there" ||
+    [ "$other" = "$FUNCTION" ] || ! has_line "$there" "$other FIRESTORE_DATABASE $FIRESTORE_DATABASE" ||
       die "the installation $other has its documents in $FIRESTORE_COLLECTION of the database $FIRESTORE_DATABASE, too: $SECOND"
   done
 }
@@ -114,6 +114,6 @@ serve_latest() {
   local traffic
   traffic=$(look '100 True' gcloud run services describe "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" \
     '--flatten=status.traffic[]' '--format=value[separator=" "](status.traffic.percent,status.traffic.latestRevision)')
-  grep -Fxq '100 True' <<<"$traffic" ||
+  has_line "$traffic" '100 True' ||
     change gcloud run services update-traffic "$FUNCTION" --project="$PROJECT_ID" --region="$REGION" --to-latest --format=none
 }

@@ -12,7 +12,7 @@ make_gpu_image() {
   tag=${tag:0:16}
   GPU_IMAGE=$REGION-docker.pkg.dev/$PROJECT_ID/$NAME/ocr:$tag
   if found gcloud artifacts tags list --project="$PROJECT_ID" --location="$REGION" --repository="$NAME" --package=ocr \
-    '--format=value(name.basename())' && grep -Fxq "$tag" <<<"$ANSWER"; then
+    '--format=value(name.basename())' && has_line "$ANSWER" "$tag"; then
     say "$GPU_IMAGE is built already"
     return
   fi

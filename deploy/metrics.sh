@@ -8,7 +8,8 @@ make_metrics() {
   step "metrics from logs"
   local file name verb
   for file in deploy/metrics/*.json; do
-    name=$METRICS$(basename "$file" .json)
+    name=${file##*/}
+    name=$METRICS${name%.json}
     verb=create
     if found gcloud logging metrics describe "$name" --project="$PROJECT_ID" '--format=value(description)'; then
       [ -n "$DRY_RUN" ] || [ "$ANSWER" != "$(description_in "$file")" ] || continue
@@ -33,9 +34,10 @@ make_sweep_metric() {
 description_in() { sed -n 's/^  "description": "\(.*\)",$/\1/p' "$1"; }
 
 destroy_metrics() {
-  local file
+  local file name
   for file in deploy/metrics/*.json; do
-    remove "logging metrics" "$METRICS$(basename "$file" .json)"
+    name=${file##*/}
+    remove "logging metrics" "$METRICS${name%.json}"
   done
   remove "logging metrics" "$METRIC"
 }

@@ -24,7 +24,7 @@ deploy_build_account() {
 grant_prefix() {
   local policy
   policy=$(read_policy gcloud storage buckets get-iam-policy "gs://$BUCKET")
-  ! grep -Fxq "$2 serviceAccount:$1 bucketocr-smoke" <<<"$policy" || return 0
+  ! has_line "$policy" "$2 serviceAccount:$1 bucketocr-smoke" || return 0
   local prefix="projects/_/buckets/$BUCKET/objects/$SMOKE_PREFIX/"
   change gcloud storage buckets add-iam-policy-binding "gs://$BUCKET" --member="serviceAccount:$1" \
     --role="$2" --condition="expression=resource.name.startsWith(\"$prefix\"),title=bucketocr-smoke" --format=none

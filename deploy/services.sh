@@ -13,7 +13,7 @@ missing_services() {
   [ -z "$OCR_API_KEY_SECRET$HF_TOKEN_SECRET" ] || wanted+=(secretmanager.googleapis.com)
   enabled=$(look '' gcloud services list --enabled --project="$PROJECT_ID" '--format=value(config.name)') || return 1
   for service in "${wanted[@]}"; do
-    grep -Fxq "$service" <<<"$enabled" || printf '%s\n' "$service"
+    has_line "$enabled" "$service" || printf '%s\n' "$service"
   done
 }
 
@@ -36,7 +36,7 @@ make_agents() {
   local api
   for api in eventarc pubsub; do
     project_policy
-    ! grep -Fq "@gcp-sa-$api.iam.gserviceaccount.com" <<<"$PROJECT_POLICY" || continue
+    [[ $PROJECT_POLICY != *"@gcp-sa-$api.iam.gserviceaccount.com"* ]] || continue
     change gcloud beta services identity create --service="$api.googleapis.com" --project="$PROJECT_ID" --format=none ||
       say "deploy.sh: not created ahead; it will be created at its first use"
   done
