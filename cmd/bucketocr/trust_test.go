@@ -140,6 +140,7 @@ func TestLocalOCROfAnEarlierRun(t *testing.T) {
 // TestForeignFolder: a folder that came from elsewhere, whose logs are links to files of the user's, is refused with a
 // word about what to do; nothing is written through them. When that is done, its images are read as any others.
 func TestForeignFolder(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Default(ocrtest.Text("read"))
 	victim := filepath.Join(t.TempDir(), "victim")
@@ -339,6 +340,7 @@ func decoded(t *testing.T, document string) (fields map[string]any) {
 
 // TestUpIsSafeOnATerminal: names, texts and the service's own words, while it runs and in the summary.
 func TestUpIsSafeOnATerminal(t *testing.T) {
+	t.Parallel()
 	name := "b\u009b31m\u202e.png"
 	d := newDesk(t, map[string][]byte{name: apptest.PNG(50), "c.png": apptest.PNG(51), "no\u009bimage.txt": []byte("x"),
 		"deep\x1b[2J/d.png": apptest.PNG(52)})

@@ -127,6 +127,7 @@ func want(t *testing.T, out *output, texts ...string) {
 
 // TestUpOnce: every image gets its text, what is not an image is ignored, and a second run redoes nothing and says so.
 func TestUpOnce(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "deep/er/b.png": apptest.PNG(51),
 		"README.md": []byte("no image"), ".hidden.png": apptest.PNG(52)})
 	d.ocr.For(apptest.PNG(50), ocrtest.Text("first line\n\nsecond line"))
@@ -166,6 +167,7 @@ func TestUpOnce(t *testing.T) {
 // TestUpLongNames: a name that no event may have costs its own text, no other and not the run; nor does one that an
 // older version took for an object's, even if its file is gone.
 func TestUpLongNames(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("0123456/", 130) + "a.png"
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Default(ocrtest.Text("read"))
@@ -195,6 +197,7 @@ func TestUpLongNames(t *testing.T) {
 
 // TestUpWithAnotherFilter: what INCLUDE or EXCLUDE left out is read by a run that does not leave it out, and only that.
 func TestUpWithAnotherFilter(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "drafts/b.png": apptest.PNG(51),
 		"README.md": []byte("no image")})
 	d.ocr.Default(ocrtest.Text("read"))
@@ -225,6 +228,7 @@ func TestUpWithAnotherFilter(t *testing.T) {
 // TestUpWithoutItsRecords: files that were delivered to another store are delivered to this one, in the generation that
 // they have now.
 func TestUpWithoutItsRecords(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50), "b.png": apptest.PNG(51), "c.png": apptest.PNG(52)})
 	d.ocr.Default(ocrtest.Text("read"))
 	if code, out := d.up(t.Context(), "--once"); code != exitGood {
@@ -252,6 +256,7 @@ func TestUpWithoutItsRecords(t *testing.T) {
 }
 
 func TestUpOnceFails(t *testing.T) {
+	t.Parallel()
 	cut := apptest.PNG(51)
 	cut = cut[:bytes.Index(cut, []byte("IDAT"))+6]
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50),
@@ -269,6 +274,7 @@ func TestUpOnceFails(t *testing.T) {
 
 // TestUpRedelivers: a service that is down for a while costs a try, not the text; the local sweep is the redelivery.
 func TestUpRedelivers(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	d.ocr.Next(ocrtest.Platform(403))
 	gate := ocrtest.NewGate()
@@ -324,6 +330,7 @@ func TestUpCtrlC(t *testing.T) {
 // --out, within the same second, too; there is one line, when it is over. What is left of it when the run is stopped is
 // said, and read by the next run.
 func TestUpReadsAgain(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	readings := []*ocrtest.Gate{ocrtest.NewGate(), ocrtest.NewGate(), ocrtest.NewGate()}
 	refused := ocrtest.LlamaError(400, "invalid_request_error", "Failed to load image")
@@ -421,6 +428,7 @@ func TestUpWritesTextsLater(t *testing.T) {
 
 // TestUpKilled: what a killed run left is taken up by the next one at once.
 func TestUpKilled(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, map[string][]byte{"a.png": apptest.PNG(50)})
 	gate := ocrtest.NewGate()
 	d.ocr.Next(ocrtest.Hold(gate, ocrtest.Text("never")))
