@@ -87,3 +87,18 @@ func deploy(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
 	return run(t, slices.Concat(settings, env), "bash", append([]string{"deploy.sh"}, args...)...)
 }
+
+// TestOnlyWholeLinesCount: a grant with a condition, or a name within another one, is not what was looked for.
+func TestOnlyWholeLinesCount(t *testing.T) {
+	need(t, "bash")
+	const text = "a role\nb role condition\n*"
+	for line, want := range map[string]int{
+		"a role": 0, "b role condition": 0, "*": 0, "b role": 1, "role": 1, "a*": 1,
+	} {
+		out := run(t, []string{"PATH=" + os.Getenv("PATH")}, "bash", "-c", `. deploy/command.sh && has_line "$1" "$2"`,
+			"bash", text, line)
+		if out.code != want {
+			t.Errorf("%q: exit %d, not %d: %s", line, out.code, want, out.stderr)
+		}
+	}
+}
