@@ -104,6 +104,7 @@ func (c *candidate) calls(t *testing.T) string {
 }
 
 func TestCandidateDeploy(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	const blue, green = "bucketocr-smoke/blue/**", "bucketocr-smoke/green/**"
 	for _, tt := range []struct {
@@ -160,6 +161,7 @@ func (c *candidate) serving(t *testing.T, exclude map[string]string) {
 // TestNoColourIsLeft: no candidate is deployed if the revisions with traffic would read its sample, or if what they
 // exclude is unknown.
 func TestNoColourIsLeft(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for name, exclude := range map[string]map[string]string{
 		"two of both colours": {"r-b": "bucketocr-smoke/green/**", "r-g": "bucketocr-smoke/blue/**"},
@@ -177,6 +179,7 @@ func TestNoColourIsLeft(t *testing.T) {
 }
 
 func TestCandidateTry(t *testing.T) {
+	t.Parallel()
 	need(t, "bash", "curl")
 	const traffic = "100,bucketocr-00001,,\n,bucketocr-b-abcdef01,blue,URL/tagged\n"
 	for _, tt := range []struct {
@@ -234,6 +237,7 @@ func TestCandidateTry(t *testing.T) {
 }
 
 func TestCandidatePromote(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	c := newCandidate(t, "", "")
 	if out := c.run(t, "promote"); out.code != 0 ||
@@ -246,6 +250,7 @@ func TestCandidatePromote(t *testing.T) {
 // TestSamplesHaveNewBytes: no run of the smoke test or of a build uploads bytes that an earlier one did, whose text
 // REUSE=same-bytes would copy; and they are the sample, whole.
 func TestSamplesHaveNewBytes(t *testing.T) {
+	t.Parallel()
 	need(t, "bash", "curl")
 	c := newCandidate(t, "100,bucketocr-00001,,\n,bucketocr-b-abcdef01,blue,URL/tagged\n", "",
 		"200 duplicate", "200 done")

@@ -14,6 +14,7 @@ const (
 
 // TestCheckSaysWhatToDo: --check reads existing resources and each quota in its own unit, and says per line what to do.
 func TestCheckSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, tt := range []struct {
 		name  string

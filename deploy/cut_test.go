@@ -64,6 +64,7 @@ func (f fake) lines(t *testing.T) []string {
 
 // TestExistingBucket: an existing bucket keeps its location, which the trigger uses; one of another project is refused.
 func TestExistingBucket(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	f.given(t, "storage buckets gs://my-scans\tus 123456789012")
@@ -86,6 +87,7 @@ func TestExistingBucket(t *testing.T) {
 // TestOtherSettings: a run with other settings changes only what they affect, and adds and removes the triggers for
 // erasing.
 func TestOtherSettings(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	if out, _ := f.run(t); out.code != 0 {
@@ -147,6 +149,7 @@ func TestOtherSettings(t *testing.T) {
 // TestSubscriptionsKeepEventsForAWeek: Eventarc's subscriptions get the ack deadline, the retention and no expiration,
 // once, even if an earlier deploy set only some of these; if they do not take effect, the run fails.
 func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	const update = "subscriptions update projects/my-project/subscriptions/eventarc-bucketocr-finalized --project=my-project " +
@@ -178,6 +181,7 @@ func TestSubscriptionsKeepEventsForAWeek(t *testing.T) {
 // TestKeyOfAnEarlierServer: a run without OCR_API_KEY_SECRET takes the key of an earlier run from the function, which
 // would send it to the next OCR_URL.
 func TestKeyOfAnEarlierServer(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	for _, tt := range []struct{ url, secret, want string }{

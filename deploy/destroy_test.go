@@ -48,6 +48,7 @@ func (f fake) destroyed(t *testing.T, env ...string) outcome {
 // TestDestroyTakesDownWhatARunLeft: a whole installation, one that was cut short anywhere, and none, in a project in
 // which no API was ever enabled.
 func TestDestroyTakesDownWhatARunLeft(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, cut := range []int{0, 1, 4, 14, 40, 1000} {
 		t.Run(fmt.Sprintf("after %d changes", cut), func(t *testing.T) {
@@ -70,6 +71,7 @@ func TestDestroyTakesDownWhatARunLeft(t *testing.T) {
 // TestDestroyWithOtherSettings: resources that no longer match the settings are removed all the same, as are triggers
 // whose bucket, and roles whose account, no longer exists.
 func TestDestroyWithOtherSettings(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	if out, _ := f.run(t, "OCR_API_KEY_SECRET=ocr-key:1", "FIRESTORE_DATABASE=scans"); out.code != 0 {
@@ -94,6 +96,7 @@ func TestDestroyWithOtherSettings(t *testing.T) {
 
 // TestDestroyRevokesWhatSettingsGranted: the topic of NOTIFY_TOPIC and secrets remain, without a role of ours.
 func TestDestroyRevokesWhatSettingsGranted(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	f.given(t, "secrets ocr-key\tx", "secrets hf\tx")
@@ -121,6 +124,7 @@ func TestDestroyRevokesWhatSettingsGranted(t *testing.T) {
 
 // TestDestroyLeavesOthersImages: another team's repository keeps its other packages.
 func TestDestroyLeavesOthersImages(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, tt := range []struct {
 		name, repository string

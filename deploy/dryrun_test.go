@@ -72,6 +72,7 @@ var sourceOf = regexp.MustCompile("`|\\$\\(|\\$\\{")
 
 // TestDryRun: every line is one command that a shell reads back unchanged, without shell syntax, and none is run.
 func TestDryRun(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, p := range printable {
 		t.Run(p.name, func(t *testing.T) {
@@ -101,6 +102,7 @@ func TestDryRun(t *testing.T) {
 
 // TestPassedOn: deploy.sh passes every variable that a deploy may set to the function.
 func TestPassedOn(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	ours := map[string]string{ // set by the deploy itself, or meant for a laptop
 		"OCR_URL": "set", "GOOGLE_CLOUD_PROJECT": "set", "CLOUD_RUN_TIMEOUT_SECONDS": "set", "OCR_API_KEY": "a secret",
@@ -156,6 +158,7 @@ var withSettings = regexp.MustCompile(`((?:[A-Z_]+=[^ …]+ +)+)\./deploy\.sh ([
 // TestDocumentedSettings: deploy.sh accepts the settings that documents and alerts show, and does not pass on those of
 // which a document says so.
 func TestDocumentedSettings(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	shown := 0
 	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*/*.md", "alerts/*.json"} {
@@ -188,6 +191,7 @@ func TestDocumentedSettings(t *testing.T) {
 
 // TestRefusals: wrong settings end with 2 and name every problem; nothing is run.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, tt := range []struct {
 		name string

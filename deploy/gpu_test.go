@@ -59,6 +59,7 @@ func TestGPUFlags(t *testing.T) {
 // TestGPUOutlastsThePage: Cloud Run's time-out of the OCR service is OCR_TIMEOUT and 10 s, whether that is set or the
 // function's default; a server of one's own is not ours to time.
 func TestGPUOutlastsThePage(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for set, want := range map[string]time.Duration{
 		"OCR_TIMEOUT=":      ocr.DefaultTimeout + 10*time.Second,
@@ -80,6 +81,7 @@ func TestGPUOutlastsThePage(t *testing.T) {
 
 // TestTokenOfHuggingFace: the build writes the named secret to its file, which is empty if none is named.
 func TestTokenOfHuggingFace(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	bin, file := t.TempDir(), filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(bin+"/gcloud", []byte("#!/bin/sh\necho \"$*\"\n"), 0o700); err != nil {
@@ -101,6 +103,7 @@ func TestTokenOfHuggingFace(t *testing.T) {
 
 // TestServe: each model of the family gets its flags, and another model none.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	bin := t.TempDir()
 	if err := os.WriteFile(bin+"/vllm", []byte("#!/bin/sh\nfor a; do printf '%s|' \"$a\"; done\n"), 0o700); err != nil {
@@ -138,6 +141,7 @@ const driver580 = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.95.05  Tu
 // CUDA, the image's compatibility libraries if it is older; the log says which, and without a driver the script ends at
 // once.
 func TestServeTakesTheLibrariesThatFitTheDriver(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	bin := t.TempDir()
 	for name, text := range map[string]string{
@@ -172,6 +176,7 @@ func TestServeTakesTheLibrariesThatFitTheDriver(t *testing.T) {
 // TestFetch: a build without a fixed commit of the weights stops at once; a download gets three tries; the image
 // reports nothing.
 func TestFetch(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, revision := range []string{"", "main", "b9a2b4c1"} {
 		if out := run(t, nil, "bash", "deploy/gpu/fetch.sh", "weights", "lightonai/LightOnOCR-2-1B", revision,
@@ -209,6 +214,7 @@ func TestFetch(t *testing.T) {
 // TestFetchTakesWhatWasTested: the 1B models get the transformers tested with this vLLM, and a vLLM that was not
 // tested, or failed, is refused for every model.
 func TestFetchTakesWhatWasTested(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	bin, folder := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
@@ -254,6 +260,7 @@ func TestImageHasATestedVLLM(t *testing.T) {
 // TestImageIsBuiltAgainForOtherLibraries: the image's tag depends on the rows that determine its libraries, not on
 // those of other versions of vLLM.
 func TestImageIsBuiltAgainForOtherLibraries(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	folder := t.TempDir()
 	for name, text := range map[string]string{

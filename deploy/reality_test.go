@@ -105,6 +105,7 @@ var errorsOfGoogle = []struct{ text, reason, advice string }{
 // TestErrorsThatPassAreWaitedFor: for each known error of Google, whether the command is retried, with which reason,
 // and the advice if waiting does not help. Waiting ends after RETRY_FOR.
 func TestErrorsThatPassAreWaitedFor(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	bin := t.TempDir()
 	for name, text := range map[string]string{"failing": `printf 'ERROR: (gcloud) %s\n' "$TEXT" >&2; exit 1`,
@@ -149,6 +150,7 @@ func TestErrorsThatPassAreWaitedFor(t *testing.T) {
 
 // TestLongFailureIsNotRepeated: a build that failed after twenty minutes is not retried, whatever its log says.
 func TestLongFailureIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	out := run(t, []string{"PROJECT_ID=p"}, "bash", "-euo", "pipefail", "-c", `. deploy/command.sh
 		sleep() { :; }
@@ -162,6 +164,7 @@ func TestLongFailureIsNotRepeated(t *testing.T) {
 // TestLostAnswerOfACreateIsNoFailure: a resource that an earlier try created although its answer was lost counts as
 // created.
 func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	bin := t.TempDir()
 	for name, text := range map[string]string{
@@ -188,6 +191,7 @@ func TestLostAnswerOfACreateIsNoFailure(t *testing.T) {
 
 // TestProjectsThatAreNotEmpty: existing resources are used if possible, and otherwise refused with advice.
 func TestProjectsThatAreNotEmpty(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, tt := range []struct {
 		name  string
@@ -249,6 +253,7 @@ func TestProjectsThatAreNotEmpty(t *testing.T) {
 // TestFirstMinutesWithoutAGPU: with an existing OCR service the function's build is the first, seconds after its
 // account was created; its failure is explained and retried, too.
 func TestFirstMinutesWithoutAGPU(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	const url = "OCR_URL=https://ocr.example.com"
 	_, want := newFake(t).command(t, []string{url}, "all")
@@ -264,6 +269,7 @@ func TestFirstMinutesWithoutAGPU(t *testing.T) {
 // TestAnotherBucketIsRefusedFirst: an installation cannot move to another bucket, and a run that tries fails before it
 // creates anything.
 func TestAnotherBucketIsRefusedFirst(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	if out, _ := f.run(t); out.code != 0 {
@@ -279,6 +285,7 @@ func TestAnotherBucketIsRefusedFirst(t *testing.T) {
 // TestSecondInstallation: it is refused, before anything is created, as long as it would share the documents of the
 // first one, whose sweep would process its records.
 func TestSecondInstallation(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	const url = "OCR_URL=https://ocr.example.com"
@@ -308,6 +315,7 @@ func TestSecondInstallation(t *testing.T) {
 // TestOtherDocumentsAreRefusedFirst: an installation does not move to another database or collection, which would be
 // empty: a run that would move it, because a setting changed or is no longer set, fails before it creates anything.
 func TestOtherDocumentsAreRefusedFirst(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	const database, collection = "FIRESTORE_DATABASE=scans", "FIRESTORE_COLLECTION=pages"
@@ -336,6 +344,7 @@ func TestOtherDocumentsAreRefusedFirst(t *testing.T) {
 // TestStopAndStartAgain: the commands with which docs/operations.md stops an installation take the right to call the
 // function from every account that has it, and the next deploy grants it again.
 func TestStopAndStartAgain(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	if out, _ := f.run(t); out.code != 0 {
@@ -371,6 +380,7 @@ func TestStopAndStartAgain(t *testing.T) {
 // TestFunctionDoesNotChangeTheOCRService: `function` refuses limits of the OCR service that it would only report; `all`
 // applies them.
 func TestFunctionDoesNotChangeTheOCRService(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	if out, _ := f.run(t); out.code != 0 {
@@ -418,6 +428,7 @@ func TestFunctionDoesNotChangeTheOCRService(t *testing.T) {
 // TestAccountsThatNoListHasYet: a run, or a destroy, seconds after a run that was cut short just after creating an
 // account.
 func TestAccountsThatNoListHasYet(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	const late = "FAKE_REAL=late-lists"
 	for _, command := range []string{"all", "destroy"} {
@@ -437,6 +448,7 @@ func TestAccountsThatNoListHasYet(t *testing.T) {
 // TestWhatNoEventNeedsKeepsNothingElseBack: if the alerts cannot be created, the dashboard and the summary still are,
 // and the run says what is missing.
 func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	out, made := newFake(t).command(t, []string{"FAKE_REAL=no-alpha"}, "all")
 	if out.code != 1 || !strings.Contains(out.stderr, "run the same command again for: the alerts; ") ||
@@ -450,6 +462,7 @@ func TestWhatNoEventNeedsKeepsNothingElseBack(t *testing.T) {
 
 // TestMissingProgramsAreSaidFirst: a program that a run would miss half-way is reported at its start.
 func TestMissingProgramsAreSaidFirst(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	fake := newFake(t)
 	for _, missing := range []string{"gcloud", "curl"} {
@@ -477,6 +490,7 @@ func TestMissingProgramsAreSaidFirst(t *testing.T) {
 
 // TestNoEventForTheSample: a trigger that never works does not prevent the rest of a deploy; the run reports it.
 func TestNoEventForTheSample(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	out, made := f.command(t, []string{"FAKE_REAL=deaf", "SMOKE_WAIT=320"}, "all")
@@ -496,6 +510,7 @@ func TestNoEventForTheSample(t *testing.T) {
 // the project, the weights are the newest, which is printed and recorded, and a later run, when there are newer ones,
 // keeps them.
 func TestProjectAndRegionAreEnough(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	bare := []string{"BUCKET=", "VLLM_DIGEST=", "MODEL_REVISION="}
@@ -535,6 +550,7 @@ func TestProjectAndRegionAreEnough(t *testing.T) {
 // TestNoGPUOfYourOwn: besides the project and the region only OCR_URL is needed, and a key's secret if the server
 // requires one; nothing with a GPU is created, and the function sends no ID token to a server outside Cloud Run.
 func TestNoGPUOfYourOwn(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	for _, tt := range []struct {
 		name, url string
@@ -586,6 +602,7 @@ func TestNoGPUOfYourOwn(t *testing.T) {
 // TestWhatSpreadsSlowlyComesFirst: accounts with their roles, the platform's own accounts and metrics are created
 // before slow steps, alerts after the smoke test, and old images of the OCR service are cleaned up.
 func TestWhatSpreadsSlowlyComesFirst(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	out, made := f.command(t, nil, "all")
@@ -630,6 +647,7 @@ func TestWhatSpreadsSlowlyComesFirst(t *testing.T) {
 // TestSummary: the end of a deploy says where to drop a file, where to look, what an idle month costs and how to remove
 // the installation.
 func TestSummary(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	out, _ := newFake(t).command(t, []string{"GPU_MIN_INSTANCES=1"}, "all")
 	for _, want := range []string{
@@ -662,6 +680,7 @@ func TestSummary(t *testing.T) {
 
 // TestSummaryWithoutReconciliation: where there is none, its reads and its job are not in the sum.
 func TestSummaryWithoutReconciliation(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	out, _ := newFake(t).run(t, "OCR_URL=https://api.example.com", "RECONCILE_BUCKETS=none")
 	if out.code != 0 || strings.Contains(out.stderr, "nightly") || !strings.Contains(out.stderr, " 1 job(s) of") {
@@ -672,6 +691,7 @@ func TestSummaryWithoutReconciliation(t *testing.T) {
 // TestOCRServiceThatIsNotNeeded: after a change to a server of one's own, the summary names our OCR service, which goes
 // on costing what its minimum of instances costs, and the command that deletes it.
 func TestOCRServiceThatIsNotNeeded(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	if out, _ := f.run(t, "GPU_MIN_INSTANCES=1"); out.code != 0 {
@@ -693,6 +713,7 @@ func TestOCRServiceThatIsNotNeeded(t *testing.T) {
 
 // TestBuildNeedsTheFunction: the account of cloudbuild.yaml is created after the function.
 func TestBuildNeedsTheFunction(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	if out, _ := f.command(t, nil, "build"); out.code != 1 ||
@@ -712,6 +733,7 @@ func TestBuildNeedsTheFunction(t *testing.T) {
 
 // TestFunctionNeedsTheOCRService: without one the run fails before it creates anything for the function.
 func TestFunctionNeedsTheOCRService(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	f := newFake(t)
 	out, made := f.command(t, nil, "function")

@@ -90,6 +90,7 @@ func deploy(t *testing.T, env []string, args ...string) outcome {
 
 // TestOnlyWholeLinesCount: a grant with a condition, or a name within another one, is not what was looked for.
 func TestOnlyWholeLinesCount(t *testing.T) {
+	t.Parallel()
 	need(t, "bash")
 	const text = "a role\nb role condition\n*"
 	for line, want := range map[string]int{
