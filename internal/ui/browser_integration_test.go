@@ -131,6 +131,8 @@ func TestTabReachesAll(t *testing.T) {
 		r.Text, r.Pages, r.PagesDone, r.Warnings = "a\n\f\nb", 2, 2, []string{document.WarnTruncated}
 	}))
 	tab.Until(`document.querySelectorAll('.sheet .plain').length === 2`)
+	// the document may arrive before the list and what may be done
+	tab.Until(rows + ` === 1 && document.querySelector('#add').checkVisibility()`)
 	browsertest.Eval[any](tab, `(document.activeElement?.blur(), window.bare = [], window.reached = new Set(),
 		window.known = (e) => e.dataset.act ?? e, // a head that is written again holds other elements for the same acts
 		document.addEventListener('focusin', (e) => { window.reached.add(window.known(e.target));
