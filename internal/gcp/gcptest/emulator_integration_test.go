@@ -4,6 +4,9 @@ package gcptest
 
 import (
 	"bufio"
+	"cmp"
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bucketocr/bucketocr/internal/freeport"
 )
 
 // roleEnv makes this test binary play a role in a separate process.
@@ -131,12 +136,35 @@ func TestPortOfAnotherIsNoEmulator(t *testing.T) {
 	}
 }
 
+// TestEmulatorIsUsedOnceItHasAnswered: no test's call is the emulator's first, which may take longer than the test's
+// client waits. An emulator that does not answer is reported, and ended.
+func TestEmulatorIsUsedOnceItHasAnswered(t *testing.T) {
+	t.Parallel()
+	jar, err := findJar(firestoreEmulator.jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := freeport.Choose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, called, unanswered := firestoreEmulator, "", errors.New("no answer")
+	p.jar, p.call = jar, func(ctx context.Context, host string) error {
+		called = host
+		return cmp.Or(callFirestore(ctx, host), unanswered)
+	}
+	if host, _, err := launch(p, port); !errors.Is(err, unanswered) {
+		t.Errorf("launch = %s, %v, want %v", host, err, unanswered)
+	}
+	awaitGone(t, called)
+}
+
 // An emulator that ends at once is reported with its output.
 func TestLaunchFails(t *testing.T) {
 	if _, err := exec.LookPath("java"); err != nil {
 		t.Skip(err)
 	}
-	_, _, err := launch(program{jar: "no-such.jar", class: "CloudFirestore"}, "1")
+	_, _, err := launch(program{jar: "no-such.jar", class: "CloudFirestore", call: callFirestore}, "1")
 	if err == nil || !strings.Contains(err.Error(), "CloudFirestore") {
 		t.Errorf("launch = %v, want what java says", err)
 	}

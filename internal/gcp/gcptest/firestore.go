@@ -2,8 +2,11 @@ package gcptest
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +14,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/bucketocr/bucketocr/internal/freeport"
 	"github.com/bucketocr/bucketocr/internal/tier"
@@ -68,7 +75,38 @@ func Project(testing.TB) string { return "demo-" + strings.ToLower(rand.Text()[:
 
 var firestoreEmulator = program{
 	"cloud-firestore-emulator/cloud-firestore-emulator.jar",
-	"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "is now running",
+	"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "is now running", callFirestore,
+}
+
+// callFirestore writes a document and queries for it.
+func callFirestore(ctx context.Context, host string) error {
+	conn, err := grpc.NewClient(host, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.WaitForReady(true))) // gRPC gives up a connection after 20 s
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	const database = "projects/demo-first/databases/(default)"
+	client := pb.NewFirestoreClient(conn)
+	if _, err := client.Commit(ctx, &pb.CommitRequest{Database: database, Writes: []*pb.Write{{
+		Operation: &pb.Write_Update{Update: &pb.Document{Name: database + "/documents/calls/first"}},
+	}}}); err != nil {
+		return err
+	}
+	stream, err := client.RunQuery(ctx, &pb.RunQueryRequest{Parent: database + "/documents",
+		QueryType: &pb.RunQueryRequest_StructuredQuery{StructuredQuery: &pb.StructuredQuery{
+			From: []*pb.StructuredQuery_CollectionSelector{{CollectionId: "calls"}},
+		}}})
+	if err != nil {
+		return err
+	}
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
 // program is a Java program of the Cloud SDK.
@@ -76,6 +114,9 @@ type program struct {
 	jar   string // a pattern, its path below the SDK's platform folder
 	class string
 	ready string // what it prints once it listens
+	// call makes calls as its clients do. The first ones load its code, which on a busy machine takes longer than
+	// clients wait.
+	call func(ctx context.Context, host string) error
 }
 
 // start starts the emulator. Another process may take the chosen port before the emulator does; then start tries
@@ -107,11 +148,12 @@ wait $program; code=$?
 kill $guard 2>/dev/null
 exit $code`
 
-// startLimit is how long an emulator may take to start listening.
+// startLimit is how long an emulator may take to start listening, and again to answer its first calls.
 const startLimit = 2 * time.Minute
 
-// launch starts the emulator on a port and waits for its message that it listens: a connection to the port may reach
-// another process. It starts the jar without the gcloud command, which leaves its child running when it is stopped.
+// launch starts the emulator on a port, waits for its message that it listens, as a connection to the port may reach
+// another process, and then until it has answered its first calls. It starts the jar without the gcloud command, which
+// leaves its child running when it is stopped.
 func launch(p program, port string) (host string, stop func(), err error) {
 	host = "127.0.0.1:" + port
 	output := tail{ready: p.ready, listens: make(chan struct{})}
@@ -142,6 +184,16 @@ func launch(p program, port string) (host string, stop func(), err error) {
 	case <-time.After(startLimit):
 		end()
 		return "", nil, fmt.Errorf("the emulator did not listen within %v; its output ends: %s", startLimit, &output)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	go func() {
+		<-ended
+		cancel()
+	}()
+	if err := p.call(ctx, host); err != nil {
+		end()
+		return "", nil, fmt.Errorf("the emulator's first call: %w; its output ends: %s", err, &output)
 	}
 	return host, func() {
 		select {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -20,13 +21,30 @@ func PubSub(tb testing.TB) (host string) {
 	tier.NeedIntegration(tb, "the Pub/Sub emulator")
 	pubsub.once.Do(func() {
 		pubsub.start(program{"pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar",
-			"com.google.cloud.pubsub.testing.v1.Main", "Server started"})
+			"com.google.cloud.pubsub.testing.v1.Main", "Server started", callPubSub})
 	})
 	if pubsub.err != nil {
 		tb.Fatalf("no Pub/Sub emulator: %v. Install it with `gcloud components install pubsub-emulator` and Java.",
 			pubsub.err)
 	}
 	return pubsub.host
+}
+
+// callPubSub lists the topics of a project that has none.
+func callPubSub(ctx context.Context, host string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/v1/projects/demo-first/topics", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	return nil
 }
 
 // Push is a topic with a push subscription, the mechanism behind Eventarc. A message's data is posted as the body and
