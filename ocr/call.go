@@ -124,7 +124,7 @@ func (k *call) wait(ctx context.Context, asked time.Duration, n int) bool {
 func (k *call) try(ctx context.Context, img Image, q question) (answer, error) {
 	x := &exchange{server: k.client.server, caller: ctx}
 	t := Try{Number: len(k.tries) + 1, Start: k.client.cfg.hooks.now(), Model: q.target.model}
-	a, err := x.run(img, q)
+	a, err := x.send(img, q)
 	t.Phases, t.Usage = x.spent, a.usage
 	if x.body != nil {
 		t.ImageSent = x.body.imageSent()

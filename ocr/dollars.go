@@ -23,7 +23,7 @@ func repairDollars(text string) string {
 		return text
 	}
 	s := dollarScan{text: text}
-	s.run()
+	s.findDelimiters()
 	return s.repaired()
 }
 
@@ -57,9 +57,9 @@ type dollarScan struct {
 	afterBlank, indented, list bool
 }
 
-// run finds the delimiters. It skips text in which a dollar sign is literal: fenced and indented code, code between
-// backticks, elements such as pre and code, comments, tags and URLs.
-func (s *dollarScan) run() {
+// findDelimiters skips text in which a dollar sign is literal: fenced and indented code, code between backticks,
+// elements such as pre and code, comments, tags and URLs.
+func (s *dollarScan) findDelimiters() {
 	text := s.text
 	s.plain = make([][2]int, 1)
 	s.afterBlank = true
@@ -354,7 +354,7 @@ func (s *dollarScan) pairs() []bool {
 	for i := 0; i+1 < len(s.found); i++ {
 		left, right := s.found[i], s.found[i+1]
 		both := left.escaped && right.escaped
-		switch s.judge(left, right) {
+		switch s.compare(left, right) {
 		case perhaps:
 			if both {
 				doubtful = append(doubtful, i)
@@ -375,8 +375,8 @@ func (s *dollarScan) pairs() []bool {
 	return opens
 }
 
-// judge judges two neighbouring delimiters by the text between and around them.
-func (s *dollarScan) judge(left, right dollar) verdict {
+// compare judges two neighbouring delimiters by the text between and around them.
+func (s *dollarScan) compare(left, right dollar) verdict {
 	body, limit := s.text[left.end:right.start], maxFormula
 	if left.double {
 		limit = maxDisplay

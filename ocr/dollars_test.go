@@ -227,7 +227,7 @@ func TestRepairIsLinear(t *testing.T) {
 	t.Parallel()
 	examined := func(text string) int {
 		s := dollarScan{text: text}
-		s.run()
+		s.findDelimiters()
 		s.repaired()
 		return s.examined
 	}
@@ -262,7 +262,7 @@ func FuzzRepairDollars(f *testing.F) {
 			t.Fatalf("%q became %q and then %q", text, got, again)
 		}
 		s := dollarScan{text: text}
-		s.run()
+		s.findDelimiters()
 		s.repaired()
 		if s.examined > 8*len(text)+100 {
 			t.Fatalf("%d bytes were looked at for %d: %q", s.examined, len(text), text)

@@ -43,35 +43,35 @@ const (
 	loopReach = 256 << 10
 )
 
-// copies holds the numbers of copies from which a repetition is a loop: doubtful in a text that was cut off, doubtful
-// in one that the model ended, and sure.
-type copies struct{ cut, ended, sure int }
+// copyLimits holds the numbers of copies from which a repetition is a loop: doubtful in a text that was cut off,
+// doubtful in one that the model ended, and sure.
+type copyLimits struct{ cut, ended, sure int }
 
 // Limits for each kind of piece, by what a page can hold. A line needs some 12 pixels, so there are at most 128, in up
 // to four columns if they are short; no legible row has 64 cells. Short pieces whose numbers grow evenly are never
 // sure to be a loop, since a page may count. Texts that the model ended are doubted earlier where such a page is rare,
 // since the next answer decides.
 var (
-	copiesOfBlock = copies{3, 4, 8} // in bytes and letters, see above
+	copiesOfBlock = copyLimits{3, 4, 8} // in bytes and letters, see above
 	// sheets have up to 80 labels, written punishments 100 lines: answers for them agree
-	copiesOfSentence = copies{8, 12, 36}
-	copiesOfRows     = copies{8, 36, 36}    // several table rows with at least loopLetters letters
-	copiesOfRow      = copies{24, 129, 129} // empty ledgers and forms have up to this many
+	copiesOfSentence = copyLimits{8, 12, 36}
+	copiesOfRows     = copyLimits{8, 36, 36}    // several table rows with at least loopLetters letters
+	copiesOfRow      = copyLimits{24, 129, 129} // empty ledgers and forms have up to this many
 	// cells in one row: a model that was cut off may have been in the middle of a calendar
-	copiesOfCell    = copies{64, 36, 257}
-	copiesOfPhrase  = copies{24, 36, 257}   // in one line: words, figures, signs other than leaders
-	copiesOfLine    = copies{24, 36, 129}   // short lines with letters
-	copiesOfFigures = copies{24, 129, 257}  // lines without letters
-	copiesNumbered  = copies{24, 100, 257}  // sentences that differ in their numbers: logs, claims
-	copiesListed    = copies{24, 36, 129}   // sentences that differ in a leading counter
-	copiesCounting  = copies{36, 36, never} // shorter pieces with letters, whose numbers grow evenly
+	copiesOfCell    = copyLimits{64, 36, 257}
+	copiesOfPhrase  = copyLimits{24, 36, 257}   // in one line: words, figures, signs other than leaders
+	copiesOfLine    = copyLimits{24, 36, 129}   // short lines with letters
+	copiesOfFigures = copyLimits{24, 129, 257}  // lines without letters
+	copiesNumbered  = copyLimits{24, 100, 257}  // sentences that differ in their numbers: logs, claims
+	copiesListed    = copyLimits{24, 36, 129}   // sentences that differ in a leading counter
+	copiesCounting  = copyLimits{36, 36, never} // shorter pieces with letters, whose numbers grow evenly
 	// other pieces whose numbers grow evenly: answer sheets, numbered lines and rows
-	copiesOfNumbers = copies{64, 256, never}
+	copiesOfNumbers = copyLimits{64, 256, never}
 )
 
 const never = math.MaxInt
 
-func (c copies) doubtful(ended bool) int {
+func (c copyLimits) doubtful(ended bool) int {
 	if ended {
 		return c.ended
 	}
@@ -388,7 +388,7 @@ var notRead = regexp.MustCompile(`<[^<>]*>|&[a-z#0-9]+;|\\[a-zA-Z]+|!\[[A-Za-z_]
 
 // leastCopies returns the number of copies of a run's piece that make a loop, and reports whether the run is a leader
 // instead. Since a run can begin anywhere in a piece, it examines the piece twice in a row.
-func (v view) leastCopies(r run) (least copies, leader bool) {
+func (v view) leastCopies(r run) (least copyLimits, leader bool) {
 	double := v.text[r.end-r.period : r.end]
 	double += double
 	shown := notRead.ReplaceAllString(double, "")
@@ -429,7 +429,7 @@ func (v view) leastCopies(r run) (least copies, leader bool) {
 	case letters >= loopLetters:
 		return copiesOfSentence, false
 	case !line && letters == 0 && figures == 0 && signs == 0 && shown == double:
-		return copies{1, 1, 1}, true
+		return copyLimits{1, 1, 1}, true
 	case line && (letters > 0 || strings.Contains(double, "&") || strings.Trim(shown, "\x00 \n") == "" &&
 		shown != double):
 		return copiesOfLine, false

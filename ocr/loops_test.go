@@ -258,7 +258,7 @@ func TestLoopThresholds(t *testing.T) {
 	tests := []struct {
 		name  string
 		text  func(int) string
-		least copies
+		least copyLimits
 	}{
 		{"a paragraph", equal(paragraph), copiesOfBlock},
 		{"three rows with text",

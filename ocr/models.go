@@ -193,17 +193,17 @@ func (c *catalog) narrow(refused *target, size int) bool {
 	return true
 }
 
-// listed is a model in the server's list.
-type listed struct {
+// modelEntry is a model in the server's list.
+type modelEntry struct {
 	Name  lenientString `json:"id"`
 	Limit lenientInt    `json:"max_model_len"` // its context in tokens; 0 if not stated
 }
 
-func serves(list []listed, model string) bool {
-	return slices.ContainsFunc(list, func(m listed) bool { return string(m.Name) == model })
+func serves(list []modelEntry, model string) bool {
+	return slices.ContainsFunc(list, func(m modelEntry) bool { return string(m.Name) == model })
 }
 
-func notServed(wanted string, list []listed) string {
+func notServed(wanted string, list []modelEntry) string {
 	var names []lenientString
 	for _, m := range list {
 		names = append(names, m.Name)
@@ -212,7 +212,7 @@ func notServed(wanted string, list []listed) string {
 }
 
 // models asks the server for its models.
-func (s *server) models(ctx context.Context) ([]listed, error) {
+func (s *server) models(ctx context.Context) ([]modelEntry, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(listTimeout, s.cfg.Timeout))
 	defer cancel()
 	auth, err := s.authorize(ctx)
@@ -232,7 +232,7 @@ func (s *server) models(ctx context.Context) ([]listed, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, readRefusal(resp, auth)
 	}
-	var list struct{ Data []listed }
+	var list struct{ Data []modelEntry }
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxModels)).Decode(&list)
-	return slices.DeleteFunc(list.Data, func(m listed) bool { return m.Name == "" }), err
+	return slices.DeleteFunc(list.Data, func(m modelEntry) bool { return m.Name == "" }), err
 }

@@ -63,9 +63,8 @@ const (
 // InkOfPrint is the value of Image.Ink from which an empty answer is doubted: a few words have more.
 const InkOfPrint = 0.0004
 
-// hotter lists the temperatures for further answers after a loop: high enough to leave the loop, too low to invent
-// text.
-var hotter = []float64{0.4, 0.7}
+// hotterTemperatures are for further answers after a loop: high enough to leave the loop, too low to invent text.
+var hotterTemperatures = []float64{0.4, 0.7}
 
 // reading is the reading of a page: its answers, and the best one so far.
 type reading struct {
@@ -314,7 +313,7 @@ func splice(begun, next string) (string, bool) {
 }
 
 func (r *reading) hotter() float64 {
-	t := hotter[min(r.heat, len(hotter)-1)]
+	t := hotterTemperatures[min(r.heat, len(hotterTemperatures)-1)]
 	r.heat++
 	return t
 }

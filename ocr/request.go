@@ -668,8 +668,8 @@ func exifOrientation(b []byte) int {
 	return 0
 }
 
-// pairs maps twelve bits to two base64 characters, the first in the low byte.
-var pairs = func() (t [1 << 12]uint16) {
+// base64Pairs maps twelve bits to two base64 characters, the first in the low byte.
+var base64Pairs = func() (t [1 << 12]uint16) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	for i := range t {
 		t[i] = uint16(alphabet[i>>6]) | uint16(alphabet[i&63])<<8
@@ -682,8 +682,8 @@ var pairs = func() (t [1 << 12]uint16) {
 func encodeBase64(dst, src []byte) {
 	for len(src) >= 8 && len(dst) >= 8 {
 		v := binary.BigEndian.Uint64(src)
-		binary.LittleEndian.PutUint64(dst, uint64(pairs[v>>52])|uint64(pairs[v>>40&0xfff])<<16|
-			uint64(pairs[v>>28&0xfff])<<32|uint64(pairs[v>>16&0xfff])<<48)
+		binary.LittleEndian.PutUint64(dst, uint64(base64Pairs[v>>52])|uint64(base64Pairs[v>>40&0xfff])<<16|
+			uint64(base64Pairs[v>>28&0xfff])<<32|uint64(base64Pairs[v>>16&0xfff])<<48)
 		src, dst = src[6:], dst[8:]
 	}
 	base64.StdEncoding.Encode(dst, src)

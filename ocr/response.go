@@ -151,7 +151,7 @@ func decodeAnswer(raw []byte, auth credentials) (answer, error) {
 	a := answer{
 		text: choice.text(), model: string(c.Model), dialect: c.dialect(),
 		usage: Usage{int(c.Usage.PromptTokens), int(c.Usage.CompletionTokens)}}
-	return judge(a, choice.reason())
+	return judgeAnswer(a, choice.reason())
 }
 
 // text returns the text of the page. If the model's template supports thinking, llama-server may take the whole answer
@@ -176,8 +176,8 @@ func withoutThoughts(text string) string {
 	return strings.TrimLeft(text, "\r\n")
 }
 
-// judge judges an answer by its finish reason and by the text itself, since a loop can have any finish reason.
-func judge(a answer, reason string) (answer, error) {
+// judgeAnswer judges an answer by its finish reason and by the text itself, since a loop can have any finish reason.
+func judgeAnswer(a answer, reason string) (answer, error) {
 	withoutText := answer{usage: a.usage} // already paid for
 	switch reason {
 	case "":

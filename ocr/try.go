@@ -58,8 +58,8 @@ type exchange struct {
 	over    bool
 }
 
-// run sends the page once and reads the answer, without retries.
-func (x *exchange) run(img Image, q question) (answer, error) {
+// send sends the page once and reads the answer, without retries.
+func (x *exchange) send(img Image, q question) (answer, error) {
 	x.since = x.server.cfg.hooks.now()
 	x.reach(PhaseToken)
 	defer x.end()

@@ -76,7 +76,7 @@ func (e *exportCmd) run(ctx context.Context, sys system, args []string) int {
 		return fail(ctx, sys, "export", err)
 	}
 	x := &exported{p: p, tables: tableFormat(e.tables.value), progress: newProgress(sys, false), out: out}
-	if err = e.count(ctx, x); err == nil {
+	if err = e.setTotal(ctx, x); err == nil {
 		err = x.all(ctx, &e.selection)
 	}
 	x.progress.finish()
@@ -92,8 +92,8 @@ func (e *exportCmd) run(ctx context.Context, sys system, args []string) int {
 	return exitGood
 }
 
-// count sets the total number of documents, if all are selected.
-func (e *exportCmd) count(ctx context.Context, x *exported) error {
+// setTotal sets the total number of documents, if all are selected.
+func (e *exportCmd) setTotal(ctx context.Context, x *exported) error {
 	if e.selection.prefix != "" || e.selection.warning != "" {
 		return nil
 	}

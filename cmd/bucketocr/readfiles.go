@@ -145,8 +145,8 @@ func interruptible(ctx context.Context, read func() error) error {
 // spooled presents files as a bucket: an object's name is its file's number.
 type spooled []file
 
-// number returns the name of the i-th file's object, which no filter excludes whatever the file is called.
-func (spooled) number(i int) string { return fmt.Sprintf("%06d", i) }
+// objectName returns the name of the i-th file's object, which no filter excludes whatever the file is called.
+func (spooled) objectName(i int) string { return fmt.Sprintf("%06d", i) }
 
 func (s spooled) find(name string) (file, error) {
 	i, err := strconv.Atoi(name)
@@ -185,8 +185,8 @@ const onlyGeneration = 1
 // event returns the event for the i-th file. It has no content type: the format is detected from the bytes.
 func (s spooled) event(bucket string, i int) document.Event {
 	return document.Event{
-		Kind: document.KindFinalized, ID: s.number(i), Time: time.Now(),
-		Object:     document.Object{Bucket: bucket, Name: s.number(i), Generation: onlyGeneration},
+		Kind: document.KindFinalized, ID: s.objectName(i), Time: time.Now(),
+		Object:     document.Object{Bucket: bucket, Name: s.objectName(i), Generation: onlyGeneration},
 		Attributes: document.Attributes{ContentType: "application/octet-stream"},
 	}
 }

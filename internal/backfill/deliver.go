@@ -115,12 +115,12 @@ func (p *Poster) Post(ctx context.Context, ce cloudevents.Event) Answer {
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return Answer{Refused, "no answer: " + reason(err)}
+		return Answer{Refused, "no answer: " + withoutAddress(err)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return Answer{Refused, "the answer broke off: " + reason(err)}
+		return Answer{Refused, "the answer broke off: " + withoutAddress(err)}
 	}
 	return answer(resp.StatusCode, document.Outcome(strings.TrimSpace(string(body))))
 }
@@ -154,8 +154,8 @@ func answer(status int, out document.Outcome) Answer {
 	return Answer{Wrong, fmt.Sprintf("HTTP %d", status)}
 }
 
-// reason returns a failed request's error without the address.
-func reason(err error) string {
+// withoutAddress returns a failed request's error without the address.
+func withoutAddress(err error) string {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}

@@ -67,9 +67,9 @@ func isKind(err error, kind Kind) bool {
 	return ok && e.Kind == kind
 }
 
-// pixels formats a number of pixels, in megapixels if it is large. It rounds up, so that a number over a limit never
-// looks equal to it.
-func pixels(n int64) string {
+// formatPixels formats a number of pixels, in megapixels if it is large. It rounds up, so that a number over a limit
+// never looks equal to it.
+func formatPixels(n int64) string {
 	if n < 1e5 {
 		return fmt.Sprintf("%d pixels", n)
 	}

@@ -8,7 +8,7 @@ func TestLimitsAreInReadableUnits(t *testing.T) {
 	for n, want := range map[int64]string{60_000_000: "60 megapixels", 60_000_001: "60.1 megapixels",
 		12_192_768:    "12.2 megapixels",
 		1_000_000_000: "1000 megapixels", 99_999: "99999 pixels", 100_000: "0.1 megapixels"} {
-		if got := pixels(n); got != want {
+		if got := formatPixels(n); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}

@@ -130,7 +130,7 @@ func (p *Pages) checkSize(h *picture) error {
 		return corrupt(fmt.Sprintf("the %s has a width or height of 0", p.format.name), nil)
 	case h.pixels() > p.lim.MaxPixels:
 		return &Error{Kind: TooLarge, Msg: fmt.Sprintf("the page has %s (%d x %d); the limit is %s",
-			pixels(h.pixels()), h.width, h.height, pixels(p.lim.MaxPixels))}
+			formatPixels(h.pixels()), h.width, h.height, formatPixels(p.lim.MaxPixels))}
 	}
 	return nil
 }

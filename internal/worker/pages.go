@@ -417,7 +417,7 @@ func (w *work) isRefused(n int) bool {
 // make renders the page that rec describes into an image.
 func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming,
 	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
-	pg, err := w.timed(ctx, rec.Page, timing, makePage)
+	pg, err := w.measured(ctx, rec.Page, timing, makePage)
 	if err != nil {
 		return nil, err
 	}
@@ -429,8 +429,8 @@ func (w *work) make(ctx context.Context, rec *document.Page, timing *pageTiming,
 	return pg, nil
 }
 
-// timed makes page n and measures how long that takes.
-func (w *work) timed(ctx context.Context, n int, timing *pageTiming,
+// measured makes page n and measures how long that takes.
+func (w *work) measured(ctx context.Context, n int, timing *pageTiming,
 	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 	begun := time.Now()
 	pg, waited, err := makePage(ctx, n)

@@ -68,5 +68,5 @@ func (v *view) make(ctx context.Context,
 	makePage func(context.Context, int) (*page.Page, time.Duration, error)) (*page.Page, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, viewing{}, true), viewTime)
 	defer cancel()
-	return v.w.timed(ctx, v.page, v.timing, makePage)
+	return v.w.measured(ctx, v.page, v.timing, makePage)
 }

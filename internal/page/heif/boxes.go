@@ -110,7 +110,7 @@ func (f *file) addItem(b []byte) {
 	if len(b) < 4+idSize+6 {
 		return
 	}
-	id := number(b[4 : 4+idSize])
+	id := bigEndian(b[4 : 4+idSize])
 	if f.items[id] == nil {
 		f.items[id] = &item{id: id, kind: string(b[6+idSize : 10+idSize])}
 	}
@@ -127,7 +127,7 @@ func (r *reader) number(size int) int {
 		r.failed = true
 		return 0
 	}
-	n := number(r.b[:size])
+	n := bigEndian(r.b[:size])
 	r.b = r.b[size:]
 	return n
 }
@@ -324,9 +324,9 @@ func (f *file) readProperties(b []byte) {
 func primary(meta []byte) int {
 	switch b := box(meta, "pitm"); {
 	case len(b) >= 6 && b[0] == 0:
-		return number(b[4:6])
+		return bigEndian(b[4:6])
 	case len(b) >= 8:
-		return number(b[4:8])
+		return bigEndian(b[4:8])
 	}
 	return 0
 }
@@ -365,8 +365,8 @@ func box(b []byte, kind string) []byte {
 	return nil
 }
 
-// number reads b as a big-endian integer.
-func number(b []byte) (n int) {
+// bigEndian reads b as a big-endian integer.
+func bigEndian(b []byte) (n int) {
 	for _, v := range b {
 		n = n<<8 | int(v)
 	}

@@ -171,7 +171,7 @@ func unsupported(kind string) error {
 // size returns the size that an item declares, or 0, 0.
 func (it *item) size() (w, h int) {
 	if b := it.property("ispe"); len(b) >= 12 {
-		return min(number(b[4:8]), math.MaxInt32), min(number(b[8:12]), math.MaxInt32)
+		return min(bigEndian(b[4:8]), math.MaxInt32), min(bigEndian(b[8:12]), math.MaxInt32)
 	}
 	return 0, 0
 }
@@ -200,7 +200,7 @@ func (it *item) form() form {
 func (it *item) colours() (matrix planes.Matrix, full, ok bool) {
 	for _, p := range it.properties {
 		if p.kind == "colr" && len(p.body) >= 11 && string(p.body[:4]) == "nclx" {
-			return planes.Matrix(number(p.body[8:10])), p.body[10]&0x80 != 0, true
+			return planes.Matrix(bigEndian(p.body[8:10])), p.body[10]&0x80 != 0, true
 		}
 	}
 	return 0, false, false
@@ -255,6 +255,6 @@ func (f *file) grid(it *item) (g grid, ok bool) {
 	if len(head) < 4+2*size {
 		return g, false
 	}
-	return grid{rows: int(head[2]) + 1, columns: int(head[3]) + 1, width: number(head[4 : 4+size]),
-		height: number(head[4+size : 4+2*size])}, true
+	return grid{rows: int(head[2]) + 1, columns: int(head[3]) + 1, width: bigEndian(head[4 : 4+size]),
+		height: bigEndian(head[4+size : 4+2*size])}, true
 }

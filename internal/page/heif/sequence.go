@@ -19,9 +19,9 @@ func (f *file) firstSample() *item {
 		if !ok || len(sizes) < 12 {
 			continue
 		}
-		size := number(sizes[4:8])
+		size := bigEndian(sizes[4:8])
 		if size == 0 && len(sizes) >= 16 {
-			size = number(sizes[12:16])
+			size = bigEndian(sizes[12:16])
 		}
 		for kind, entry := range boxes(box(table, "stsd"), descriptionsHead) {
 			if len(entry) < entryHead {
@@ -30,8 +30,8 @@ func (f *file) firstSample() *item {
 			it := &item{kind: kind}
 			it.add(f.bytes, at, size, len(f.bytes))
 			extent := make([]byte, 12)
-			binary.BigEndian.PutUint32(extent[4:], uint32(number(entry[sizeAt:sizeAt+2])))
-			binary.BigEndian.PutUint32(extent[8:], uint32(number(entry[sizeAt+2:sizeAt+4])))
+			binary.BigEndian.PutUint32(extent[4:], uint32(bigEndian(entry[sizeAt:sizeAt+2])))
+			binary.BigEndian.PutUint32(extent[8:], uint32(bigEndian(entry[sizeAt+2:sizeAt+4])))
 			it.properties = append(it.properties, property{"ispe", extent})
 			for kind, body := range boxes(entry[entryHead:], noHead) {
 				if it.properties = append(it.properties, property{kind, body}); len(it.properties) == most {
@@ -49,10 +49,10 @@ func descriptionsHead([]byte) int { return 8 }
 // firstChunk returns the offset of a track's first chunk.
 func firstChunk(table []byte) (at int, ok bool) {
 	if b := box(table, "stco"); len(b) >= 12 {
-		return number(b[8:12]), true
+		return bigEndian(b[8:12]), true
 	}
 	if b := box(table, "co64"); len(b) >= 16 {
-		return number(b[8:16]), true
+		return bigEndian(b[8:16]), true
 	}
 	return 0, false
 }
