@@ -94,7 +94,7 @@ func (c *readCmd) checkTargets(files []file) error {
 	}
 	of := map[string]string{}
 	for _, f := range files {
-		path := c.target(f)
+		path := c.destination(f)
 		if other, taken := of[path]; taken && f.err == nil {
 			return fmt.Errorf("%s and %s would both be written to %s: read them into two folders", plain(other),
 				plain(f.name), plain(path))
@@ -104,9 +104,9 @@ func (c *readCmd) checkTargets(files []file) error {
 	return nil
 }
 
-// target returns the file that the text of f is written to: f's path below the folder, or only its last part if the
-// path leads out of it.
-func (c *readCmd) target(f file) string {
+// destination returns the file that the text of f is written to: f's path below the folder, or only its last part if
+// the path leads out of it.
+func (c *readCmd) destination(f file) string {
 	name := filepath.Clean(f.name)
 	switch {
 	case f.name == standardInput:
@@ -155,7 +155,7 @@ func readableName(f file) string {
 // write writes a text to its destination, and returns the path if that is a file.
 func (c *readCmd) write(r fileRead, text string) (to string, err error) {
 	if c.out != "" {
-		path := c.target(r.file)
+		path := c.destination(r.file)
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return "", err
 		}

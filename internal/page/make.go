@@ -39,7 +39,7 @@ var errSize = errors.New("page: the source's size has changed since it was first
 
 // pass makes a page of the object's own bytes without reading them. Its first Open continues the stream of Split.
 func (o *object) pass(ctx context.Context, h *header) *Page {
-	pg := o.passed(h, o.size)
+	pg := o.passThrough(h, o.size)
 	pg.Open = func() (io.ReadCloser, error) {
 		s, err := o.take(ctx)
 		if err != nil {
@@ -74,7 +74,7 @@ func (o *object) passUnsized(ctx context.Context, pic *picture) (*Page, error) {
 	case err != nil:
 		return nil, err
 	}
-	pg := o.passed(&pic.header, int64(len(b)))
+	pg := o.passThrough(&pic.header, int64(len(b)))
 	if pg.Type == "image/png" {
 		if w := newChunkWalk(); w.endsInPixels(b) {
 			return o.convert(ctx, pic)
@@ -99,8 +99,8 @@ func (o *object) readAll(ctx context.Context, most int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// passed returns a page that passes through, without Open.
-func (o *object) passed(h *header, size int64) *Page {
+// passThrough returns a page that passes through, without Open.
+func (o *object) passThrough(h *header, size int64) *Page {
 	return &Page{Width: h.width, Height: h.height, Type: "image/" + strings.ToLower(o.format.name), Size: size,
 		How: "passed through", Passed: true}
 }

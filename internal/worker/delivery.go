@@ -363,8 +363,8 @@ func (d *delivery) unfinished() (numbers, suspects []int) {
 	return append(numbers, deadly...), suspects
 }
 
-// begin stores which page is made next if the delivery is alone: if the process dies, that page was the cause.
-func (d *delivery) begin(ctx context.Context, n int) error {
+// announcePage stores which page is made next if the delivery is alone: if the process dies, that page was the cause.
+func (d *delivery) announcePage(ctx context.Context, n int) error {
 	if !d.alone {
 		return nil
 	}

@@ -333,7 +333,7 @@ func (w *work) extract(ctx context.Context, n int,
 	var timing pageTiming
 	rec = document.Page{Page: n, Generation: d.ev.Generation, Source: document.SourceOCR}
 	defer func() { t.pageRead(ctx, span, timing, rec.Blank, codeOf(ctx, err)) }()
-	if err := d.begin(ctx, n); err != nil {
+	if err := d.announcePage(ctx, n); err != nil {
 		return rec, err
 	}
 
